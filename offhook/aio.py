@@ -1,0 +1,33 @@
+"""The asyncio idioms this project uses beyond TaskGroup and timeout."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def race(*runners: Coroutine[Any, Any, T]) -> T:
+    """The result of whichever finishes first; the others are cancelled and awaited.
+
+    Of several that finish together, the one named first wins.
+    """
+    tasks = [asyncio.ensure_future(runner) for runner in runners]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task in done).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def within(seconds: float, runner: Coroutine[Any, Any, T]) -> T | None:
+    """The runner's result, or None when `seconds` pass first."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await runner
+    except TimeoutError:
+        return None

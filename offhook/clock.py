@@ -1,0 +1,43 @@
+"""The only place that reads a clock.
+
+Everything waits on the running loop's time. A loop that owns its time (`offhook.testing.virtual_time`)
+also offers `utc` and `outside`, and the same code runs on it unchanged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+
+def now() -> float:
+    """Seconds on the running loop's clock; only differences mean anything."""
+    return asyncio.get_running_loop().time()
+
+
+def utc() -> datetime:
+    """The date and time, aware, UTC."""
+    own = getattr(asyncio.get_running_loop(), "utc", None)
+    return own() if own else datetime.now(UTC)
+
+
+def monotonic() -> float:
+    """Seconds, for processes and threads that run no loop."""
+    return time.monotonic()
+
+
+@contextmanager
+def outside(what: str) -> Iterator[None]:
+    """Marks work that happens outside the loop, in a thread, a process or a real socket.
+
+    Virtual time stands still meanwhile; `what` is named when the work takes too long.
+    """
+    own = getattr(asyncio.get_running_loop(), "outside", None)
+    if own is None:
+        yield
+        return
+    with own(what):
+        yield

@@ -1,0 +1,44 @@
+"""Where a call's or a message's next document comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Go on with the document at `url` (relative to the current one), giving it `params`.
+
+    An empty `url` is the current document again. `twiml`, when set, is the document itself.
+    """
+
+    url: str = ""
+    method: str = "POST"
+    params: Mapping[str, str] = field(default_factory=dict)
+    twiml: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What answers for a number, an application or a REST call, with its fallback."""
+
+    url: str = ""
+    method: str = "POST"
+    fallback_url: str = ""
+    fallback_method: str = "POST"
+    twiml: str = ""
+    application_sid: str = ""
+
+    @property
+    def start(self) -> Fetch:
+        return Fetch(self.url, self.method, twiml=self.twiml)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Who is told of events; an empty `url` is nobody."""
+
+    url: str = ""
+    method: str = "POST"
+    events: tuple[str, ...] = ("completed",)

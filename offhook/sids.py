@@ -1,0 +1,18 @@
+"""Identifiers: two letters that name the kind and 32 hexadecimal digits."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+
+random_hex: Callable[[], str] = lambda: secrets.token_hex(16)  # noqa: E731
+_SHAPE = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
+
+
+def new(prefix: str) -> str:
+    return prefix + random_hex()
+
+
+def is_sid(text: str, prefix: str = "") -> bool:
+    return bool(_SHAPE.fullmatch(text)) and text.startswith(prefix)
