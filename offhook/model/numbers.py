@@ -1,0 +1,192 @@
+"""Phone numbers: E.164 where possible, the raw text where not.  reference: numbers, geography."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import PhoneNumber, PhoneNumberFormat, ValidationResult, shortnumberinfo
+
+WITHHELD = {
+    "anonymous": "+266696687",
+    "restricted": "+7378742833",
+    "blocked": "+2562533",
+    "unknown": "+8656696",
+    "unavailable": "+86282452253",
+}
+_PRIVATE_WORDS = {"private": "anonymous", "withheld": "anonymous", "unidentified": "unknown"}
+
+_SHORT_CODE = re.compile(r"\d{5,6}")
+_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
+_DECORATION = re.compile(r"[\s().\u00a0\u2010-\u2015/-]+")
+_DIALLED = re.compile(r"\+?\d+")
+
+
+def normalise(raw: str, region: str = "US") -> str:
+    """The number in E.164 when it can be one, else the text as it came, trimmed.
+
+    `region` (ISO 3166-1) says what a national form means. Short codes of five or six digits,
+    `client:` and `sip:` addresses and alphanumeric senders stay as they are.
+    """
+    text = raw.strip()
+    digits = _DECORATION.sub("", text)
+    if not _DIALLED.fullmatch(digits) or _SHORT_CODE.fullmatch(digits):
+        return digits if _SHORT_CODE.fullmatch(digits) else text
+    number = _parsed(digits, region) or _dialled_abroad(digits)
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164) if number else text
+
+
+def caller(raw: str, region: str = "US", *, spelled: bool = True) -> str:
+    """A caller ID: `normalise`, and a withheld one as its keypad spelling (or, not `spelled`, its word)."""
+    word = withheld(raw)
+    if not word:
+        return normalise(raw, region)
+    return WITHHELD[word] if spelled else word
+
+
+def withheld(raw: str) -> str:
+    """Which of the WITHHELD words a caller ID means, in whatever form it came; "" for none."""
+    text = raw.strip().lower()
+    word = _PRIVATE_WORDS.get(text, text)
+    if word in WITHHELD:
+        return word
+    return next((word for word, keys in WITHHELD.items() if text == keys), "")
+
+
+def is_possible(number: str) -> bool:
+    """Whether this is E.164 of a length that its country has. Assigned or not is not asked."""
+    return number.startswith("+") and _parsed(number, "ZZ") is not None
+
+
+def is_short_code(text: str) -> bool:
+    return bool(_SHORT_CODE.fullmatch(text))
+
+
+def is_alphanumeric_sender(text: str) -> bool:
+    """1 to 11 letters, digits, blanks and `& + - _`, a letter among them."""
+    return bool(_SENDER.fullmatch(text))
+
+
+def is_emergency(number: str, region: str = "US") -> bool:
+    """Whether dialling this in `region` could reach an emergency service; 112 and 911 always do."""
+    digits = _DECORATION.sub("", number.strip()).removeprefix("+")
+    prefix = str(phonenumbers.country_code_for_region(region))
+    short = {digits, digits.removeprefix(prefix)}
+    return any(
+        each in {"112", "911"} or shortnumberinfo.is_emergency_number(each, region)
+        for each in short
+        if each.isdecimal()
+    )
+
+
+def region_of(number: str) -> str:
+    """The ISO 3166-1 country of an E.164 number, "" when nobody can say."""
+    parsed = _parsed(number, "ZZ") if number.startswith("+") else None
+    if not parsed:
+        return ""
+    exact = phonenumbers.region_code_for_number(parsed)
+    main = phonenumbers.region_code_for_country_code(parsed.country_code or 0)
+    return next((each for each in (exact, main) if each and each.isalpha() and each != "ZZ"), "")
+
+
+def formatted(number: str) -> str:
+    """`(415) 867-5309` in the North American plan, else the number as it is."""
+    if is_possible(number) and re.fullmatch(r"\+1\d{10}", number):
+        return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a number's exchange is. City in capitals, state two letters, country ISO; "" unknown."""
+
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    country: str = ""
+
+
+@lru_cache(maxsize=4096)
+def place(number: str) -> Place:
+    """The rate centre of an E.164 number, as far as the numbering plan tells.
+
+    The first call loads the tables, about half a second; `load_places` does it ahead.
+    """
+    parsed = _parsed(number, "ZZ") if number.startswith("+") else None
+    if not parsed:
+        return Place()
+    from phonenumbers import geocoder
+
+    country = region_of(number)
+    described = geocoder.description_for_number(parsed, "en")
+    if not described or described == geocoder.country_name_for_number(parsed, "en"):
+        return Place(country=country)
+    if parsed.country_code != 1:
+        return Place(city=described.upper(), country=country)
+    city, _, state = described.rpartition(", ")
+    if len(state) != 2:
+        return _named_state(described, country)
+    return Place(city.upper(), state, _zips().get((city.upper(), state), ""), country)
+
+
+def load_places() -> None:
+    """Load the tables of `place`; to be called from a thread at start."""
+    _zips()
+    place("+14155550100")
+
+
+def _named_state(described: str, country: str) -> Place:
+    if described == "Washington D.C.":
+        return Place("WASHINGTON", "DC", _zips().get(("WASHINGTON", "DC"), ""), country)
+    if described in _STATES:
+        return Place(state=_STATES[described], country=country)
+    return Place(country=country)
+
+
+@lru_cache(maxsize=1)
+def _zips() -> dict[tuple[str, str], str]:
+    """The lowest delivery ZIP of each US city."""
+    import zipcodes
+
+    lowest: dict[tuple[str, str], str] = {}
+    for entry in zipcodes.list_all():
+        if entry["active"] and entry["zip_code_type"] == "STANDARD":
+            key = (entry["city"].upper(), entry["state"])
+            lowest[key] = min(lowest.get(key, "99999"), entry["zip_code"])
+    return lowest
+
+
+def _parsed(text: str, region: str) -> PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    return number if possible == ValidationResult.IS_POSSIBLE else None
+
+
+def _dialled_abroad(digits: str) -> PhoneNumber | None:
+    """A number behind an international prefix that is not this region's own."""
+    for prefix in ("00", "011"):
+        if digits.startswith(prefix):
+            return _parsed("+" + digits.removeprefix(prefix), "ZZ")
+    return None
+
+
+_STATES = {
+    "Alabama": "AL", "Alaska": "AK", "Arizona": "AZ", "Arkansas": "AR", "California": "CA",
+    "Colorado": "CO", "Connecticut": "CT", "Delaware": "DE", "Florida": "FL", "Georgia": "GA",
+    "Hawaii": "HI", "Idaho": "ID", "Illinois": "IL", "Indiana": "IN", "Iowa": "IA",
+    "Kansas": "KS", "Kentucky": "KY", "Louisiana": "LA", "Maine": "ME", "Maryland": "MD",
+    "Massachusetts": "MA", "Michigan": "MI", "Minnesota": "MN", "Mississippi": "MS",
+    "Missouri": "MO", "Montana": "MT", "Nebraska": "NE", "Nevada": "NV", "New Hampshire": "NH",
+    "New Jersey": "NJ", "New Mexico": "NM", "New York": "NY", "North Carolina": "NC",
+    "North Dakota": "ND", "Ohio": "OH", "Oklahoma": "OK", "Oregon": "OR", "Pennsylvania": "PA",
+    "Rhode Island": "RI", "South Carolina": "SC", "South Dakota": "SD", "Tennessee": "TN",
+    "Texas": "TX", "Utah": "UT", "Vermont": "VT", "Virginia": "VA", "Washington State": "WA",
+    "West Virginia": "WV", "Wisconsin": "WI", "Wyoming": "WY", "Alberta": "AB",
+    "British Columbia": "BC", "Manitoba": "MB", "New Brunswick": "NB",
+    "Newfoundland and Labrador": "NL", "Ontario": "ON", "Quebec": "QC", "Saskatchewan": "SK",
+}  # fmt: skip
