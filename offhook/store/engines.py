@@ -1,0 +1,41 @@
+"""Connections, and everything that is SQLite's alone."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+Synchronous = Literal["NORMAL", "FULL"]
+BUSY_SECONDS = 10.0
+
+
+def writing(url: URL, synchronous: Synchronous = "NORMAL") -> Engine:
+    """For one thread. Its transactions take the write lock as they begin."""
+    # NORMAL: the log is not flushed at each commit. A commit survives the death of this process,
+    # however sudden; losing power may take the last moments' commits with it, never the file.
+    return _engine(url, 1, "BEGIN IMMEDIATE", f"synchronous={synchronous}", "foreign_keys=ON")
+
+
+def reading(url: URL, readers: int) -> Engine:
+    """For `readers` threads, which see whole commits and change nothing."""
+    return _engine(url, readers, "BEGIN", "query_only=ON")
+
+
+def _engine(url: URL, size: int, begin: str, *pragmas: str) -> Engine:
+    engine = create_engine(url, pool_size=size, max_overflow=0)
+    if url.get_backend_name() != "sqlite":
+        return engine
+
+    @event.listens_for(engine, "connect")
+    def connected(raw: Any, _: Any) -> None:
+        raw.isolation_level = None  # the driver is to begin nothing by itself
+        first = (f"busy_timeout={int(BUSY_SECONDS * 1000)}", "journal_mode=WAL")
+        for pragma in (*first, *pragmas):
+            raw.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

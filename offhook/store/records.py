@@ -1,0 +1,322 @@
+"""The tables, and the questions that are asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, Connection, Index, Table, Text, UniqueConstraint, func, select
+
+from offhook.model import call, message
+from offhook.model.account import Account, Application, IncomingPhoneNumber, Notification
+from offhook.model.call import Call
+from offhook.model.journal import Event, LiveDialog, PendingCallback
+from offhook.model.message import Media, Message
+from offhook.model.recording import Recording
+from offhook.store.columns import RowId, Shape, UtcDateTime, metadata
+from offhook.store.table import Records, Where
+
+_UNFINISHED_CALLS = tuple(status for status in call.NEXT if status not in call.FINAL)
+_UNSENT = ("accepted", "queued", "sending")
+assert set(_UNSENT) < set(message.NEXT)
+
+
+class Accounts(Records[Account]):
+    def first(self, connection: Connection) -> Account | None:
+        """The account that was there first: the one whose credentials `up` prints."""
+        row = connection.execute(self._select.order_by(self._row).limit(1)).first()
+        return self._shape.load(row) if row else None
+
+
+class Calls(Records[Call]):
+    def live(self, connection: Connection) -> list[Call]:
+        """Calls without a final status, oldest first: after a crash, what it interrupted."""
+        return self.all(connection, Where("status", "in", _UNFINISHED_CALLS))
+
+
+class Messages(Records[Message]):
+    def unsent(self, connection: Connection) -> list[Message]:
+        """Messages that were accepted and are not sent yet, oldest first."""
+        return self.all(connection, Where("status", "in", _UNSENT))
+
+
+class MediaRecords(Records[Media]):
+    def of(self, connection: Connection, message_sid: str) -> list[Media]:
+        """A message's attachments, in its order."""
+        return self.all(connection, Where("parent_sid", "=", message_sid))
+
+    def delete_of(self, connection: Connection, message_sid: str) -> list[Media]:
+        """Deletes a message's attachments and returns them, for their files."""
+        gone = self.of(connection, message_sid)
+        connection.execute(self.table.delete().where(self.table.c.parent_sid == message_sid))
+        return gone
+
+
+class Recordings(Records[Recording]):
+    def of(self, connection: Connection, call_sid: str) -> list[Recording]:
+        """A call's recordings, oldest first."""
+        return self.all(connection, Where("call_sid", "=", call_sid))
+
+
+class Numbers(Records[IncomingPhoneNumber]):
+    def by_number(self, connection: Connection, number: str) -> IncomingPhoneNumber | None:
+        """The number as E.164, whoever owns it."""
+        query = self._select.where(self.table.c.phone_number == number)
+        row = connection.execute(query).first()
+        return self._shape.load(row) if row else None
+
+
+accounts = Accounts(Account, "accounts", ("owner_account_sid", "date_created", "row"))
+applications = Records(Application, "applications", ("account_sid", "date_created", "row"))
+numbers = Numbers(
+    IncomingPhoneNumber,
+    "numbers",
+    ("account_sid", "date_created", "row"),
+    unique=("phone_number",),
+)
+calls = Calls(
+    Call,
+    "calls",
+    ("account_sid", "date_created", "row"),
+    ("account_sid", "start_time", "row"),
+    ("account_sid", "end_time", "row"),
+    ("status", "account_sid", "date_created", "row"),
+    ("to", "account_sid", "date_created", "row"),
+    ("from_", "account_sid", "date_created", "row"),
+    ("parent_call_sid", "account_sid", "date_created", "row"),
+    dates=("date_created", "start_time", "end_time"),
+)
+messages = Messages(
+    Message,
+    "messages",
+    ("account_sid", "date_created", "row"),
+    ("account_sid", "date_sent", "row"),
+    ("status", "account_sid", "date_created", "row"),
+    ("to", "account_sid", "date_created", "row"),
+    ("from_", "account_sid", "date_created", "row"),
+    dates=("date_created", "date_sent"),
+)
+media = MediaRecords(Media, "media", ("parent_sid", "account_sid", "date_created", "row"))
+recordings = Recordings(
+    Recording,
+    "recordings",
+    ("account_sid", "date_created", "row"),
+    ("call_sid", "account_sid", "date_created", "row"),
+    ("conference_sid", "account_sid", "date_created", "row"),
+    ("date_created",),
+)
+notifications = Records(
+    Notification,
+    "notifications",
+    ("account_sid", "date_created", "row"),
+    ("account_sid", "message_date", "row"),
+    ("call_sid", "account_sid", "date_created", "row"),
+    ("date_created",),
+    dates=("date_created", "message_date"),
+)
+
+
+class Events:
+    """What happened, in order, per subject. `place` counts a subject's events from 1."""
+
+    def __init__(self) -> None:
+        self._shape = Shape(Event)
+        columns = self._shape.columns()
+        self.table = Table(
+            "events",
+            metadata,
+            Column("row", RowId, primary_key=True),
+            Column("place", RowId, nullable=False),
+            *columns,
+            Index("ix_events_subject_place", "subject", "place"),
+            Index("ix_events_at", "at"),
+            sqlite_autoincrement=True,
+        )
+        self._select = select(*columns)
+        self._insert = self.table.insert()
+
+    def insert(self, connection: Connection, event: Event, limit: int = 1000) -> None:
+        self.insert_many(connection, [event], limit)
+
+    def insert_many(
+        self, connection: Connection, events: Sequence[Event], limit: int = 1000
+    ) -> None:
+        """Appends them; of each subject only the latest `limit` are kept."""
+        if not events:
+            return
+        c = self.table.c
+        subjects = {event.subject for event in events}
+        latest = select(c.subject, func.max(c.place)).where(c.subject.in_(subjects))
+        places = dict.fromkeys(subjects, 0)
+        places.update((row[0], row[1]) for row in connection.execute(latest.group_by(c.subject)))
+        rows = []
+        for event in events:
+            places[event.subject] += 1
+            rows.append(self._shape.dump(event) | {"place": places[event.subject]})
+        connection.execute(self._insert, rows)
+        for subject, place in places.items():
+            if place > limit:
+                old = (c.subject == subject) & (c.place <= place - limit)
+                connection.execute(self.table.delete().where(old))
+
+    def of(self, connection: Connection, subject: str, size: int = 1000) -> list[Event]:
+        """The story of a call or message: its first `size` events, in order."""
+        c = self.table.c
+        query = self._select.where(c.subject == subject).order_by(c.place).limit(size)
+        return [self._shape.load(row) for row in connection.execute(query)]
+
+    def count(self, connection: Connection, subject: str) -> int:
+        query = select(func.count()).where(self.table.c.subject == subject)
+        return connection.execute(query).scalar_one()
+
+    def since(self, connection: Connection, row: int, size: int = 500) -> list[tuple[int, Event]]:
+        """Everybody's events behind that row number, in order, each with its own."""
+        c = self.table.c
+        query = self._select.add_columns(c.row).where(c.row > row).order_by(c.row).limit(size)
+        return [(found[-1], self._shape.load(found[:-1])) for found in connection.execute(query)]
+
+    def last(self, connection: Connection) -> int:
+        """The row number of the latest event, 0 when there is none."""
+        return connection.execute(select(func.max(self.table.c.row))).scalar_one() or 0
+
+    def delete(self, connection: Connection, subject: str) -> int:
+        """Forgets a subject's story; returns how many events it had."""
+        gone = self.table.delete().where(self.table.c.subject == subject)
+        return connection.execute(gone).rowcount
+
+    def forget(self, connection: Connection, before: datetime, size: int = 2000) -> int:
+        """Deletes up to `size` events older than that; returns how many. Call until it is 0."""
+        c = self.table.c
+        old = select(c.row).where(c.at < before).order_by(c.at).limit(size)
+        return connection.execute(self.table.delete().where(c.row.in_(old))).rowcount
+
+
+class Callbacks:
+    """Requests that are owed. A subject's are sent in order of their ids, which only grow."""
+
+    def __init__(self) -> None:
+        self._shape = Shape(PendingCallback, without=("id",))
+        columns = self._shape.columns()
+        self.table = Table(
+            "callbacks",
+            metadata,
+            Column("row", RowId, primary_key=True),
+            *columns,
+            Index("ix_callbacks_subject_row", "subject", "row"),
+            sqlite_autoincrement=True,
+        )
+        self._select = select(*columns, self.table.c.row)
+        self._insert = self.table.insert()
+
+    def insert(self, connection: Connection, callback: PendingCallback) -> int:
+        """The id it was given."""
+        done = connection.execute(self._insert, self._shape.dump(callback))
+        key = done.inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+    def get(self, connection: Connection, id_: int) -> PendingCallback | None:
+        rows = connection.execute(self._select.where(self.table.c.row == id_))
+        return next(self._loaded(rows), None)
+
+    def due(
+        self, connection: Connection, after: int = 0, size: int = 1000
+    ) -> list[PendingCallback]:
+        """What is owed with ids above `after`, in order, of all subjects."""
+        row = self.table.c.row
+        query = self._select.where(row > after).order_by(row).limit(size)
+        return list(self._loaded(connection.execute(query)))
+
+    def of(self, connection: Connection, subject: str) -> list[PendingCallback]:
+        """What is owed about one call or message, in order."""
+        c = self.table.c
+        query = self._select.where(c.subject == subject).order_by(c.row)
+        return list(self._loaded(connection.execute(query)))
+
+    def count(self, connection: Connection) -> int:
+        return connection.execute(select(func.count()).select_from(self.table)).scalar_one()
+
+    def delete(self, connection: Connection, id_: int) -> bool:
+        gone = self.table.delete().where(self.table.c.row == id_)
+        return connection.execute(gone).rowcount > 0
+
+    def _loaded(self, rows: Iterable[Sequence[Any]]) -> Iterator[PendingCallback]:
+        return (replace(self._shape.load(row[:-1]), id=row[-1]) for row in rows)
+
+
+class Dialogs:
+    """What a BYE needs, for each answered call that lasts."""
+
+    def __init__(self) -> None:
+        self._shape = Shape(LiveDialog)
+        columns = self._shape.columns()
+        self.table = Table(
+            "dialogs",
+            metadata,
+            Column("row", RowId, primary_key=True),
+            *columns,
+            UniqueConstraint("call_sid"),
+            sqlite_autoincrement=True,
+        )
+        self._select = select(*columns)
+
+    def insert(self, connection: Connection, dialog: LiveDialog) -> None:
+        """Keeps it, in the place of an earlier one of the same call."""
+        self.delete(connection, dialog.call_sid)
+        connection.execute(self.table.insert(), self._shape.dump(dialog))
+
+    def get(self, connection: Connection, call_sid: str) -> LiveDialog | None:
+        row = connection.execute(self._select.where(self.table.c.call_sid == call_sid)).first()
+        return self._shape.load(row) if row else None
+
+    def all(self, connection: Connection) -> list[LiveDialog]:
+        query = self._select.order_by(self.table.c.row)
+        return [self._shape.load(row) for row in connection.execute(query)]
+
+    def delete(self, connection: Connection, call_sid: str) -> bool:
+        gone = self.table.delete().where(self.table.c.call_sid == call_sid)
+        return connection.execute(gone).rowcount > 0
+
+
+class Keyed:
+    """JSON by key, with a date past which it may be forgotten (None: never)."""
+
+    def __init__(self, name: str, key: str) -> None:
+        self.table = Table(
+            name,
+            metadata,
+            Column(key, Text, primary_key=True),
+            Column("data", JSON, nullable=False),
+            Column("expires", UtcDateTime, nullable=True),
+            Index(f"ix_{name}_expires", "expires"),
+        )
+        self._key = self.table.c[key]
+
+    def get(self, connection: Connection, key: str) -> Any:
+        """The data, or None."""
+        query = select(self.table.c.data).where(self._key == key)
+        return connection.execute(query).scalar_one_or_none()
+
+    def put(
+        self, connection: Connection, key: str, data: Any, expires: datetime | None = None
+    ) -> None:
+        self.delete(connection, key)
+        values = {self._key.name: key, "data": data, "expires": expires}
+        connection.execute(self.table.insert(), values)
+
+    def delete(self, connection: Connection, key: str) -> bool:
+        return connection.execute(self.table.delete().where(self._key == key)).rowcount > 0
+
+    def forget(self, connection: Connection, before: datetime) -> int:
+        """Deletes what expired before that; returns how many."""
+        old = self.table.delete().where(self.table.c.expires < before)
+        return connection.execute(old).rowcount
+
+
+events = Events()
+callbacks = Callbacks()
+dialogs = Dialogs()
+cookies = Keyed("cookies", "jar")  # the data is the jar's content, in the webhooks' own form
+facts = Keyed("facts", "name")  # what an installation remembers of itself

@@ -1,0 +1,235 @@
+"""A table of records: insert, get, save, delete, and pages that stay put.
+
+Lists are newest first. A page goes on behind (or before) the record whose key it is given, so what
+arrives meanwhile moves nothing, and deleting while paging loses nothing: the places of the latest
+deleted records are remembered.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+)
+from sqlalchemy.exc import IntegrityError
+
+from offhook.errors import OffhookError
+from offhook.store.columns import RowId, Shape, metadata
+
+T = TypeVar("T")
+
+Op = Literal["=", "<", ">=", "<=", ">", "like", "in"]
+PLACES_KEPT = 10_000
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Taken(OffhookError):
+    """Something that may exist only once is there already."""
+
+
+class UnknownPlace(OffhookError):
+    """A page was asked for behind a record that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """`field` compared with `value`; `like` takes SQL's % and _, escaped by a backslash."""
+
+    field: str
+    op: Op
+    value: Any
+
+    def on(self, table: Table) -> ColumnElement[bool]:
+        column = table.c[self.field]
+        if self.op == "like":
+            return column.like(self.value, escape="\\")
+        if self.op == "in":
+            return column.in_(self.value)
+        compared: ColumnElement[bool] = _COMPARE[self.op](column, self.value)
+        return compared
+
+
+_deleted = Table(
+    "deleted_places",
+    metadata,
+    Column("row", RowId, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("place", JSON, nullable=False),
+    UniqueConstraint("key"),
+    sqlite_autoincrement=True,
+)
+
+
+class Records(Generic[T]):
+    """The table `name` of one record type.
+
+    `key` names the unique field that finds a record. `dates` are the fields lists may be ordered
+    by: the one that a list's filter bounds, otherwise the first. `indexes` name their fields.
+    """
+
+    def __init__(
+        self,
+        record: type[T],
+        name: str,
+        *indexes: tuple[str, ...],
+        key: str = "sid",
+        dates: tuple[str, ...] = ("date_created",),
+        unique: tuple[str, ...] = (),
+    ) -> None:
+        self._shape = Shape(record)
+        columns = self._shape.columns()
+        self.table = Table(
+            name,
+            metadata,
+            Column("row", RowId, primary_key=True),
+            *columns,
+            *(UniqueConstraint(column) for column in (key, *unique)),
+            *(Index(f"ix_{name}_{'_'.join(index)}", *index) for index in indexes),
+            sqlite_autoincrement=True,
+        )
+        self._dates = dates
+        self._key, self._key_name = self.table.c[key], key
+        self._row = self.table.c.row
+        self._select = select(*columns)
+        this = self._key == bindparam("this")
+        self._get = self._select.where(this)
+        self._insert = self.table.insert()
+        self._update = self.table.update().where(this)
+
+    def insert(self, connection: Connection, record: T) -> None:
+        """Raises Taken; the transaction is then spoilt and must be left."""
+        try:
+            connection.execute(self._insert, self._shape.dump(record))
+        except IntegrityError as error:
+            raise Taken(f"{self.table.name}: {error.orig}") from error
+
+    def get(self, connection: Connection, key: str) -> T | None:
+        row = connection.execute(self._get, {"this": key}).first()
+        return self._shape.load(row) if row else None
+
+    def save(self, connection: Connection, record: T) -> bool:
+        """Stores a record that exists; False when it does not (any more). Raises Taken."""
+        values = self._shape.dump(record)
+        try:
+            done = connection.execute(self._update, values | {"this": values[self._key_name]})
+        except IntegrityError as error:
+            raise Taken(f"{self.table.name}: {error.orig}") from error
+        return done.rowcount > 0
+
+    def delete(self, connection: Connection, key: str) -> bool:
+        """Whether it was there. Pages go on behind it all the same."""
+        place = self._place_of(connection, key)
+        if place is None:
+            return False
+        connection.execute(self.table.delete().where(self._key == key))
+        kept = connection.execute(_deleted.insert(), {"key": key, "place": place})
+        newest = kept.inserted_primary_key
+        if newest:
+            connection.execute(_deleted.delete().where(_deleted.c.row <= newest[0] - PLACES_KEPT))
+        return True
+
+    def page(
+        self,
+        connection: Connection,
+        where: Sequence[Where] = (),
+        size: int = 50,
+        after: str | None = None,
+        before: str | None = None,
+        offset: int = 0,
+    ) -> list[T]:
+        """Up to `size` records, newest first: those behind `after`, or the ones right before
+        `before`. Raises UnknownPlace when no such record is or was there."""
+        query, backwards = self._paged(connection, where, after, before)
+        rows = connection.execute(query.limit(size).offset(offset)).all()
+        found = [self._shape.load(row) for row in rows]
+        return found[::-1] if backwards else found
+
+    def count(self, connection: Connection, where: Sequence[Where] = ()) -> int:
+        query = select(func.count()).select_from(self.table)
+        conditions = [condition.on(self.table) for condition in where]
+        return connection.execute(query.where(*conditions)).scalar_one()
+
+    def forget(
+        self,
+        connection: Connection,
+        before: datetime,
+        where: Sequence[Where] = (),
+        size: int = 500,
+    ) -> list[T]:
+        """Deletes up to `size` records created before that date and returns them, oldest first."""
+        conditions = [Where("date_created", "<", before), *where]
+        query = self._select.add_columns(self._row).where(*(c.on(self.table) for c in conditions))
+        rows = connection.execute(query.order_by(self.table.c.date_created).limit(size)).all()
+        gone = [row[-1] for row in rows]
+        connection.execute(self.table.delete().where(self._row.in_(gone)))
+        return [self._shape.load(row[:-1]) for row in rows]
+
+    def all(self, connection: Connection, *where: Where) -> list[T]:
+        """Every record there is, oldest first: for tables or filters that stay small."""
+        conditions = [condition.on(self.table) for condition in where]
+        query = self._select.where(*conditions).order_by(self._row)
+        return [self._shape.load(row) for row in connection.execute(query)]
+
+    def _paged(
+        self,
+        connection: Connection,
+        where: Sequence[Where],
+        after: str | None,
+        before: str | None,
+    ) -> tuple[Select[Any], bool]:
+        by = self.table.c[self._ordered_by(where)]
+        query = self._select.where(*(condition.on(self.table) for condition in where))
+        here = tuple_(by, self._row)
+        if after is not None:
+            query = query.where(here < self._position(connection, after, by))
+        elif before is not None:
+            query = query.where(here > self._position(connection, before, by))
+            return query.order_by(by, self._row), True
+        return query.order_by(by.desc(), self._row.desc()), False
+
+    def _ordered_by(self, where: Sequence[Where]) -> str:
+        bounded = (c.field for c in where if c.field in self._dates and c.op not in ("=", "in"))
+        return next(bounded, self._dates[0])
+
+    def _position(self, connection: Connection, key: str, by: Column[Any]) -> ColumnElement[Any]:
+        place = self._place_of(connection, key)
+        if place is None:
+            found = connection.execute(select(_deleted.c.place).where(_deleted.c.key == key))
+            place = found.scalar_one_or_none()
+        if not place or not place.get(by.name):
+            raise UnknownPlace(key)
+        return tuple_(
+            literal(datetime.fromisoformat(place[by.name]), by.type), literal(place["row"], RowId)
+        )
+
+    def _place_of(self, connection: Connection, key: str) -> dict[str, Any] | None:
+        dates = [self.table.c[date] for date in self._dates]
+        row = connection.execute(select(self._row, *dates).where(self._key == key)).first()
+        if row is None:
+            return None
+        values = zip(self._dates, row[1:], strict=True)
+        return {"row": row[0]} | {name: at.isoformat() if at else None for name, at in values}
