@@ -39,7 +39,7 @@ def normalise(raw: str, region: str = "US") -> str:
 
 
 def caller(raw: str, region: str = "US", *, spelled: bool = True) -> str:
-    """A caller ID: `normalise`, and a withheld one as its keypad spelling (or, not `spelled`, its word)."""
+    """A caller ID: `normalise`, and a withheld one spelled on a keypad, or as its word."""
     word = withheld(raw)
     if not word:
         return normalise(raw, region)
@@ -100,7 +100,7 @@ def formatted(number: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a number's exchange is. City in capitals, state two letters, country ISO; "" unknown."""
+    """Where a number's exchange is: city in capitals, two letters of state, country by ISO."""
 
     city: str = ""
     state: str = ""
@@ -151,7 +151,7 @@ def _zips() -> dict[tuple[str, str], str]:
     import zipcodes
 
     lowest: dict[tuple[str, str], str] = {}
-    for entry in zipcodes.list_all():
+    for entry in zipcodes.list_all():  # type: ignore[no-untyped-call]
         if entry["active"] and entry["zip_code_type"] == "STANDARD":
             key = (entry["city"].upper(), entry["state"])
             lowest[key] = min(lowest.get(key, "99999"), entry["zip_code"])

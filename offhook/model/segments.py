@@ -1,4 +1,4 @@
-"""How many parts a text is sent in.  GSM 03.38 (3GPP TS 23.038 section 6.2.1), TS 23.040 section 9.2.3.24."""
+"""How many parts a text is sent in.  3GPP TS 23.038 section 6.2.1, TS 23.040 section 9.2.3.24."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _LOOKALIKES = str.maketrans(
         **dict.fromkeys("‘’‚‛′ʹʻʼʽˈ`´", "'"),
         **dict.fromkeys("“”„‟″«»", '"'),
         **dict.fromkeys("‐‑‒–—―−⁃", "-"),
-        **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a", " "),
-        **dict.fromkeys("\u202f\u205f\u3000\t", " "),
+        **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006", " "),
+        **dict.fromkeys("\u2007\u2008\u2009\u200a\u202f\u205f\u3000\t", " "),
         **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", ""),
         **dict.fromkeys("\u2028\u2029", "\n"),
         "…": "...", "‼": "!!", "⁇": "??", "•": "*", "·": ".", "⁄": "/", "∕": "/", "‹": "<",
-        "›": ">", "ç": "Ç", "×": "x",
+        "›": ">", "×": "x",
     }
 )  # fmt: skip
 
