@@ -132,12 +132,12 @@ class Store:
     def _open(cls, url: str, synchronous: Synchronous, readers: int, migrate: bool) -> Store:
         try:
             parsed = make_url(url)
+            if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+                raise ArgumentError("it names no file")
             writing = engines.writing(parsed, synchronous)
             reading = engines.reading(parsed, readers)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise ConfigError(f"the database URL {url!r} cannot be used: {error}") from error
-        if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-            raise ConfigError(f"the database URL {url!r} names no file")
         try:
             if migrate:
                 bring_up_to_date(writing)

@@ -185,7 +185,8 @@ class Records(Generic[T]):
         query = self._select.add_columns(self._row).where(*(c.on(self.table) for c in conditions))
         rows = connection.execute(query.order_by(self.table.c.date_created).limit(size)).all()
         gone = [row[-1] for row in rows]
-        connection.execute(self.table.delete().where(self._row.in_(gone)))
+        if gone:
+            connection.execute(self.table.delete().where(self._row.in_(gone)))
         return [self._shape.load(row[:-1]) for row in rows]
 
     def all(self, connection: Connection, *where: Where) -> list[T]:

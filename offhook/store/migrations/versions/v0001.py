@@ -155,6 +155,7 @@ def upgrade() -> None:
         ),
         date="date_created date_updated date_sent",
         number="num_segments num_media error_code validity_seconds callbacks_sent",
+        json="media_urls",
     )
     table(
         "notifications",

@@ -1,0 +1,151 @@
+"""Every list that is asked for is served by an index, in its order, without sorting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+from store_samples import (
+    FULL_MEDIA,
+    FULL_NOTIFICATION,
+    FULL_NUMBER,
+    FULL_RECORDING,
+    LATER,
+    NOON,
+    OWNER,
+    call,
+    message,
+    sid,
+)
+
+from offhook.store import Connection, Where
+from offhook.store.columns import metadata
+from offhook.store.records import (
+    accounts,
+    applications,
+    callbacks,
+    calls,
+    dialogs,
+    events,
+    facts,
+    media,
+    messages,
+    notifications,
+    numbers,
+    recordings,
+)
+
+MINE = Where("account_sid", "=", OWNER)
+
+
+@contextmanager
+def planned(connection: Connection) -> Iterator[list[str]]:
+    """SQLite's plan for each query that runs meanwhile."""
+    asked: list[tuple[str, Any]] = []
+
+    def noted(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        asked.append((statement, parameters))
+
+    plans: list[str] = []
+    sqlalchemy.event.listen(connection, "before_cursor_execute", noted)
+    yield plans
+    sqlalchemy.event.remove(connection, "before_cursor_execute", noted)
+    assert asked
+    for statement, parameters in asked:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        plans += [row[3] for row in rows]
+
+
+def listed(table: Any, *where: Where) -> Callable[[Connection], Any]:
+    return lambda connection: table.page(connection, [MINE, *where])
+
+
+LISTS: dict[str, Callable[[Connection], Any]] = {
+    "calls": listed(calls),
+    "calls by status": listed(calls, Where("status", "=", "busy")),
+    "calls to": listed(calls, Where("to", "=", "+15550001111")),
+    "calls from": listed(calls, Where("from_", "=", "+15550001111")),
+    "calls by parent": listed(calls, Where("parent_call_sid", "=", sid("CA", 1))),
+    "calls of a day": listed(
+        calls, Where("start_time", ">=", NOON), Where("start_time", "<", NOON)
+    ),
+    "calls that ended before": listed(calls, Where("end_time", "<", NOON)),
+    "calls behind one": lambda c: calls.page(c, [MINE], after=sid("CA", 1)),
+    "calls before one": lambda c: calls.page(c, [MINE], before=sid("CA", 1)),
+    "calls to, behind one": lambda c: calls.page(
+        c, [MINE, Where("to", "=", "+15550001111")], after=sid("CA", 1)
+    ),
+    "messages": listed(messages),
+    "messages to": listed(messages, Where("to", "=", "+15550001111")),
+    "messages from": listed(messages, Where("from_", "=", "+15550001111")),
+    "messages of a day": listed(messages, Where("date_sent", ">=", NOON)),
+    "media of a message": listed(media, Where("parent_sid", "=", sid("MM", 1))),
+    "numbers": listed(numbers),
+    "applications": listed(applications),
+    "recordings": listed(recordings),
+    "recordings of a day": listed(recordings, Where("date_created", ">=", NOON)),
+    "recordings of a call": listed(recordings, Where("call_sid", "=", sid("CA", 1))),
+    "notifications": listed(notifications),
+    "notifications of a day": listed(notifications, Where("message_date", ">=", NOON)),
+    "notifications of a call": listed(notifications, Where("call_sid", "=", sid("CA", 1))),
+    "subaccounts": lambda c: accounts.page(c, [Where("owner_account_sid", "=", OWNER)]),
+}
+LOOKUPS: dict[str, Callable[[Connection], Any]] = {
+    "a call": lambda c: calls.get(c, sid("CA", 1)),
+    "a call to save": lambda c: calls.save(c, call(1)),
+    "a number": lambda c: numbers.by_number(c, "+15550001111"),
+    "a number's record": lambda c: numbers.get(c, FULL_NUMBER.sid),
+    "a message's media": lambda c: media.of(c, FULL_MEDIA.parent_sid),
+    "a call's recordings": lambda c: recordings.of(c, FULL_RECORDING.call_sid),
+    "live calls": calls.live,
+    "unsent messages": messages.unsent,
+    "a story": lambda c: events.of(c, sid("CA", 1)),
+    "events since": lambda c: events.since(c, 10),
+    "events to forget": lambda c: events.forget(c, NOON),
+    "recordings to forget": lambda c: recordings.forget(c, LATER),
+    "notifications to forget": lambda c: notifications.forget(c, LATER),
+    "callbacks due": lambda c: callbacks.due(c, after=10),
+    "a call's callbacks": lambda c: callbacks.of(c, sid("CA", 1)),
+    "a dialog": lambda c: dialogs.get(c, sid("CA", 1)),
+    "a fact": lambda c: facts.get(c, "demo"),
+    "facts to forget": lambda c: facts.forget(c, NOON),
+}
+
+
+@pytest.fixture
+def filled(connection: Connection) -> Connection:
+    calls.insert(connection, call(1))
+    messages.insert(connection, message(1))
+    recordings.insert(connection, FULL_RECORDING)
+    notifications.insert(connection, FULL_NOTIFICATION)
+    return connection
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_is_served_by_an_index_in_its_order(filled: Connection, name: str) -> None:
+    with planned(filled) as plans:
+        LISTS[name](filled)
+    assert all(plan.startswith("SEARCH") and " INDEX " in plan for plan in plans), plans
+
+
+@pytest.mark.parametrize("name", LOOKUPS)
+def test_a_lookup_searches_and_never_scans(filled: Connection, name: str) -> None:
+    with planned(filled) as plans:
+        LOOKUPS[name](filled)
+    assert any(plan.startswith("SEARCH") for plan in plans), plans
+    assert not any(plan.startswith("SCAN") for plan in plans), plans
+
+
+def test_every_table_can_be_made_in_postgresql_as_well() -> None:
+    dialect = postgresql.dialect()
+    for table in metadata.sorted_tables:
+        made = str(CreateTable(table).compile(dialect=dialect))
+        assert ("row" in table.c) == ("BIGSERIAL" in made)
+        for index in table.indexes:
+            assert len(str(index.name)) <= 63  # longer names are cut there
+            assert "CREATE INDEX" in str(CreateIndex(index).compile(dialect=dialect))
