@@ -102,6 +102,8 @@ class Webhooks:
         except TimeoutError:
             seconds = f"{first.overrides.total:g}"
             raise errand.failed(11203, f"no answer within {seconds} s altogether") from None
+        finally:
+            self.sessions.keep(request.jar, errand.session, clock.now())
         return replace(answer, seconds=clock.now() - began)
 
     def forget(self, jar: str) -> None:
@@ -134,7 +136,7 @@ class _Errand:
         self._limits, self._notes = first.overrides, first.notes
         self._retries = first.overrides.retries
         self._token = request.token or webhooks.random_hex()
-        self._session = webhooks.sessions.of(request.jar, clock.now())
+        self.session = webhooks.sessions.of(request.jar, clock.now())
         method = request.method.upper()
         method = method if method in {"GET", "HEAD"} else "POST"
         self._hop = _Hop(first, method, request.params)
@@ -179,7 +181,7 @@ class _Errand:
         return incoming, False
 
     def _login(self) -> Login | None:
-        return self._session.login(self._hop.to, self._webhooks.random_hex)
+        return self.session.login(self._hop.to, self._webhooks.random_hex)
 
     def _owner(self) -> str:
         """Whose a stored answer is: with credentials theirs alone, else everybody's."""
@@ -210,13 +212,13 @@ class _Errand:
     async def _once(self, headers: Headers, login: Login | None) -> Incoming:
         self._sent = self._with_session(headers, login)
         incoming = await self._webhooks.send(self._outgoing())
-        self._session.cookies.keep(self._hop.url, _all(incoming, "Set-Cookie"), clock.utc())
+        self.session.cookies.keep(self._hop.url, _all(incoming, "Set-Cookie"), clock.utc())
         return incoming
 
     def _with_session(self, headers: Headers, login: Login | None) -> Headers:
         """The headers with the cookies and the authorization as they are by now."""
         hop, own = self._hop, list[tuple[str, str]]()
-        if cookie := self._session.cookies.header(hop.url, clock.utc()):
+        if cookie := self.session.cookies.header(hop.url, clock.utc()):
             own.append(("Cookie", cookie))
         if login and login.challenged:
             path = hop.url.removeprefix(hop.to.origin)
@@ -255,7 +257,7 @@ class _Errand:
         if self._request.key:
             signed = signature(self._request.key, hop.url, () if hop.by_get else hop.params)
             headers.append(("X-Twilio-Signature", signed))
-        if cookie := self._session.cookies.header(hop.url, clock.utc()):
+        if cookie := self.session.cookies.header(hop.url, clock.utc()):
             headers.append(("Cookie", cookie))
         return tuple(headers)
 

@@ -33,6 +33,9 @@ class Jar:
     def __init__(self) -> None:
         self._cookies: dict[tuple[str, str, str], Cookie] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._cookies)
+
     def keep(self, url: str, set_cookie: Iterable[str], now: datetime) -> None:
         """Take in the Set-Cookie headers of an answer from `url` (section 5.3)."""
         for text in set_cookie:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 from offhook.webhooks.cookies import Jar
 from offhook.webhooks.login import Login
@@ -20,6 +21,10 @@ class Session:
         self.cookies = Jar()
         self._logins: dict[str, Login] = {}
 
+    @property
+    def filled(self) -> bool:
+        return bool(self._logins) or bool(self.cookies)
+
     def login(self, to: Target, random_hex: Callable[[], str]) -> Login | None:
         """How to log in there: by the credentials of this URL, or of an earlier one."""
         known = self._logins.get(to.origin)
@@ -32,26 +37,37 @@ class Session:
 class Sessions:
     """Sessions by key: a CallSid, or `own|remote` for a conversation. Times in the loop's seconds.
 
-    A conversation's lasts until 4 hours after its last use, a call's until `forget`.
+    A conversation's lasts until 4 hours after its last use, a call's until `forget`. One with
+    nothing in it lasts only while it is in use.
     """
 
     def __init__(self) -> None:
+        self._in_use: WeakValueDictionary[str, Session] = WeakValueDictionary()
         self._kept: dict[str, tuple[Session, float]] = {}
         self._swept = 0.0
 
     def of(self, key: str, now: float) -> Session:
         """The session, begun if need be; without a key, one that nobody else will see."""
-        if not key:
-            return Session()
-        session, used = self._kept.get(key, (Session(), now))
-        if now - used >= _lifetime(key):
-            session = Session()
-        self._kept[key] = (session, now)
         self._sweep(now)
-        return session
+        if key not in self._kept:
+            session = self._in_use.get(key) if key else None
+            return session or self._begun(key)
+        session, used = self._kept[key]
+        return self._begun(key) if now - used >= _lifetime(key) else session
+
+    def keep(self, key: str, session: Session, now: float) -> None:
+        """Note that the session was used, and remember it when there is anything in it."""
+        if key and session.filled:
+            self._kept[key] = (session, now)
 
     def forget(self, key: str) -> None:
         self._kept.pop(key, None)
+        self._in_use.pop(key, None)
+
+    def _begun(self, key: str) -> Session:
+        self._kept.pop(key, None)
+        self._in_use[key] = session = Session()
+        return session
 
     def _sweep(self, now: float) -> None:
         if now - self._swept < _SWEEP_SECONDS:

@@ -1,0 +1,134 @@
+"""Asynchronous callbacks: owed until they were sent.  reference: lifecycle section 10.
+
+What is owed is in the store before anybody is told, so nothing is lost by a crash: what was under
+way is sent again, at least once, with the same idempotency token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from offhook.errors import WebhookError
+from offhook.model.call import FINAL
+from offhook.model.journal import PendingCallback
+from offhook.store import records
+from offhook.store.store import Store
+from offhook.webhooks.ask import Answer, Request, Webhooks
+
+Key = Callable[[str], Awaitable[str]]
+Done = Callable[[PendingCallback, Answer | WebhookError], None]
+
+log = structlog.get_logger("offhook.webhooks")
+
+
+class Notifier:
+    """Sends what the store's callbacks owe: a subject's in order, `at_once` subjects side by side.
+
+    `key` finds the auth token of an account. `done` hears of every callback once its attempts
+    ended, well or not. Insert into the store in your own transaction, then `wake`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        webhooks: Webhooks,
+        key: Key,
+        done: Done,
+        *,
+        at_once: int = 64,
+        in_memory: int = 2000,
+    ) -> None:
+        self._store, self._webhooks, self._key, self._done = store, webhooks, key, done
+        self._slots = asyncio.Semaphore(at_once)
+        self._room = asyncio.Semaphore(in_memory)
+        self._lines: dict[str, deque[PendingCallback]] = {}
+        self._last = 0
+        self._woken = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin with what an earlier run still owed."""
+        self.wake()
+        self._running = asyncio.create_task(self._run(), name="notifier")
+
+    def wake(self) -> None:
+        """There is something new in the store."""
+        self._idle.clear()
+        self._woken.set()
+
+    async def settled(self) -> None:
+        """Returns when nothing is owed any more."""
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        """Stop at once; what is still owed is sent after the next start."""
+        if self._running:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as senders:
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                await self._take(senders)
+                self._rest()
+
+    async def _take(self, senders: asyncio.TaskGroup) -> None:
+        """Line up everything new, each behind the others of its subject."""
+        while page := await self._store.read(records.callbacks.due, self._last):
+            for callback in page:
+                await self._room.acquire()
+                self._last = callback.id
+                line = self._lines.setdefault(callback.subject, deque())
+                line.append(callback)
+                if len(line) == 1:
+                    senders.create_task(self._serve(callback.subject, line))
+
+    async def _serve(self, subject: str, line: deque[PendingCallback]) -> None:
+        while line:
+            async with self._slots:
+                await self._send(line[0])
+            self._end_session(line.popleft(), last=not line)
+            self._room.release()
+        del self._lines[subject]
+        self._rest()
+
+    def _rest(self) -> None:
+        if not self._lines and not self._woken.is_set():
+            self._idle.set()
+
+    async def _send(self, callback: PendingCallback) -> None:
+        outcome = await self._outcome(callback)
+        try:
+            self._done(callback, outcome)
+        finally:
+            await self._store.write(records.callbacks.delete, callback.id)
+
+    async def _outcome(self, callback: PendingCallback) -> Answer | WebhookError:
+        request = Request(
+            url=callback.url,
+            method=callback.method,
+            params=callback.params,
+            key=await self._key(callback.account_sid),
+            jar="" if callback.kind == "message" else callback.subject,
+            kind="callback",
+            token=callback.token,
+        )
+        try:
+            return await self._webhooks.ask(request)
+        except WebhookError as error:
+            return error
+        except Exception as error:  # one callback that we cannot handle must not stop the others
+            log.exception("callback not sent", url=callback.url, subject=callback.subject)
+            return WebhookError(12400, callback.url, f"internal error: {error}")
+
+    def _end_session(self, callback: PendingCallback, *, last: bool) -> None:
+        """A call's cookies end with its last status callback."""
+        if last and callback.kind == "status" and dict(callback.params).get("CallStatus") in FINAL:
+            self._webhooks.forget(callback.subject)
