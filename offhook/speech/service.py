@@ -97,14 +97,10 @@ class Speech:
             raise SpeechError(EMPTY_TEXT, "There is no text to say")
         if speaker.too_long(text, ssml):
             raise SpeechError(LONG_TEXT, f"The text is too long for the voice {speaker.name}")
-        request = {"text": text, "ssml": ssml, "voice": asdict(speaker)}
-        key = key_of(
-            "say",
-            self._processes["speak"].version,
-            text,
-            ssml,
-            *map(str, request["voice"].values()),
-        )
+        attributes = asdict(speaker)
+        request: Header = {"text": text, "ssml": ssml, "voice": attributes}
+        engine = self._processes["speak"].version
+        key = key_of("say", engine, text, ssml, *map(str, attributes.values()))
         return await self._once(key, lambda: self._ask("speak", request))
 
     async def decode(self, body: bytes, media_type: str) -> Clip:
