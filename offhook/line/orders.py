@@ -60,7 +60,8 @@ class DialTarget:
 class DialOrder:
     """What `<Dial>` wants. Times are seconds; `timeout` counts for each target when `sequential`.
 
-    `record` and `recording_track` are the attribute's words; an empty `caller_id` shows the caller's.
+    `record` and `recording_track` are the attributes' words; without a `caller_id` the caller's
+    own is shown.
     """
 
     targets: tuple[DialTarget, ...]

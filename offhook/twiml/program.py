@@ -1,0 +1,57 @@
+"""What a document is once it has been read, and how its verbs are run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from offhook.line.live_call import LiveCall
+from offhook.model.fetch import Fetch
+
+
+class Verb(Protocol):
+    """An instruction to a call: a frozen dataclass whose fields are its attribute table."""
+
+    async def run(self, call: LiveCall) -> Fetch | None:
+        """Do it. None: the next verb. A Fetch: the document that takes this one's place."""
+
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[S]):
+    """An element and where it stands; `line` and `column` count from 1."""
+
+    verb: S
+    name: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    code: int
+    message: str
+    line: int
+    column: int
+    level: Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Document(Generic[S]):
+    """Verbs for a call, or replies and redirects for a message; problems in their order."""
+
+    verbs: tuple[Placed[S], ...]
+    problems: tuple[Problem, ...] = ()
+
+
+async def perform(placed: Iterable[Placed[Any]], call: LiveCall) -> Fetch | None:
+    """Run them in order; the first that leads elsewhere ends the list."""
+    for each in placed:
+        call.at(each.name, each.line, each.column)
+        following: Fetch | None = await each.verb.run(call)
+        if following is not None:
+            return following
+    return None

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offhook.line.live_call import LiveCall
+from offhook.twiml.schema import attribute, whole
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait in silence, before answering if it comes first.
+
+    https://www.twilio.com/docs/voice/twiml/pause
+    """
+
+    length: int = attribute(whole(1), 1, 13910)  # seconds
+
+    async def run(self, call: LiveCall) -> None:
+        await call.silence(self.length)
