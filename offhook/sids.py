@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import uuid as _uuid
 from collections.abc import Callable
 
 random_hex: Callable[[], str] = lambda: secrets.token_hex(16)  # noqa: E731
@@ -12,6 +13,10 @@ _SHAPE = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 
 def new(prefix: str) -> str:
     return prefix + random_hex()
+
+
+def uuid() -> str:
+    return str(_uuid.UUID(hex=random_hex()))
 
 
 def is_sid(text: str, prefix: str = "") -> bool:

@@ -33,7 +33,9 @@ class About:
     forwarded_from: str = ""
     caller_name: str = ""
     params: tuple[tuple[str, str], ...] = ()
-    dialog: dict[str, Any] = field(default_factory=dict)  # for LiveDialog; empty: nothing to restore
+    dialog: dict[str, Any] = field(
+        default_factory=dict
+    )  # for LiveDialog; empty: nothing to restore
 
 
 class Trace:
@@ -94,6 +96,7 @@ class Target:
     password: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     from_name: str = ""
+    trace: Trace = field(default_factory=Trace)  # becomes the leg's
 
 
 Ringing = Callable[[Leg, bool], None]

@@ -14,10 +14,9 @@ Status = Literal[
 ]
 Direction = Literal["inbound", "outbound-api", "outbound-dial"]
 
-_UNANSWERED: set[Status] = {"busy", "failed", "no-answer", "canceled"}
 NEXT: dict[Status, set[Status]] = {
-    "queued": {"ringing", "in-progress", "completed"} | _UNANSWERED,
-    "ringing": {"in-progress", "completed"} | _UNANSWERED,
+    "queued": {"ringing", "in-progress", "busy", "failed", "no-answer", "canceled"},
+    "ringing": {"in-progress", "busy", "failed", "no-answer", "canceled"},
     "in-progress": {"completed"},
     "completed": set(),
     "busy": set(),

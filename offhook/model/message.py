@@ -62,6 +62,7 @@ class Message:
     call_sid: str = ""
     validity_seconds: int = 36000
     callbacks_sent: int = 0
+    media_urls: tuple[str, ...] = ()
 
     def advanced(self, to: Status, at: datetime, error_code: int = 0) -> Message:
         """The message in its next status. Raises IllegalTransition."""

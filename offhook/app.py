@@ -1,0 +1,200 @@
+"""The composition root: settings in, a running platform out. The only module that imports everything."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from offhook import clock, sids
+from offhook.aio import within
+from offhook.carriers.simulated import SimulatedNetwork
+from offhook.config import Settings
+from offhook.errors import WebhookError
+from offhook.exchange import debugger, inbound, messages, recovery
+from offhook.exchange.exchange import Exchange, Route, Rules, Voices
+from offhook.exchange.journal import Journal
+from offhook.media.plane import MediaPlane
+from offhook.model.account import Account, IncomingPhoneNumber
+from offhook.model.journal import PendingCallback
+from offhook.speech.service import Speech
+from offhook.store import records
+from offhook.store.store import Store, sqlite_url
+from offhook.webhooks.ask import Answer, Webhooks
+from offhook.webhooks.cache import Cache
+from offhook.webhooks.fence import Fence
+from offhook.webhooks.notify import Notifier
+from offhook.webhooks.transport import Send
+from offhook.webhooks.transport_aiohttp import AiohttpTransport
+
+log = structlog.get_logger("offhook")
+DEMO_NUMBER = "+15550100100"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What tests hand in, in place of the real thing."""
+
+    media: MediaPlane | None = None
+    speech: Voices | None = None
+    send: Send | None = None
+    migrate: bool = True
+
+
+@dataclass
+class Platform:
+    """A running platform, without its sockets: those are `serving`'s."""
+
+    settings: Settings
+    exchange: Exchange
+    network: SimulatedNetwork
+    account: Account
+    speech: Voices
+    media: MediaPlane
+    routes: list[Route] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """True when it can take calls."""
+        return self.exchange.open and self.media.healthy and getattr(self.speech, "healthy", True)
+
+    async def drain(self, seconds: float) -> None:
+        """No new calls; live ones may finish for `seconds`, then are ended properly."""
+        self.exchange.open = False
+        if self.exchange.live or self.exchange.attempts:
+            log.info("draining", calls=len(self.exchange.live), seconds=seconds)
+            await within(seconds, self._quiet())
+        for attempt in tuple(self.exchange.attempts.values()):
+            attempt.give_up("canceled")
+        for live in tuple(self.exchange.live.values()):
+            self.exchange.spawn(live.leg.hang_up(), "drain")
+        await within(10, self.exchange.settle())
+        await self.exchange.journal.flush()
+
+    async def _quiet(self) -> None:
+        while self.exchange.live or self.exchange.attempts:
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def running(settings: Settings, parts: Parts = Parts()) -> AsyncIterator[Platform]:
+    """The platform with its store, media and speech up, what a crash left behind recovered."""
+    async with AsyncExitStack() as stack:
+        data = settings.data
+        data.mkdir(parents=True, exist_ok=True)
+        store = await Store.open(sqlite_url(data / "offhook.db"), migrate=parts.migrate)
+        stack.push_async_callback(store.close)
+        account = await first_account(store, settings)
+        media = parts.media or await MediaPlane.workers(settings.workers, settings.rtp)
+        stack.push_async_callback(media.close)
+        speech = parts.speech or await _speech(stack, data)
+        webhooks = await _webhooks(stack, settings, parts.send)
+        exchange = _exchange(settings, store, webhooks, speech, media)
+        notifier = exchange.notifier
+        platform = Platform(
+            settings, exchange, _network(settings, exchange), account, speech, media
+        )
+        exchange.routes = platform.routes
+        await notifier.start()
+        stack.push_async_callback(notifier.close)
+        stack.push_async_callback(_stop, exchange)
+        yield platform
+
+
+async def _stop(exchange: Exchange) -> None:
+    for task in tuple(exchange.tasks):
+        task.cancel()
+    await asyncio.gather(*exchange.tasks, return_exceptions=True)
+    await exchange.journal.flush()
+
+
+async def _speech(stack: AsyncExitStack, data: Path) -> Speech:
+    speech = Speech(data / "cache" / "clips")
+    await speech.start()
+    stack.push_async_callback(speech.close)
+    return speech
+
+
+async def _webhooks(stack: AsyncExitStack, settings: Settings, send: Send | None) -> Webhooks:
+    rules = settings.webhooks
+    if send is None:
+        fence = Fence.of(settings.private_targets_allowed, rules.allow_targets)
+        transport = AiohttpTransport(fence, verify=rules.verify_tls)
+        stack.push_async_callback(transport.close)
+        send = transport.send
+    cache = Cache(settings.data / "cache" / "http")
+    return Webhooks(send, cache=cache, user_agent=rules.user_agent)
+
+
+def _exchange(
+    settings: Settings, store: Store, webhooks: Webhooks, speech: Voices, media: MediaPlane
+) -> Exchange:
+    journal = Journal(store, settings.retention.max_events)
+    rules = Rules(
+        settings.data, settings.api_url, settings.default_region, settings.speech.voice,
+        settings.speech.language,
+    )  # fmt: skip
+
+    async def key(account_sid: str) -> str:
+        return await exchange.key(account_sid)
+
+    def done(callback: PendingCallback, outcome: Answer | WebhookError) -> None:
+        debugger.note_callback(exchange, callback, outcome)
+
+    notifier = Notifier(store, webhooks, key, done)
+    exchange = Exchange(store, webhooks, notifier, speech, media, journal, rules)
+    return exchange
+
+
+def _network(settings: Settings, exchange: Exchange) -> SimulatedNetwork:
+    rules = settings.simulated
+    return SimulatedNetwork(
+        exchange.media,
+        partial(inbound.on_call, exchange),
+        partial(messages.on_text, exchange),
+        numbers=rules.numbers,
+        takes_all=settings.simulates_everything,
+    )
+
+
+async def first_account(store: Store, settings: Settings) -> Account:
+    """The account of the settings, else the one that was there first, else a new one."""
+    found = await store.read(records.accounts.first)
+    sid = settings.account_sid or (found.sid if found else sids.new("AC"))
+    known = await store.read(records.accounts.get, sid)
+    preset = settings.auth_token.get_secret_value() if settings.auth_token else ""
+    token = preset or (known.auth_token if known else secrets.token_hex(16))
+    at = clock.utc()
+    if known and known.auth_token == token:
+        return known
+    account = Account(sid, token, at, at, "Offhook", owner_account_sid=sid)
+    await store.write(records.accounts.save if known else records.accounts.insert, account)
+    return account
+
+
+async def demo_number(platform: Platform) -> str:
+    """The number of the demonstration, added when it was never there."""
+    store, exchange = platform.exchange.store, platform.exchange
+    number = await store.read(records.numbers.by_number, DEMO_NUMBER)
+    base = f"{exchange.rules.public_url}/demo"
+    if number is None and not await store.read(records.numbers.count):
+        at = clock.utc()
+        number = IncomingPhoneNumber(
+            sids.new("PN"), platform.account.sid, DEMO_NUMBER, at, at, "Demo",
+            voice_url=f"{base}/voice", sms_url=f"{base}/sms",
+        )  # fmt: skip
+        await store.write(records.numbers.insert, number)
+    return DEMO_NUMBER if number else ""
+
+
+async def open_lines(platform: Platform, carriers: Sequence[Route]) -> None:
+    """Connects the carriers, then takes up what a crash interrupted."""
+    platform.routes.extend(carriers)
+    platform.routes.append(Route(platform.network, platform.network.takes))
+    await recovery.recover(platform.exchange)

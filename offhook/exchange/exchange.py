@@ -1,0 +1,137 @@
+"""The exchange: where records, legs, webhooks and carriers meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from offhook.exchange.journal import Journal
+from offhook.line.leg import Carrier
+from offhook.line.live_call import LiveCall
+from offhook.media.clip import Clip
+from offhook.media.plane import MediaPlane, Recorder
+from offhook.model.account import Account
+from offhook.model.fetch import Script
+from offhook.model.recording import Recording
+from offhook.store import records
+from offhook.store.store import Store
+from offhook.webhooks.ask import Webhooks
+from offhook.webhooks.notify import Notifier
+
+log = structlog.get_logger("offhook.exchange")
+
+
+class Voices(Protocol):
+    """Text to sound and back: the speech process, or the test voice."""
+
+    async def say(self, text: str, ssml: str, voice: str, language: str) -> Clip: ...
+
+    async def decode(self, body: bytes, media_type: str) -> Clip: ...
+
+    async def mp3(self, wav_path: str, channel: str | None = None) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A carrier and the addresses it takes: `+E.164`, `sip:...`, `client:...`.
+
+    `emergency` tells whether it may carry calls to 112, 911 and the like.
+    """
+
+    carrier: Carrier
+    takes: Callable[[str], bool]
+    emergency: Callable[[str], bool] = lambda to: False
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that the exchange itself goes by.
+
+    `region` reads national numbers; `emergency_allowed` names are trunks' business, decided by routes.
+    """
+
+    data: Path
+    public_url: str
+    region: str = "US"
+    voice: str = ""
+    language: str = ""
+    node: str = "one"
+    ring_limit: float = 600
+    call_limit: float = 14400
+    max_events: int = 1000
+    media_bytes: int = 50_000_000
+
+
+@dataclass(slots=True)
+class Taking:
+    """A recording while it is made."""
+
+    recording: Recording
+    recorder: Recorder
+    whole_call: bool = False  # asked for by Record=true, reported in the call's last callback
+
+
+class Attempt:
+    """An outgoing call from the first INVITE to its answer; `give_up` ends it with that status."""
+
+    def __init__(self) -> None:
+        self.signals: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        self.script: Script | None = None  # what REST asked to be run on answer instead
+
+    def give_up(self, status: str) -> None:
+        self.signals.put_nowait(("given up", status))
+
+
+@dataclass
+class Exchange:
+    """The parts, and what is going on: `live` calls and `attempts` to place one, by CallSid."""
+
+    store: Store
+    webhooks: Webhooks
+    notifier: Notifier
+    speech: Voices
+    media: MediaPlane
+    journal: Journal
+    rules: Rules
+    routes: Sequence[Route] = ()
+    accounts: dict[str, Account] = field(default_factory=dict)
+    live: dict[str, LiveCall] = field(default_factory=dict)
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    takings: dict[str, Taking] = field(default_factory=dict)  # recordings under way, by their SID
+    open: bool = True  # takes new calls
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def spawn(self, doing: Coroutine[Any, Any, Any], name: str = "") -> asyncio.Task[Any]:
+        """Runs it beside everything else; a crash is logged and ends nothing but itself."""
+        task = asyncio.create_task(doing, name=name or None)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            log.error("task crashed", task=task.get_name(), exc_info=task.exception())
+
+    async def account(self, sid: str) -> Account | None:
+        if sid not in self.accounts:
+            found = await self.store.read(records.accounts.get, sid)
+            if found is None:
+                return None
+            self.accounts[sid] = found
+        return self.accounts[sid]
+
+    async def key(self, account_sid: str) -> str:
+        """The auth token that signs this account's webhooks."""
+        account = await self.account(account_sid)
+        return account.auth_token if account else ""
+
+    async def settle(self) -> None:
+        """Returns when nothing is going on any more."""
+        while self.tasks:
+            await asyncio.wait(set(self.tasks))

@@ -1,0 +1,103 @@
+"""A call comes in.  Flow 1 of docs/flows.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from offhook import clock, sids
+from offhook.exchange import debugger, lines
+from offhook.exchange.exchange import Exchange
+from offhook.exchange.supervise import services, supervise
+from offhook.line.leg import HungUp, Leg
+from offhook.model.account import Account, Application, IncomingPhoneNumber
+from offhook.model.call import Call
+from offhook.model.fetch import Callback, Script
+from offhook.model.numbers import normalise
+from offhook.store import records
+from offhook.store.store import Connection
+
+NOT_FOUND, DECLINED, UNAVAILABLE = 404, 603, 503
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What is behind a number of ours: its own URLs, or its application's in their place."""
+
+    number: IncomingPhoneNumber
+    account: Account
+    application: Application | None
+
+    @property
+    def voice(self) -> Script:
+        return (self.application or self.number).voice
+
+    @property
+    def callback(self) -> Callback:
+        return (self.application or self.number).callback
+
+    @property
+    def looks_up_names(self) -> bool:
+        return (self.application or self.number).voice_caller_id_lookup
+
+    @property
+    def api_version(self) -> str:
+        return (self.application or self.number).api_version
+
+
+async def on_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
+    """From the first ring to the end. `to` and `from_` are as the carrier got them."""
+    if not exchange.open:
+        return await leg.reject(UNAVAILABLE)
+    dialled = normalise(to, exchange.rules.region)
+    found = await exchange.store.read(find, dialled)
+    if found is None:
+        return await leg.reject(NOT_FOUND)
+    call = _record(exchange, found, leg, dialled, normalise(from_, exchange.rules.region))
+    script = found.voice
+    if found.account.status != "active" or not script.url:
+        return await _unreachable(exchange, found, call, leg)
+    await exchange.store.write(records.calls.insert, call)
+    live = lines.join(exchange, call, leg, script, services(exchange))
+    try:
+        await leg.ring()
+    except HungUp:
+        return await lines.finish(exchange, live)
+    exchange.journal.add(call.sid, call.account_sid, "status", {"status": "ringing"})
+    return await supervise(exchange, live, script.start, exchange.rules.call_limit)
+
+
+def find(connection: Connection, e164: str) -> Destination | None:
+    """The number, its account and its application, if the number is ours."""
+    number = records.numbers.by_number(connection, e164)
+    account = number and records.accounts.get(connection, number.account_sid)
+    if not number or not account:
+        return None
+    application = None
+    if number.voice_application_sid:
+        application = records.applications.get(connection, number.voice_application_sid)
+    return Destination(number, account, application)
+
+
+def _record(exchange: Exchange, found: Destination, leg: Leg, to: str, from_: str) -> Call:
+    at, about = clock.utc(), leg.about
+    call = Call(
+        sids.new("CA"), found.account.sid, to, from_, "inbound", at, at, status="ringing",
+        phone_number_sid=found.number.sid, api_version=found.api_version, callback=found.callback,
+        forwarded_from=normalise(about.forwarded_from, exchange.rules.region),
+        caller_name=about.caller_name if found.looks_up_names else "",
+        details=dict(about.params), node=exchange.rules.node,
+    )  # fmt: skip
+    return replace(call, application_sid=found.application.sid if found.application else "")
+
+
+async def _unreachable(exchange: Exchange, found: Destination, call: Call, leg: Leg) -> None:
+    """Nobody could answer: refused, and the owner is told why."""
+    code = 10003 if found.account.status != "active" else 11100
+    debugger.note(
+        exchange, found.account.sid, code, f"{call.to} has no voice URL" if code == 11100 else "",
+        subject=call.sid,
+    )  # fmt: skip
+    at = clock.utc()
+    missed = replace(call.advanced("failed", at), sip_response_code=DECLINED)
+    await exchange.store.write(records.calls.insert, missed)
+    await leg.reject(DECLINED)

@@ -1,0 +1,171 @@
+"""A text comes in, and its replies go out.  Flow 3 of docs/flows.md."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode, urljoin
+from xml.sax.saxutils import escape
+
+from offhook import clock, sids
+from offhook.errors import DocumentError, WebhookError
+from offhook.exchange import debugger, params
+from offhook.exchange.documents import TWIML_TYPES
+from offhook.exchange.exchange import Exchange
+from offhook.exchange.texting import MessageOrder, keep_media, send
+from offhook.model.account import Account, Application, IncomingPhoneNumber
+from offhook.model.fetch import Fetch, Script
+from offhook.model.message import Message
+from offhook.model.numbers import is_possible, is_short_code, normalise
+from offhook.model.segments import segment
+from offhook.store import records
+from offhook.store.store import Connection
+from offhook.twiml.document import Document, parse
+from offhook.twiml.messaging import Reply, converse
+from offhook.webhooks.ask import Answer, Request
+
+Program = Document[Reply | Fetch]
+NOTHING: Program = Document(())
+Media = tuple[tuple[str, bytes], ...]  # (content type, bytes)
+
+
+async def on_text(
+    exchange: Exchange, to: str, from_: str, body: str, media: Media = ()
+) -> Message | None:
+    """Stored, then answered by what is behind the number; None when the number is not ours."""
+    region = exchange.rules.region
+    number = await exchange.store.read(records.numbers.by_number, normalise(to, region))
+    account = number and await exchange.account(number.account_sid)
+    if not number or not account or account.status != "active" or not exchange.open:
+        return None
+    at = clock.utc()
+    message = Message(
+        sids.new("MM" if media else "SM"), account.sid, number.phone_number,
+        normalise(from_, region), body, "inbound", at, at, status="received", date_sent=at,
+        num_segments=segment(body).count, num_media=len(media), api_version=number.api_version,
+    )  # fmt: skip
+    await exchange.store.write(records.messages.insert, message)
+    kept = [await keep_media(exchange, message, kind, content) for kind, content in media]
+    exchange.journal.add(message.sid, account.sid, "status", {"status": "received"})
+    base = f"{exchange.rules.public_url.rstrip('/')}/2010-04-01/Accounts/{account.sid}/Messages"
+    links = tuple((f"{base}/{message.sid}/Media/{each.sid}", each.content_type) for each in kept)
+    script = await exchange.store.read(_script, number)
+    if script.url:
+        session = Session(
+            exchange, account, number, message, script, params.inbound_text(message, links)
+        )
+        exchange.spawn(session.run(), message.sid)
+    return message
+
+
+def _script(connection: Connection, number: IncomingPhoneNumber) -> Script:
+    application: Application | None = None
+    if number.sms_application_sid:
+        application = records.applications.get(connection, number.sms_application_sid)
+    return application.sms if application else number.sms
+
+
+class Session:
+    """One inbound text's documents, from the number's URL to the last reply."""
+
+    def __init__(
+        self, exchange: Exchange, account: Account, number: IncomingPhoneNumber,
+        message: Message, script: Script, common: params.Params,
+    ) -> None:  # fmt: skip
+        self.exchange, self.account, self.number = exchange, account, number
+        self.message, self.script, self.common = message, script, common
+        self.url = ""
+
+    async def run(self) -> None:
+        await converse(self.script.start, self.fetch, self.send, self.note)
+
+    async def fetch(self, wanted: Fetch) -> Program:
+        """The next document, or its fallback's; an empty one when both fail."""
+        try:
+            return await self._get(wanted)
+        except (WebhookError, DocumentError) as error:
+            url = error.url if isinstance(error, WebhookError) else self.url
+            told = {"ErrorCode": str(error.code), "ErrorUrl": url}
+            self._failed(wanted, error)
+        if not self.script.fallback_url:
+            return NOTHING
+        second = Fetch(self.script.fallback_url, self.script.fallback_method, told)
+        try:
+            return await self._get(second)
+        except (WebhookError, DocumentError) as again:
+            self._failed(second, again)
+            return NOTHING
+
+    async def send(self, reply: Reply) -> tuple[str, str]:
+        """(MessageSid, `sent` or `invalid`): what `action` is told."""
+        region = self.exchange.rules.region
+        to = normalise(reply.to or self.message.from_, region)
+        from_ = normalise(reply.from_ or self.number.phone_number, region)
+        problem = await self._problem(to, from_)
+        if problem:
+            self.note(problem)
+            return "", "invalid"
+        callback = reply.status_callback or reply.action
+        order = MessageOrder(
+            self.account.sid, to, from_, reply.body,
+            tuple(urljoin(self.url, media) for media in reply.media),
+            urljoin(self.url, callback) if callback else "", "outbound-reply",
+            self.message.api_version,
+        )  # fmt: skip
+        return (await send(self.exchange, order)).sid, "sent"
+
+    async def _problem(self, to: str, from_: str) -> int:
+        if not (is_possible(to) or is_short_code(to)) or to == from_:
+            return 14101
+        owner = await self.exchange.store.read(records.numbers.by_number, from_)
+        if owner is None or owner.account_sid != self.account.sid:
+            return 14102
+        return 0 if "sms" in owner.capabilities else 14108
+
+    async def _get(self, wanted: Fetch) -> Program:
+        url = urljoin(self.url, wanted.url) if wanted.url else self.url
+        sent = self.common | dict(wanted.params)
+        request = Request(
+            url, wanted.method, tuple(sent.items()), self.account.auth_token,
+            jar=f"{self.number.phone_number}|{self.message.from_}", token=sids.uuid(),
+        )  # fmt: skip
+        asked = {"method": wanted.method, "url": url, "params": sent}
+        try:
+            answer = await self.exchange.webhooks.ask(request)
+        except WebhookError as error:
+            self._journal(asked | {"status": error.status, "error": error.code})
+            raise
+        body = answer.body.decode("utf-8", "replace")
+        self._journal(asked | {"status": answer.status, "body": body, "type": answer.media_type})
+        for each in answer.notes:
+            self.note(each.code, each.message)
+        self.url = answer.url
+        return _read(answer)
+
+    def _failed(self, wanted: Fetch, error: WebhookError | DocumentError) -> None:
+        variables = urlencode(self.common | dict(wanted.params))
+        debugger.note_failure(
+            self.exchange, self.account.sid, self.message.sid, error, self.url or wanted.url,
+            variables,
+        )  # fmt: skip
+
+    def _journal(self, told: dict[str, object]) -> None:
+        self.exchange.journal.add(self.message.sid, self.account.sid, "webhook", told)
+
+    def note(self, code: int, message: str = "") -> None:
+        debugger.note(
+            self.exchange, self.account.sid, code, message, subject=self.message.sid, url=self.url
+        )
+
+
+def _read(answer: Answer) -> Program:
+    """The answer by its content type; plain text is the reply.  reference: document rules."""
+    if answer.status == 204 or not answer.body.strip():
+        return NOTHING
+    if not answer.media_type:
+        raise WebhookError(11200, answer.url, "The answer has no Content-Type")
+    if answer.media_type in TWIML_TYPES:
+        return parse(answer.body, answer.charset, "messaging")
+    if answer.media_type == "text/plain":
+        text = answer.body.decode(answer.charset or "utf-8", "replace").strip()
+        twiml = f"<Response><Message>{escape(text)}</Message></Response>"
+        return parse(twiml, channel="messaging")
+    raise WebhookError(12300, answer.url, f"Content-Type {answer.media_type} is not TwiML")

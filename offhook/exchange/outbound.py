@@ -1,0 +1,75 @@
+"""A call is asked for by REST.  Flow 2 of docs/flows.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offhook import clock, sids
+from offhook.errors import ApiError
+from offhook.exchange import lines, placing, recordings
+from offhook.exchange.exchange import Attempt, Exchange
+from offhook.exchange.recordings import RecordSetting
+from offhook.exchange.supervise import services, supervise
+from offhook.line.leg import HungUp, Target
+from offhook.model.call import Call
+from offhook.model.fetch import Callback, Script
+from offhook.store import records
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """A validated `POST Calls`; `timeout` and `time_limit` are seconds."""
+
+    account_sid: str
+    to: str
+    from_: str
+    script: Script
+    callback: Callback = Callback()
+    api_version: str = "2010-04-01"
+    timeout: int = 60
+    send_digits: str = ""
+    record: RecordSetting | None = None
+    sip_username: str = ""
+    sip_password: str = ""
+    time_limit: int = 14400
+    caller_id: str = ""
+    application_sid: str = ""
+    phone_number_sid: str = ""
+
+
+async def place_call(exchange: Exchange, order: CallOrder) -> Call:
+    """Queued, stored and on its way; the call goes on in the background. Raises ApiError (20503)."""
+    if not exchange.open:
+        raise ApiError(20503, "Offhook is stopping and takes no new calls", 503)
+    at = clock.utc()
+    call = Call(
+        sids.new("CA"), order.account_sid, order.to, order.from_, "outbound-api", at, at,
+        application_sid=order.application_sid, phone_number_sid=order.phone_number_sid,
+        api_version=order.api_version, callback=order.callback, node=exchange.rules.node,
+    )  # fmt: skip
+    await exchange.store.write(records.calls.insert, call)
+    exchange.attempts[call.sid] = Attempt()
+    exchange.spawn(carry_out(exchange, call, order), call.sid)
+    return call
+
+
+async def carry_out(exchange: Exchange, call: Call, order: CallOrder) -> None:
+    """Ring, then keys, then the script: what answers is what an inbound call gets too."""
+    target = Target(
+        order.to, order.caller_id or order.from_, call.sid, call.account_sid,
+        order.sip_username, order.sip_password,
+    )  # fmt: skip
+    redirected = exchange.attempts[call.sid]
+    call, leg = await placing.place(exchange, call, target, order.timeout)
+    if leg is None:
+        return None
+    live = lines.join(exchange, call, leg, redirected.script or order.script, services(exchange))
+    await lines.answered(exchange, live)
+    try:
+        if order.record:
+            await recordings.record_call(exchange, live, order.record, "OutboundAPI")
+        if order.send_digits:
+            await live.press(order.send_digits)
+    except HungUp:
+        return await lines.finish(exchange, live)
+    await supervise(exchange, live, live.script.start, order.time_limit)

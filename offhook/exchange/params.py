@@ -1,0 +1,134 @@
+"""The request parameters of webhooks.  reference: M14 to M19, request parameters of a call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from offhook.model.call import FINAL, Call
+from offhook.model.dates import rfc2822
+from offhook.model.message import Message
+from offhook.model.numbers import Place, place
+from offhook.model.recording import Recording
+
+Params = dict[str, str]
+
+
+def voice(call: Call, status: str = "") -> Params:
+    """The set that every request about a call carries; `status` overrides the record's."""
+    params = {
+        "CallSid": call.sid,
+        "AccountSid": call.account_sid,
+        "From": call.from_,
+        "To": call.to,
+        "Caller": call.from_,
+        "Called": call.to,
+        "CallStatus": status or call.status,
+        "ApiVersion": call.api_version,
+        "Direction": call.direction,
+    }
+    optional = {
+        "ForwardedFrom": call.forwarded_from,
+        "CalledVia": call.forwarded_from,
+        "CallerName": call.caller_name,
+        "ParentCallSid": call.parent_call_sid,
+        "ApplicationSid": call.application_sid,
+    }
+    params |= {name: value for name, value in optional.items() if value}
+    for number, names in ((call.from_, ("From", "Caller")), (call.to, ("To", "Called"))):
+        if number.startswith("+"):
+            for name in names:
+                params |= _place(name, place(number))
+    return params | {name: str(value) for name, value in call.details.items()}
+
+
+def _place(prefix: str, where: Place) -> Params:
+    return {
+        f"{prefix}City": where.city,
+        f"{prefix}State": where.state,
+        f"{prefix}Zip": where.zip,
+        f"{prefix}Country": where.country,
+    }
+
+
+def progress(call: Call, event: str, at: datetime, sequence: int) -> Params:
+    """A status callback about a call: the common set and what only callbacks carry.
+
+    `event` is one of initiated, ringing, answered, completed.
+    """
+    params = voice(call, status="initiated" if event == "initiated" else "")
+    params |= {
+        "Timestamp": rfc2822(at),
+        "CallbackSource": "call-progress-events",
+        "SequenceNumber": str(sequence),
+    }
+    if call.status in FINAL:
+        seconds = call.duration or 0
+        params |= {"CallDuration": str(seconds), "Duration": str(-(-seconds // 60))}
+        if call.sip_response_code:
+            params["SipResponseCode"] = str(call.sip_response_code)
+    return params
+
+
+def recorded(recording: Recording, url: str) -> Params:
+    """What a finished recording adds to a request."""
+    return {
+        "RecordingUrl": url,
+        "RecordingSid": recording.sid,
+        "RecordingDuration": str(recording.duration or 0),
+    }
+
+
+def recording_status(recording: Recording, url: str, status: str) -> Params:
+    """A recordingStatusCallback: `status` is in-progress, completed, absent or failed."""
+    params = {
+        "AccountSid": recording.account_sid,
+        "CallSid": recording.call_sid,
+        "RecordingSid": recording.sid,
+        "RecordingUrl": url,
+        "RecordingStatus": status,
+        "RecordingChannels": str(recording.channels),
+        "RecordingStartTime": rfc2822(recording.start_time),
+        "RecordingSource": recording.source,
+        "RecordingTrack": recording.track,
+        "ErrorCode": str(recording.error_code),
+    }
+    if status != "in-progress":
+        params["RecordingDuration"] = str(recording.duration or 0)
+    return params
+
+
+def inbound_text(message: Message, media: tuple[tuple[str, str], ...] = ()) -> Params:
+    """A text that came in; `media` are (url, content type).  Keys in the original's order."""
+    here, there = _text_place("To", message.to), _text_place("From", message.from_)
+    params = {
+        "ToCountry": here["ToCountry"], "ToState": here["ToState"],
+        "SmsMessageSid": message.sid, "NumMedia": str(message.num_media),
+        "ToCity": here["ToCity"], "FromZip": there["FromZip"], "SmsSid": message.sid,
+        "FromState": there["FromState"], "SmsStatus": "received", "FromCity": there["FromCity"],
+        "Body": message.body, "FromCountry": there["FromCountry"], "To": message.to,
+        "ToZip": here["ToZip"], "NumSegments": str(message.num_segments),
+        "MessageSid": message.sid, "AccountSid": message.account_sid, "From": message.from_,
+        "ApiVersion": message.api_version,
+    }  # fmt: skip
+    for n, (url, content_type) in enumerate(media):
+        params |= {f"MediaContentType{n}": content_type, f"MediaUrl{n}": url}
+    return params
+
+
+def _text_place(prefix: str, number: str) -> Params:
+    return _place(prefix, place(number) if number.startswith("+") else Place())
+
+
+def text_status(message: Message) -> Params:
+    """A message status callback.  Keys in the original's order."""
+    params = {
+        "SmsSid": message.sid,
+        "SmsStatus": message.status,
+        "MessageStatus": message.status,
+        "To": message.to,
+        "MessageSid": message.sid,
+        "AccountSid": message.account_sid,
+        "From": message.from_,
+        "ApiVersion": message.api_version,
+    }
+    return params | ({"ErrorCode": str(message.error_code)} if message.error_code else {})

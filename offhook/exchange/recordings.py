@@ -1,0 +1,171 @@
+"""Recordings: of a caller by `<Record>`, of a bridge by `<Dial>`, of a whole call by REST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from offhook import clock, sids
+from offhook.aio import race
+from offhook.exchange import params
+from offhook.exchange.exchange import Exchange, Taking
+from offhook.exchange.status import pending
+from offhook.line.live_call import LiveCall
+from offhook.line.orders import RecordOutcome, RecordVerb
+from offhook.media.plane import MediaLeg, Recorded, RecordOrder, Source
+from offhook.media.tones import BEEP
+from offhook.model.call import Call
+from offhook.model.fetch import Callback
+from offhook.model.recording import Recording
+from offhook.model.recording import Source as MadeBy
+from offhook.store import records
+from offhook.store.store import Connection
+
+Channels = tuple[tuple[Source, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSetting:
+    """How a whole call is recorded: `track` is inbound, outbound or both."""
+
+    channels: int = 1
+    track: str = "both"
+    trim: bool = True
+    callback: Callback = Callback()
+
+
+def url_of(exchange: Exchange, recording: Recording) -> str:
+    """Where the recording is to be had, without an extension."""
+    base = exchange.rules.public_url.rstrip("/")
+    return f"{base}/2010-04-01/Accounts/{recording.account_sid}/Recordings/{recording.sid}"
+
+
+async def begin(
+    exchange: Exchange,
+    call: Call,
+    made_by: MadeBy,
+    channels: Channels,
+    *,
+    callback: Callback = Callback(),
+    track: str = "both",
+    whole_call: bool = False,
+    **how: Any,
+) -> Taking:
+    """Starts one; `how` is RecordOrder's max_seconds, silence_seconds and trim."""
+    at, sid = clock.utc(), sids.new("RE")
+    folder = exchange.rules.data / "recordings" / call.account_sid
+    folder.mkdir(parents=True, exist_ok=True)
+    recording = Recording(
+        sid, call.account_sid, call.sid, made_by, at, at, at, path=str(folder / f"{sid}.wav"),
+        channels=len(channels), track=track, callback=callback, api_version=call.api_version,
+    )  # fmt: skip
+    recorder = await exchange.media.record(RecordOrder(recording.path, channels, **how))
+    taking = Taking(recording, recorder, whole_call)
+    exchange.takings[sid] = taking
+    await _store(exchange, recording, "in-progress", new=True)
+    return taking
+
+
+async def end(exchange: Exchange, taking: Taking, recorded: Recorded | None = None) -> Recording:
+    """Stops it and tells its callback; without a single frame it is `absent`."""
+    if exchange.takings.pop(taking.recording.sid, None) is None:
+        return taking.recording
+    recorded = recorded or await taking.recorder.stop()
+    at = clock.utc()
+    seconds = max(1, round(recorded.seconds)) if recorded.frames else 0
+    final = replace(
+        taking.recording, status="completed" if recorded.frames else "absent",
+        error_code=0 if recorded.frames else 16101, duration=seconds, date_updated=at,
+    )  # fmt: skip
+    taking.recording = final
+    await _store(exchange, final, final.status)
+    return final
+
+
+async def _store(exchange: Exchange, recording: Recording, event: str, new: bool = False) -> None:
+    wanted = recording.callback
+    owed = None
+    if wanted.url and event in wanted.events:
+        sent = params.recording_status(recording, url_of(exchange, recording), event)
+        owed = pending(
+            recording.call_sid, recording.account_sid, wanted.url, wanted.method, sent, "recording"
+        )
+
+    def write(connection: Connection) -> None:
+        (records.recordings.insert if new else records.recordings.save)(connection, recording)
+        if owed:
+            records.callbacks.insert(connection, owed)
+
+    await exchange.store.write(write)
+    if owed:
+        exchange.notifier.wake()
+    told = {"sid": recording.sid, "status": recording.status, "seconds": recording.duration}
+    exchange.journal.add(recording.call_sid, recording.account_sid, "recording", told)
+
+
+async def record_verb(exchange: Exchange, live: LiveCall, order: RecordVerb) -> RecordOutcome:
+    """`<Record>`: the caller's sound until silence, a key, the limit or the hook."""
+    if order.play_beep:
+        await live.on_line(live.leg.media.play(BEEP))
+    live.forget_keys()
+    taking = await begin(
+        exchange, live.record, "RecordVerb", (((live.leg.media, "in"),),),
+        callback=order.callback, track="inbound", max_seconds=order.max_length,
+        silence_seconds=order.timeout, trim=order.trim,
+    )  # fmt: skip
+    ended: list[Recorded] = []
+
+    async def over() -> str:
+        ended.append(await taking.recorder.done())
+        return ""
+
+    try:
+        digits = await race(over(), _pressed(live, order.finish_on_key))
+    finally:
+        recording = await end(exchange, taking, ended[0] if ended else None)
+    if ended and ended[0].reason == "ended":
+        digits = "hangup"
+    return RecordOutcome(recording if recording.status == "completed" else None, digits)
+
+
+async def _pressed(live: LiveCall, keys: str) -> str:
+    """The first key that ends the recording."""
+    while True:
+        key: str = await live.leg.media.keys.get()
+        if key in keys:
+            return key
+
+
+def whole_call(leg: MediaLeg, setting: RecordSetting) -> Channels:
+    """What to record of a leg; one track is always mono."""
+    said, heard = (leg, "in"), (leg, "out")
+    if setting.track == "inbound":
+        return ((said,),)
+    if setting.track == "outbound":
+        return ((heard,),)
+    return ((said,), (heard,)) if setting.channels == 2 else ((said, heard),)
+
+
+async def record_call(
+    exchange: Exchange, live: LiveCall, setting: RecordSetting, made_by: MadeBy
+) -> Recording:
+    """The whole call from now on, until it ends or REST stops it."""
+    taking = await begin(
+        exchange, live.record, made_by, whole_call(live.leg.media, setting),
+        callback=setting.callback, track=setting.track, whole_call=made_by == "OutboundAPI",
+        max_seconds=exchange.rules.call_limit, trim=setting.trim,
+    )  # fmt: skip
+    return taking.recording
+
+
+async def end_with_call(exchange: Exchange, call: Call) -> Mapping[str, str]:
+    """Ends the call's recordings. Gives what the last status callback says of a Record=true one."""
+    said: dict[str, str] = {}
+    for taking in [
+        each for each in exchange.takings.values() if each.recording.call_sid == call.sid
+    ]:
+        recording = await end(exchange, taking)
+        if taking.whole_call and recording.status == "completed":
+            said = params.recorded(recording, url_of(exchange, recording))
+    return said

@@ -1,0 +1,47 @@
+"""What is kept for a while is forgotten in time: traces, and recordings with their files."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from offhook import clock
+from offhook.exchange.exchange import Exchange
+from offhook.store import records
+from offhook.store.store import Connection
+from offhook.store.table import Where
+
+HOUR = 3600.0
+
+
+async def keep(exchange: Exchange, trace_days: float, recording_days: float) -> None:
+    """Runs for ever, once an hour. 0 days keeps for ever."""
+    while True:
+        if trace_days:
+            await _forget_traces(exchange, clock.utc() - timedelta(days=trace_days))
+        if recording_days:
+            await _forget_recordings(exchange, clock.utc() - timedelta(days=recording_days))
+        await asyncio.sleep(HOUR)
+
+
+async def _forget_traces(exchange: Exchange, before: datetime) -> None:
+    while await exchange.store.write(records.events.forget, before):
+        await asyncio.sleep(0)
+
+
+async def _forget_recordings(exchange: Exchange, before: datetime) -> None:
+    """The record stays, `deleted`, as after a DELETE; the sound goes."""
+
+    def delete(connection: Connection) -> list[str]:
+        old = [Where("date_created", "<", before), Where("status", "=", "completed")]
+        paths = []
+        for recording in records.recordings.page(connection, old, size=200):
+            records.recordings.save(connection, replace(recording, status="deleted", path=""))
+            paths.append(recording.path)
+        return paths
+
+    while paths := await exchange.store.write(delete):
+        for path in paths:
+            Path(path).unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""A call's status: the record, its callbacks and its story move together, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from offhook import clock, sids
+from offhook.exchange import params
+from offhook.exchange.exchange import Exchange
+from offhook.model.call import FINAL, Call, Status
+from offhook.model.journal import LiveDialog, PendingCallback
+from offhook.store import records
+from offhook.store.store import Connection
+
+EVENT_OF: dict[Status, str] = {"ringing": "ringing", "in-progress": "answered"}
+EVENT_OF |= dict.fromkeys(FINAL, "completed")
+
+
+async def advance(
+    exchange: Exchange,
+    call: Call,
+    to: Status,
+    *,
+    dialog: LiveDialog | None = None,
+    more: Mapping[str, str] | None = None,
+    **changes: Any,
+) -> Call:
+    """The call in its next status, stored, with the callback it owes (with `more` parameters)."""
+    at = clock.utc()
+    silent = call.status == "queued" and to == "canceled"
+    changed = replace(call.advanced(to, at), **changes)
+    return await _store(exchange, changed, "" if silent else EVENT_OF[to], at, dialog, more or {})
+
+
+async def announce(exchange: Exchange, call: Call, event: str) -> Call:
+    """An event that changes no status: `initiated`."""
+    return await _store(exchange, call, event, clock.utc(), None, {})
+
+
+async def _store(
+    exchange: Exchange,
+    call: Call,
+    event: str,
+    at: datetime,
+    dialog: LiveDialog | None,
+    more: Mapping[str, str],
+) -> Call:
+    pending, call = owed(call, event, at, more)
+
+    def write(connection: Connection) -> None:
+        records.calls.save(connection, call)
+        if pending:
+            records.callbacks.insert(connection, pending)
+        if dialog:
+            records.dialogs.insert(connection, dialog)
+        if call.status in FINAL:
+            records.dialogs.delete(connection, call.sid)
+
+    await exchange.store.write(write)
+    if pending:
+        exchange.notifier.wake()
+    told = {"status": call.status, "event": event}
+    if call.sip_response_code:
+        told["sip_response_code"] = str(call.sip_response_code)
+    exchange.journal.add(call.sid, call.account_sid, "status", told)
+    return call
+
+
+def owed(
+    call: Call, event: str, at: datetime, more: Mapping[str, str]
+) -> tuple[PendingCallback | None, Call]:
+    """The callback that `event` owes, and the call with it counted."""
+    if not call.callback.url or event not in call.callback.events:
+        return None, call
+    sent = params.progress(call, event, at, call.callbacks_sent) | dict(more)
+    counted = replace(call, callbacks_sent=call.callbacks_sent + 1)
+    return pending(
+        call.sid, call.account_sid, call.callback.url, call.callback.method, sent
+    ), counted
+
+
+def pending(
+    subject: str,
+    account_sid: str,
+    url: str,
+    method: str,
+    sent: Mapping[str, str],
+    kind: str = "status",
+) -> PendingCallback:
+    """An asynchronous request to be made, with a token of its own."""
+    return PendingCallback(
+        subject, account_sid, url, method, tuple(sent.items()), sids.uuid(), clock.utc(), kind
+    )

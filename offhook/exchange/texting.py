@@ -1,0 +1,162 @@
+"""A text on its way out: by REST, as a reply, and by `<Sms>` in a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from offhook import clock, sids
+from offhook.errors import CarrierError, WebhookError
+from offhook.exchange import debugger, params, routing
+from offhook.exchange.exchange import Exchange
+from offhook.exchange.status import pending
+from offhook.line.leg import Text
+from offhook.line.live_call import LiveCall
+from offhook.model.message import Direction, Media, Message, Status
+from offhook.model.numbers import is_possible, normalise
+from offhook.model.segments import segment
+from offhook.store import records
+from offhook.store.store import Connection
+from offhook.webhooks.ask import Request
+
+UNDELIVERABLE = 30006
+MEDIA_BYTES = 5_000_000
+SAID = frozenset({"sent", "failed", "delivered", "undelivered", "read", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class MessageOrder:
+    """A validated text; `media` are URLs that are fetched before it goes out."""
+
+    account_sid: str
+    to: str
+    from_: str
+    body: str
+    media: tuple[str, ...] = ()
+    status_callback: str = ""
+    direction: Direction = "outbound-api"
+    api_version: str = "2010-04-01"
+    validity_seconds: int = 36000
+    call_sid: str = ""
+
+
+async def send(exchange: Exchange, order: MessageOrder) -> Message:
+    """Queued, stored and on its way; delivery goes on in the background."""
+    at = clock.utc()
+    message = Message(
+        sids.new("MM" if order.media else "SM"), order.account_sid, order.to, order.from_,
+        order.body, order.direction, at, at, num_segments=segment(order.body).count,
+        num_media=len(order.media), status_callback=order.status_callback,
+        call_sid=order.call_sid, api_version=order.api_version,
+        validity_seconds=order.validity_seconds, media_urls=order.media,
+    )  # fmt: skip
+    await exchange.store.write(records.messages.insert, message)
+    exchange.spawn(deliver(exchange, message), message.sid)
+    return message
+
+
+async def deliver(exchange: Exchange, message: Message) -> None:
+    """Queued to sent, then the receipt when there is one. Taken up again after a restart."""
+    if message.status == "queued":
+        message = await advance(exchange, message, "sending")
+    text = Text(
+        message.sid, message.account_sid, message.to, message.from_, message.body,
+        message.media_urls,
+    )  # fmt: skip
+    try:
+        await _store_media(exchange, message)
+        carrier = routing.carrier_for(exchange, message.to)
+        receipt: list[tuple[str, int]] = []
+        sent = False
+
+        def report(word: str, code: int) -> None:
+            receipt.append((word, code))
+            if sent:
+                exchange.spawn(receipted(exchange, message, *receipt[0]), message.sid)
+
+        await carrier.send(text, report)
+        message = await advance(exchange, message, "sent")
+        sent = True
+        if receipt:
+            await receipted(exchange, message, *receipt[0])
+    except WebhookError as error:
+        debugger.note_failure(exchange, message.account_sid, message.sid, error)
+        await advance(exchange, message, "failed", 12300 if error.code == 12300 else 11200)
+    except CarrierError as refused:
+        debugger.note(
+            exchange, message.account_sid, 21612, f"{message.to}: {refused}", subject=message.sid
+        )
+        await advance(exchange, message, "failed", UNDELIVERABLE)
+
+
+async def receipted(exchange: Exchange, message: Message, word: str, code: int) -> None:
+    to: Status = "delivered" if word == "delivered" else "undelivered"
+    await advance(exchange, message, to, code)
+
+
+async def _store_media(exchange: Exchange, message: Message) -> None:
+    """Fetches what MediaUrl names, once. Raises WebhookError."""
+    for url in message.media_urls:
+        request = Request(
+            url, "GET", (), "", jar=message.sid, kind="media", token=sids.uuid(),
+            max_bytes=MEDIA_BYTES,
+        )  # fmt: skip
+        answer = await exchange.webhooks.ask(request)
+        await keep_media(exchange, message, answer.media_type, answer.body)
+
+
+async def keep_media(exchange: Exchange, message: Message, content_type: str, body: bytes) -> Media:
+    """One attachment, its bytes in a file."""
+    at, sid = clock.utc(), sids.new("ME")
+    folder = exchange.rules.data / "media" / message.account_sid
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / sid
+    path.write_bytes(body)
+    media = Media(sid, message.account_sid, message.sid, content_type, str(path), at, at)
+    await exchange.store.write(records.media.insert, media)
+    return media
+
+
+async def advance(exchange: Exchange, message: Message, to: Status, error_code: int = 0) -> Message:
+    """The message in its next status, stored with the callback it owes."""
+    message = message.advanced(to, clock.utc(), error_code)
+    owed = None
+    if message.status_callback and to in SAID:
+        sent = params.text_status(message)
+        message = replace(message, callbacks_sent=message.callbacks_sent + 1)
+        owed = pending(
+            message.sid, message.account_sid, message.status_callback, "POST", sent, "message"
+        )
+
+    def write(connection: Connection) -> None:
+        records.messages.save(connection, message)
+        if owed:
+            records.callbacks.insert(connection, owed)
+
+    await exchange.store.write(write)
+    if owed:
+        exchange.notifier.wake()
+    exchange.journal.add(message.sid, message.account_sid, "status", {"status": message.status})
+    return message
+
+
+async def from_call(
+    exchange: Exchange, live: LiveCall, to: str, from_: str, body: str, callback: str, method: str
+) -> tuple[str, str]:
+    """`<Sms>` in a call: to the caller from the called number, unless it says otherwise."""
+    call = live.record
+    here, there = (call.to, call.from_) if call.direction == "inbound" else (call.from_, call.to)
+    region = exchange.rules.region
+    receiver, sender = normalise(to or there, region), normalise(from_ or here, region)
+    if not is_possible(receiver):
+        live.note(14101, f"{receiver!r} cannot be texted")
+        return "", "invalid"
+    owner = await exchange.store.read(records.numbers.by_number, sender)
+    if owner is None or owner.account_sid != call.account_sid or "sms" not in owner.capabilities:
+        live.note(14102 if owner is None else 14108, f"{sender!r} is no number of this account")
+        return "", "invalid"
+    order = MessageOrder(
+        call.account_sid, receiver, sender, body,
+        status_callback=live.resolve(callback) if callback else "", direction="outbound-call",
+        call_sid=call.sid, api_version=call.api_version,
+    )  # fmt: skip
+    return (await send(exchange, order)).sid, "sent"
