@@ -44,6 +44,9 @@ def _decode(body: bytes, container: Container) -> bytes:
     with av.open(io.BytesIO(body), "r", format=container.demuxer, options=options) as media:
         if not media.streams.audio:
             raise SpeechError(BAD_MEDIA, "The media file contains no sound")
+        codec = media.streams.audio[0].codec_context.name
+        if codec not in container.codecs:
+            raise SpeechError(BAD_MEDIA, f"Sound in {codec} cannot be played")
         resampler: soxr.ResampleStream | None = None
         rate = 0
         for frame in _frames(media, media.streams.audio[0]):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,35 @@ from offhook.speech.service import Speech
 WithSpeech = Callable[..., Any]
 
 
+Body = Callable[[Speech], Awaitable[Any]]
+
+
+@pytest.fixture(scope="session")
+def one_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Speech]:
+    speech = Speech(tmp_path_factory.mktemp("clips"))
+    yield speech
+    asyncio.run(speech.close())
+
+
 @pytest.fixture
-def with_speech(tmp_path: Path) -> WithSpeech:
-    """Runs a coroutine function on a Speech of its own and gives back what it returns."""
+def with_speech(one_for_all: Speech, tmp_path: Path) -> WithSpeech:
+    """Runs a coroutine function on a Speech and gives back what it returns.
 
-    def run(body: Callable[[Speech], Awaitable[Any]], **settings: Any) -> Any:
-        async def main() -> Any:
-            speech = Speech(tmp_path / "clips", **settings)
-            await speech.start()
-            try:
-                return await body(speech)
-            finally:
-                await speech.close()
+    Settings, or `fresh`, ask for one that is started and closed for it alone.
+    """
 
-        return asyncio.run(main())
+    async def alone(body: Body, settings: dict[str, Any]) -> Any:
+        speech = Speech(tmp_path / "clips", **settings)
+        await speech.start()
+        try:
+            return await body(speech)
+        finally:
+            await speech.close()
+
+    async def shared(body: Body) -> Any:
+        return await body(one_for_all)
+
+    def run(body: Body, fresh: bool = False, **settings: Any) -> Any:
+        return asyncio.run(alone(body, settings) if fresh or settings else shared(body))
 
     return run
