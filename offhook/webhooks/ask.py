@@ -135,7 +135,7 @@ class _Errand:
         self._webhooks, self._request = webhooks, request
         self._limits, self._notes = first.overrides, first.notes
         self._retries = first.overrides.retries
-        self._token = request.token or webhooks.random_hex()
+        self._token = request.token or sids.uuid()
         self.session = webhooks.sessions.of(request.jar, clock.now())
         method = request.method.upper()
         method = method if method in {"GET", "HEAD"} else "POST"

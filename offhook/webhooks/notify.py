@@ -22,6 +22,8 @@ from offhook.webhooks.ask import Answer, Request, Webhooks
 Key = Callable[[str], Awaitable[str]]
 Done = Callable[[PendingCallback, Answer | WebhookError], None]
 
+_PATIENCE_SECONDS = 1.0
+
 log = structlog.get_logger("offhook.webhooks")
 
 
@@ -77,11 +79,10 @@ class Notifier:
                 await self._woken.wait()
                 self._woken.clear()
                 await self._take(senders)
-                self._rest()
 
     async def _take(self, senders: asyncio.TaskGroup) -> None:
         """Line up everything new, each behind the others of its subject."""
-        while page := await self._store.read(records.callbacks.due, self._last):
+        while page := await self._due():
             for callback in page:
                 await self._room.acquire()
                 self._last = callback.id
@@ -89,6 +90,16 @@ class Notifier:
                 line.append(callback)
                 if len(line) == 1:
                     senders.create_task(self._serve(callback.subject, line))
+        self._rest()
+
+    async def _due(self) -> list[PendingCallback]:
+        try:
+            return await self._store.read(records.callbacks.due, self._last)
+        except Exception:  # a store that is away for a while must not end all callbacks
+            log.exception("callbacks not read")
+            await asyncio.sleep(_PATIENCE_SECONDS)
+            self.wake()
+            return []
 
     async def _serve(self, subject: str, line: deque[PendingCallback]) -> None:
         while line:
@@ -104,11 +115,11 @@ class Notifier:
             self._idle.set()
 
     async def _send(self, callback: PendingCallback) -> None:
-        outcome = await self._outcome(callback)
         try:
-            self._done(callback, outcome)
-        finally:
+            self._done(callback, await self._outcome(callback))
             await self._store.write(records.callbacks.delete, callback.id)
+        except Exception:  # this one is sent again after the next start; the others go on
+            log.exception("callback not accounted for", subject=callback.subject)
 
     async def _outcome(self, callback: PendingCallback) -> Answer | WebhookError:
         request = Request(
@@ -124,7 +135,7 @@ class Notifier:
             return await self._webhooks.ask(request)
         except WebhookError as error:
             return error
-        except Exception as error:  # one callback that we cannot handle must not stop the others
+        except Exception as error:  # our own fault: a second attempt would end the same way
             log.exception("callback not sent", url=callback.url, subject=callback.subject)
             return WebhookError(12400, callback.url, f"internal error: {error}")
 
