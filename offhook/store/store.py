@@ -54,7 +54,6 @@ class Writer:
 
     def submit(self, run: Callable[[Connection], T]) -> Future[T]:
         future: Future[T] = Future()
-        future.set_running_or_notify_cancel()  # accepted: nobody who stops waiting takes it back
         self._jobs.put(Job(run, future))
         return future
 
@@ -192,7 +191,7 @@ def _name(fn: Callable[..., Any]) -> str:
 
 
 async def _outside(future: Future[T], what: str) -> T:
-    """Its result. It counts as outside work until it is done, also when its waiter is cancelled."""
+    """Its result. A waiter who is cancelled neither stops it nor ends its being outside work."""
     pending = clock.outside(what)
     pending.__enter__()
     here = asyncio.wrap_future(future)

@@ -34,6 +34,10 @@ class Gate:
     def open(self) -> None:
         self._open.set()
 
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set()
+
 
 async def queued(store: Store, *writes: tuple[Any, ...]) -> list[Any]:
     """The results of writes that waited for the writer together; errors in their places."""
@@ -162,6 +166,17 @@ async def test_virtual_time_stands_still_while_the_store_works(opened: Opened) -
         await store.write(calls.insert, call(1))
         assert clock.now() == began
         assert not late.done()
+
+
+async def test_virtual_time_also_waits_for_a_write_whose_waiter_is_gone(opened: Opened) -> None:
+    gate = Gate()
+    async with opened() as store:
+        waiting = asyncio.create_task(store.write(gate.keep))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        threading.Timer(0.05, gate.open).start()
+        await asyncio.sleep(3600)
+        assert gate.is_open
 
 
 async def test_closing_finishes_what_was_begun_and_takes_nothing_more(
