@@ -1,0 +1,126 @@
+"""Whom a request names: phone numbers, `sip:` and `client:` addresses, senders of texts.
+
+reference: REST voice, Calls; messaging sections 2.1 and 2.3.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from offhook.api.resource import At
+from offhook.errors import ApiError, CarrierError
+from offhook.exchange import routing
+from offhook.model import numbers
+from offhook.store import records
+
+_SIP = re.compile(r"sips?:([^@?;\s]+@)?[^@?;\s]+(;[^?\s]*)?(\?[^\s]*)?", re.IGNORECASE)
+_CLIENT = re.compile(r"client:[\w.+%@-]{1,256}", re.IGNORECASE)
+_SIP_USER = re.compile(r"[A-Za-z0-9+_.-]+")
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls; `phone_number_sid` when it is a number of the account."""
+
+    number: str
+    phone_number_sid: str = ""
+
+
+def called(at: At, to: str) -> str:
+    """Whom to call. Raises ApiError 21211, 21216 or 21227 to 21229."""
+    to = to.strip()
+    kind = to.partition(":")[0].lower()
+    if kind in ("sip", "sips"):
+        return _sip(to)
+    if kind == "client":
+        if not _CLIENT.fullmatch(to):
+            raise ApiError(21211, f"{to[:100]} is not a valid client address")
+        return to
+    region = at.exchange.rules.region
+    if numbers.is_emergency(to, region):
+        return _emergency(at, to)
+    number = numbers.normalise(to, region)
+    if not numbers.is_possible(number):
+        raise ApiError(21211, f"The 'To' number {to[:100]} is not a valid phone number.")
+    return number
+
+
+def _emergency(at: At, to: str) -> str:
+    """Only a trunk that is set up for it may carry one."""
+    try:
+        routing.carrier_for(at.exchange, to)
+    except CarrierError as refused:
+        raise ApiError(21216, refused.reason, 400) from None
+    return to
+
+
+def _sip(uri: str) -> str:
+    address, _, headers = uri.partition("?")
+    if not _SIP.fullmatch(uri) or len(address) > 255:
+        raise ApiError(21211, f"{uri[:100]} is not a valid SIP address")
+    if len(headers) > 1024:
+        raise ApiError(21227)
+    for header in filter(None, headers.split("&")):
+        name, equals, value = header.partition("=")
+        if not _HEADER.fullmatch(name):
+            raise ApiError(21228)
+        if not equals or not value.isprintable():
+            raise ApiError(21229)
+    return uri
+
+
+async def calling(at: At, from_: str, to: str) -> Caller:
+    """Who calls: to a phone number, a number of this account. Raises ApiError 21210 or 21212."""
+    from_ = from_.strip()
+    number = numbers.normalise(from_, at.exchange.rules.region)
+    owned = await at.exchange.store.read(records.numbers.by_number, number)
+    if owned and owned.account_sid == at.account.sid:
+        return Caller(number, owned.sid)
+    if to.startswith("client:"):
+        return Caller(number)
+    if to.lower().startswith("sip"):
+        if _CLIENT.fullmatch(from_) or _SIP_USER.fullmatch(number):
+            return Caller(number)
+        raise ApiError(21212, f"{from_[:100]} cannot stand in a SIP From header")
+    if not numbers.is_possible(number):
+        raise ApiError(21212, f"The 'From' number {from_[:100]} is not a valid phone number.")
+    raise ApiError(
+        21210,
+        f"The 'From' number {number} is not a number of this account or a verified caller ID.",
+    )
+
+
+async def caller_id(at: At, presented: str) -> str:
+    """The `CallerId` to show instead. Raises ApiError 21210 or 21212."""
+    number = numbers.normalise(presented, at.exchange.rules.region)
+    owned = await at.exchange.store.read(records.numbers.by_number, number)
+    if owned is None or owned.account_sid != at.account.sid:
+        raise ApiError(21210 if numbers.is_possible(number) else 21212)
+    return number
+
+
+async def sender(at: At, from_: str) -> str:
+    """Who writes: a number of this account that can, or a name. Raises ApiError 21212 or 21606."""
+    number = numbers.normalise(from_, at.exchange.rules.region)
+    owned = await at.exchange.store.read(records.numbers.by_number, number)
+    if owned and owned.account_sid == at.account.sid and "sms" in owned.capabilities:
+        return number
+    if not owned and numbers.is_alphanumeric_sender(number):
+        return number
+    if numbers.is_possible(number) or numbers.is_short_code(number):
+        raise ApiError(21606, f"The 'From' number {number} cannot send texts for this account.")
+    raise ApiError(21212, f"The 'From' number {from_[:100]} is not a valid phone number.")
+
+
+def written_to(at: At, to: str, from_: str) -> str:
+    """Who is written to; without a `+` it is a number of the sender's country.
+
+    Raises ApiError 21211.
+    """
+    region = numbers.region_of(from_) or at.exchange.rules.region
+    number = numbers.normalise(to, region)
+    if not (numbers.is_possible(number) or numbers.is_short_code(number)):
+        raise ApiError(21211, f"The 'To' number {to[:100]} is not a valid phone number.")
+    return number

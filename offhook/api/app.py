@@ -1,0 +1,226 @@
+"""The REST API as an ASGI application: every request comes through `Door`.
+
+reference: REST conventions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from offhook import clock, sids
+from offhook.api import formats, forms
+from offhook.api.auth import Doorkeeper, may_act_for
+from offhook.api.formats import Format
+from offhook.api.resource import Action, At, Listed, Resource, Routes, split_suffix
+from offhook.api.resources import EVERY
+from offhook.errors import ApiError
+from offhook.exchange.exchange import Exchange
+from offhook.model.account import Account
+
+log = structlog.get_logger("offhook.api")
+
+PREFIX = "/.twilio.com"  # what a library leaves before the path when only its region is redirected
+LARGEST_BODY = 1_048_576
+MOST_PARAMETERS = 1_000
+_FORM = "application/x-www-form-urlencoded"
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, "
+        "If-Unmodified-Since, Idempotency-Key"
+    ),
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Expose-Headers": "ETag",
+}
+
+
+def api_app(
+    exchange: Exchange,
+    resources: Iterable[Resource] = EVERY,
+    doorkeeper: Doorkeeper | None = None,
+) -> Starlette:
+    """The API over this exchange; mount it at `/`, behind everything more particular."""
+    routes = Routes(action for each in resources for action in each.actions)
+    app = Starlette()
+    app.router.default = Door(exchange, routes, doorkeeper or Doorkeeper(exchange))
+    return app
+
+
+class Door:
+    """Reads a request, finds its action, and writes what that answers."""
+
+    def __init__(self, exchange: Exchange, routes: Routes, doorkeeper: Doorkeeper) -> None:
+        self._exchange, self._routes, self._doorkeeper = exchange, routes, doorkeeper
+        self._under_way: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"the API does not speak {scope['type']}")
+        response = await self.answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def answer(self, request: Request) -> Response:
+        """What the request gets, whatever happens. Every answer has the platform's headers."""
+        began = clock.now()
+        path, suffix = split_suffix(_path_of(request))
+        account = path.split("/")[3] if path.count("/") >= 3 else ""
+        self._under_way[account] += 1
+        try:
+            response = await self._answer(request, path, suffix)
+        finally:
+            together = self._under_way[account]
+            self._under_way[account] -= 1
+            if not self._under_way[account]:
+                del self._under_way[account]
+        response.headers.update(_CORS)
+        response.headers["Twilio-Request-Id"] = sids.new("RQ")
+        response.headers["Twilio-Request-Duration"] = f"{clock.now() - began:.3f}"
+        response.headers["Twilio-Concurrent-Requests"] = str(together)
+        response.headers["X-Home-Region"] = "us1"
+        response.headers["X-API-Domain"] = request.headers.get("host", "")
+        return response
+
+    async def _answer(self, request: Request, path: str, suffix: str) -> Response:
+        format: Format = "json" if suffix == "json" else "xml"
+        try:
+            actions, names = self._routes.find(path)
+            actions = [action for action in actions if suffix in action.suffixes]
+            if not actions:
+                raise _not_found(request)
+            if request.method == "OPTIONS":
+                return Response(status_code=200)
+            return await self._perform(request, path, suffix, actions, names)
+        except ApiError as error:
+            if error.code == 20404 and not error.message:
+                error = _not_found(request)
+            return formats.write_error(format, error)
+        except Exception:
+            log.exception("request failed", method=request.method, path=path)
+            return formats.write_error(format, ApiError(20500, "Internal server error", 500))
+
+    async def _perform(
+        self,
+        request: Request,
+        path: str,
+        suffix: str,
+        actions: list[Action],
+        names: dict[str, str],
+    ) -> Response:
+        sent = _query(request) | await _body(request)
+        method = _method(request, sent, is_instance="sid" in names)
+        action = next((each for each in actions if each.method == method), None)
+        if action is None:
+            raise _not_allowed(actions, request.method)
+        account, caller = await self._parties(request, action, names)
+        format: Format = "json" if suffix == "json" else "xml"
+        at = At(self._exchange, account, caller, names, format, suffix, path, sent, request)
+        answer = await (
+            action.run(at, forms.read(action.form, sent)) if action.form else action.run(at)
+        )
+        if isinstance(answer, Response):
+            return answer
+        if answer is None:
+            return Response(status_code=204)
+        if isinstance(answer, Listed):
+            return formats.write_list(
+                format, answer.paging, action.key, action.element, answer.items
+            )
+        return formats.write(format, action.status, answer, action.element)
+
+    async def _parties(
+        self, request: Request, action: Action, names: dict[str, str]
+    ) -> tuple[Account, Account | None]:
+        """The account in the path and who asks, who may be its parent.
+
+        An account that does not exist is said to be missing; another's is not said to exist.
+        """
+        wanted = names.get("account_sid")
+        account = (
+            await self._exchange.account(wanted) if wanted and sids.is_sid(wanted, "AC") else None
+        )
+        authorization = request.headers.get("authorization", "")
+        if wanted and account is None and (authorization or action.open):
+            raise _not_found(request)
+        if action.open and account:
+            return account, None
+        address = request.client.host if request.client else ""
+        caller = await self._doorkeeper.caller(authorization, address)
+        account = account or caller
+        if not may_act_for(caller, account):
+            raise ApiError(20003, "Authenticate", 401)
+        if caller.status != "active" or (account.status != "active" and not action.dormant):
+            raise ApiError(20005, f"Account {account.sid} is {account.status}", 403)
+        return account, caller
+
+
+def _path_of(request: Request) -> str:
+    path: str = request.scope["path"]
+    root: str = request.scope.get("root_path", "")
+    if root and path.startswith(root):
+        path = path[len(root) :]
+    return path.removeprefix(PREFIX)
+
+
+def _not_found(request: Request) -> ApiError:
+    path = _path_of(request)
+    return ApiError(20404, f"The requested resource {path} was not found", 404)
+
+
+def _not_allowed(actions: list[Action], method: str) -> ApiError:
+    allowed = ", ".join(sorted({action.method for action in actions}))
+    return ApiError(20004, f"{method} is not allowed here; this resource takes {allowed}", 405)
+
+
+def _method(request: Request, sent: forms.Sent, is_instance: bool) -> str:
+    """The method that is meant: `_method` speaks for clients that can only POST; PUT updates."""
+    method = request.method
+    if method == "POST" and sent.get("_method"):
+        method = sent["_method"][-1].upper()
+    if method == "PUT" and is_instance:
+        return "POST"
+    return "GET" if method == "HEAD" else method
+
+
+def _query(request: Request) -> dict[str, list[str]]:
+    return _pairs(request.scope["query_string"])
+
+
+async def _body(request: Request) -> dict[str, list[str]]:
+    """The form in the body. Raises ApiError: too large (413), or not a form (415)."""
+    if request.method not in {"POST", "PUT"}:
+        return {}
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise ApiError(20413, f"The body is larger than {LARGEST_BODY} bytes", 413)
+    kind = request.headers.get("content-type", _FORM).partition(";")[0].strip().lower()
+    if body and kind != _FORM:
+        raise ApiError(20415, f"{kind} cannot be read here; send {_FORM}", 415)
+    return _pairs(bytes(body))
+
+
+def _pairs(encoded: bytes) -> dict[str, list[str]]:
+    """Names and their values in the order sent. Text that is not UTF-8 keeps its readable part."""
+    try:
+        pairs = parse_qsl(
+            encoded.decode("utf-8", "replace"),
+            keep_blank_values=True,
+            errors="replace",
+            max_num_fields=MOST_PARAMETERS,
+        )
+    except ValueError as many:
+        raise ApiError(20001, f"More than {MOST_PARAMETERS} parameters", 400) from many
+    sent: dict[str, list[str]] = {}
+    for name, value in pairs:
+        sent.setdefault(name, []).append(value)
+    return sent

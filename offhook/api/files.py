@@ -1,0 +1,33 @@
+"""Files behind records: looked for and removed off the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from offhook import clock
+
+T = TypeVar("T")
+
+
+async def off_loop(what: str, run: Callable[[], T]) -> T:
+    """`run` on a thread; virtual time waits for it."""
+    with clock.outside(what):
+        return await asyncio.to_thread(run)
+
+
+async def is_there(path: str) -> bool:
+    return bool(path) and await off_loop("a look for a file", Path(path).is_file)
+
+
+async def forget(*paths: str) -> None:
+    """Removes them; one that is gone already is no error."""
+
+    def remove() -> None:
+        for path in filter(None, paths):
+            Path(path).unlink(missing_ok=True)
+
+    if any(paths):
+        await off_loop("the removal of files", remove)

@@ -1,0 +1,132 @@
+"""Applications: URLs and methods under one name (M13).  reference: Applications."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from offhook import clock, sids
+from offhook.api.formats import Rendering
+from offhook.api.forms import flag, given, http_method, link, text, word
+from offhook.api.paging import exactly, page
+from offhook.api.reach import fetched, owned
+from offhook.api.rendering import account_uri, date, or_none
+from offhook.api.resource import VERSION, At, Listed, Resource
+from offhook.errors import ApiError
+from offhook.model.account import Application
+from offhook.store import records
+from offhook.store.store import Connection
+from offhook.store.table import Where
+
+applications = Resource(
+    f"/{VERSION}/Accounts/{{account_sid}}/Applications", element="Application", key="applications"
+)
+
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is not sent stays as it is; what is sent empty is cleared."""
+
+    friendly_name: str | None = text(None, bad=20002, longest=64, filled=True)
+    api_version: str | None = word("2010-04-01", "2008-08-01", default=None, empty="2010-04-01")
+    voice_url: str | None = link(None, bad=21402)
+    voice_method: str | None = http_method(None, bad=21403)
+    voice_fallback_url: str | None = link(None, bad=21402)
+    voice_fallback_method: str | None = http_method(None, bad=21403)
+    status_callback: str | None = link(None, bad=21402)
+    status_callback_method: str | None = http_method(None, bad=21403)
+    voice_caller_id_lookup: bool | None = flag(None)
+    sms_url: str | None = link(None, bad=21402)
+    sms_method: str | None = http_method(None, bad=21403)
+    sms_fallback_url: str | None = link(None, bad=21402)
+    sms_fallback_method: str | None = http_method(None, bad=21403)
+    sms_status_callback: str | None = link(None, bad=21402)
+    message_status_callback: str | None = link(None, bad=21402)
+    public_application_connect_enabled: bool | None = flag(None)
+
+
+@applications.create(Settings)
+async def create(at: At, form: Settings) -> Rendering:
+    now = clock.utc()
+    application = replace(Application(sids.new("AP"), at.account.sid, now, now), **given(form))
+    await at.exchange.store.write(_insert, application)
+    return render(application)
+
+
+def _insert(connection: Connection, application: Application) -> None:
+    """Raises ApiError 21301 when the account has as many as it may."""
+    of_account = [Where("account_sid", "=", application.account_sid)]
+    if records.applications.count(connection, of_account) >= MOST:
+        raise ApiError(21301)
+    records.applications.insert(connection, application)
+
+
+@applications.get()
+async def list_applications(at: At) -> Listed:
+    where = [
+        Where("account_sid", "=", at.account.sid),
+        *exactly(at.sent, FriendlyName="friendly_name"),
+    ]
+    return await page(at, records.applications, where, render)
+
+
+@applications.get("/{sid}")
+async def fetch(at: At) -> Rendering:
+    return render(await fetched(at, records.applications, at.sid))
+
+
+@applications.update(Settings)
+async def update(at: At, form: Settings) -> Rendering:
+    return render(await at.exchange.store.write(_change, at.account.sid, at.sid, form, clock.utc()))
+
+
+def _change(
+    connection: Connection, account_sid: str, sid: str, form: Settings, now: datetime
+) -> Application:
+    application = owned(connection, records.applications, account_sid, sid)
+    changed = replace(application, **given(form), date_updated=now)
+    records.applications.save(connection, changed)
+    return changed
+
+
+@applications.delete()
+async def delete(at: At) -> None:
+    """Numbers that it was assigned to go back to their own URLs."""
+    await at.exchange.store.write(_delete, at.account.sid, at.sid)
+
+
+def _delete(connection: Connection, account_sid: str, sid: str) -> None:
+    owned(connection, records.applications, account_sid, sid)
+    for number in records.numbers.all(connection, Where("voice_application_sid", "=", sid)):
+        records.numbers.save(connection, replace(number, voice_application_sid=""))
+    for number in records.numbers.all(connection, Where("sms_application_sid", "=", sid)):
+        records.numbers.save(connection, replace(number, sms_application_sid=""))
+    records.applications.delete(connection, sid)
+
+
+def render(application: Application) -> Rendering:
+    return {
+        "account_sid": application.account_sid,
+        "api_version": application.api_version,
+        "date_created": date(application.date_created),
+        "date_updated": date(application.date_updated),
+        "friendly_name": or_none(application.friendly_name),
+        "message_status_callback": or_none(application.message_status_callback),
+        "sid": application.sid,
+        "sms_fallback_method": application.sms_fallback_method,
+        "sms_fallback_url": or_none(application.sms_fallback_url),
+        "sms_method": application.sms_method,
+        "sms_status_callback": or_none(application.sms_status_callback),
+        "sms_url": or_none(application.sms_url),
+        "status_callback": or_none(application.status_callback),
+        "status_callback_method": application.status_callback_method,
+        "uri": f"{account_uri(application.account_sid)}/Applications/{application.sid}",
+        "voice_caller_id_lookup": application.voice_caller_id_lookup,
+        "voice_fallback_method": application.voice_fallback_method,
+        "voice_fallback_url": or_none(application.voice_fallback_url),
+        "voice_method": application.voice_method,
+        "voice_url": or_none(application.voice_url),
+        "public_application_connect_enabled": application.public_application_connect_enabled,
+    }

@@ -1,0 +1,80 @@
+"""What came with a message: its record and its bytes.  reference: messaging section 2.4."""
+
+from __future__ import annotations
+
+from starlette.responses import FileResponse
+
+from offhook.api.files import forget, is_there
+from offhook.api.formats import Rendering
+from offhook.api.paging import dates, page
+from offhook.api.reach import fetched, owned
+from offhook.api.rendering import account_uri, date
+from offhook.api.resource import VERSION, At, Listed, Resource
+from offhook.errors import ApiError
+from offhook.model.message import Media
+from offhook.store import records
+from offhook.store.store import Connection
+from offhook.store.table import Where
+
+media = Resource(
+    f"/{VERSION}/Accounts/{{account_sid}}/Messages/{{message_sid}}/Media",
+    element="Media",
+    key="media_list",
+)
+
+
+@media.get()
+async def list_media(at: At) -> Listed:
+    message = await fetched(at, records.messages, at.names["message_sid"])
+    where = [
+        Where("parent_sid", "=", message.sid),
+        Where("account_sid", "=", at.account.sid),
+        *dates(at.sent, "DateCreated", "date_created"),
+    ]
+    return await page(at, records.media, where, render)
+
+
+@media.get("/{sid}", suffixes=("json", "xml"))
+async def fetch(at: At) -> Rendering:
+    return render(await _of_message(at))
+
+
+@media.get("/{sid}", suffixes=("",), open=True)
+async def download(at: At) -> FileResponse:
+    """The bytes, of their own type; whoever knows the address may have them."""
+    found = await _of_message(at)
+    if not await is_there(found.path):
+        raise ApiError(20404)
+    return FileResponse(found.path, media_type=found.content_type)
+
+
+@media.delete()
+async def delete(at: At) -> None:
+    found = await _of_message(at)
+    await at.exchange.store.write(_delete, at.account.sid, found.sid)
+    await forget(found.path)
+
+
+def _delete(connection: Connection, account_sid: str, sid: str) -> None:
+    owned(connection, records.media, account_sid, sid)
+    records.media.delete(connection, sid)
+
+
+async def _of_message(at: At) -> Media:
+    found = await fetched(at, records.media, at.sid)
+    if found.parent_sid != at.names["message_sid"]:
+        raise ApiError(20404)
+    return found
+
+
+def render(found: Media) -> Rendering:
+    message = f"{account_uri(found.account_sid)}/Messages/{found.parent_sid}"
+    return {
+        "account_sid": found.account_sid,
+        "content_type": found.content_type,
+        "date_created": date(found.date_created),
+        "date_updated": date(found.date_updated),
+        "parent_sid": found.parent_sid,
+        "sid": found.sid,
+        "uri": f"{message}/Media/{found.sid}",
+    }
