@@ -111,14 +111,7 @@ class Speech:
 
     async def mp3(self, path: str, channel: Literal["mix"] | None = None) -> bytes:
         """A recording (WAV) as MP3 of 32 kbit/s; "mix" makes its channels one."""
-        return await self._convert("mp3", path, channel)
-
-    async def wav(self, path: str, channel: Literal["mix"] | None = None) -> bytes:
-        """A recording (WAV) as it is, or with its channels mixed to one."""
-        return await self._convert("wav", path, channel)
-
-    async def _convert(self, to: str, path: str, channel: str | None) -> bytes:
-        return await self._ask("encode", {"to": to, "path": path, "mix": channel == "mix"})
+        return await self._ask("encode", {"path": path, "mix": channel == "mix"})
 
     async def _ask(self, role: Role, request: Header, body: bytes = b"") -> bytes:
         code, message = _BROKEN[role]

@@ -35,8 +35,10 @@ def test_the_least_used_goes_first(tmp_path: Path) -> None:
 
 def test_the_order_of_use_outlives_a_restart(tmp_path: Path) -> None:
     before = Clips(tmp_path, 48_000)
-    for age, key in enumerate("cab"):
-        os.utime(before.keep(key, SECOND).path, (1000 - age, 1000 - age))
+    for key in "abc":
+        os.utime(before.keep(key, SECOND).path, (1000, 1000))
+    before.find("a")
+    before.find("c")
     after = Clips(tmp_path, 48_000)
     after.keep("d", SECOND)
     assert names(tmp_path) == {"a.pcm", "c.pcm", "d.pcm"}

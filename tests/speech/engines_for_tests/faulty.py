@@ -21,5 +21,5 @@ class Faulty:
         if text == "hang":
             time.sleep(3600)
         if text == "eat memory":
-            return bytes(1 << 40)
+            text = text[: len(bytes(3 << 30))]
         return b"\1\0" * (800 * len(text))
