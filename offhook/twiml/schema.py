@@ -142,8 +142,9 @@ def suggestion(word: str, known: tuple[str, ...]) -> str:
 def one_of(*words: str, **aliases: Any) -> Kind:
     """One of the words; an alias stands for the value given with it."""
     values = {word: word for word in words} | aliases
-    wanted = ", ".join([*words[:-1]]) + (" or " if words[1:] else "") + words[-1]
-    return Kind(wanted, lambda given: _lookup(values, given), (*words, *aliases))
+    *most, last = values
+    wanted = f"{', '.join(most)} or {last}" if most else last
+    return Kind(wanted, lambda given: _lookup(values, given), tuple(values))
 
 
 def _lookup(values: Mapping[str, Any], text: str) -> Any:
@@ -198,7 +199,7 @@ def _callback_url(text: str) -> str:
 
 
 anything = Kind("text", str)
-boolean = one_of("true", "false", true=True, false=False)
+boolean = one_of(true=True, false=False)
 METHODS = {"GET": "GET", "POST": "POST"}
 http_method = Kind("GET or POST", lambda text: _lookup(METHODS, text.upper()))
 callback_url = Kind("an http or https URL", _callback_url)
