@@ -15,8 +15,6 @@ OTHER_HEADERS = ("User-to-User", "Remote-Party-ID", "P-Preferred-Identity", "P-C
 _SHAPE = re.compile(
     r"sips?:([^\s@<>?]+@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(;[^\s?<>]*)?", re.I
 )
-    r"sips?:([^\s@<>?]+@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(;[^\s?<>]*)?", re.I
-)
 _NAME = re.compile(r"X-[\w.!%*+`'~-]+", re.I)
 
 Header = tuple[str, str]
