@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import WithSpeech
 from files import tone, wav
 
+from offhook import clock
 from offhook.errors import SpeechError
 from offhook.media.clip import Clip
 from offhook.speech.service import Speech
@@ -111,3 +113,13 @@ def test_closing_ends_the_processes(with_speech: WithSpeech) -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+async def test_virtual_time_stands_still_while_sound_is_made(tmp_path: Path) -> None:
+    speech = Speech(tmp_path)
+    began = clock.now()
+    await speech.start()
+    assert (await speech.say("Hello", "", "", "")).seconds > 0.3
+    assert (await speech.decode(b"\xff" * 8000, "audio/ulaw")).seconds == 1
+    await speech.close()
+    assert clock.now() == began
