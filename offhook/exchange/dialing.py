@@ -1,7 +1,7 @@
 """`<Dial>`: ring the targets, whisper to who answers, bridge, and say how it ended.
 
-reference: Dial, execution. Targets ring together (or one after another); the first to answer, and to
-hear its whisper out, is bridged; the others are cancelled.
+reference: Dial, execution. Targets ring together (or one after another); the first to answer,
+and to hear its whisper out, is bridged; the others are cancelled.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from offhook.line.orders import DialOrder, DialOutcome, DialTarget
 from offhook.line.ringtones import DEFAULT, RINGTONES
 from offhook.media.plane import MediaLeg, Room
 from offhook.model.call import FINAL, Call
-from offhook.model.fetch import Callback, Fetch, Script
+from offhook.model.fetch import Fetch, Script
 from offhook.model.numbers import is_possible, normalise
 from offhook.model.recording import Recording
 from offhook.store import records
@@ -33,7 +33,7 @@ WORST_LAST = ("busy", "no-answer", "failed")  # of several that failed, which wo
 
 @dataclass
 class Party:
-    """One target: its call and, once answered, its live end. `early` is set while its sound is heard."""
+    """One target: its call and, once answered, its live end."""
 
     target: DialTarget
     record: Call
@@ -136,18 +136,13 @@ async def _party(work: Dialing, target: DialTarget) -> Party:
     call = Call(
         sids.new("CA"), parent.record.account_sid, to, _caller_id(work, target), "outbound-dial",
         at, at, parent_call_sid=parent.record.sid, api_version=parent.record.api_version,
-        callback=_absolute(parent, target), node=exchange.rules.node,
+        callback=recordings.absolute(parent, target.callback), node=exchange.rules.node,
     )  # fmt: skip
     if target.kind == "number" and not is_possible(to):
         parent.note(13223, f"{target.to!r} is no phone number")
         return Party(target, replace(call, status="failed"))
     await exchange.store.write(records.calls.insert, call)
     return Party(target, call)
-
-
-def _absolute(parent: LiveCall, target: DialTarget) -> Callback:
-    callback = target.callback
-    return replace(callback, url=parent.resolve(callback.url)) if callback.url else callback
 
 
 def _caller_id(work: Dialing, target: DialTarget) -> str:
@@ -191,7 +186,8 @@ async def _answered_leg(work: Dialing, party: Party, ringing: placing.Ringing) -
         try:
             party.record, leg = await placing.place(exchange, call, target, timeout, ringing)
         except asyncio.CancelledError:
-            party.record = await exchange.store.read(placing.stored, call.sid) or call
+            given_up = await exchange.store.read(placing.stored, call.sid)
+            party.record = given_up or call
             raise
         if leg or party.record.sip_response_code not in OUT_OF_ORDER:
             return leg
@@ -216,7 +212,7 @@ async def _prepare(work: Dialing, party: Party, live: LiveCall) -> None:
 
 
 async def _bridge(work: Dialing, party: Party) -> None:
-    """Sound both ways until somebody hangs up, `*`, the limit, or REST sends the child elsewhere."""
+    """Sound both ways until a hang-up, `*`, the limit, or REST sends the child elsewhere."""
     parent, child, order = work.parent, party.live, work.order
     assert child
     try:
@@ -265,7 +261,8 @@ async def _record(work: Dialing, child: MediaLeg) -> None:
         dual = work.order.record.endswith("-dual")
         channels = ((caller,), (called,)) if dual else ((caller, called),)
     work.taking = await recordings.begin(
-        work.exchange, work.parent.record, "DialVerb", channels, callback=work.order.callback,
+        work.exchange, work.parent.record, "DialVerb", channels,
+        callback=recordings.absolute(work.parent, work.order.callback),
         track=work.order.recording_track, trim=work.order.trim,
         max_seconds=work.exchange.rules.call_limit,
     )  # fmt: skip

@@ -18,7 +18,8 @@ from offhook.webhooks.ask import Answer, Request
 TWIML_TYPES = {"text/xml", "application/xml", "text/html"}
 EMPTY: Document[Verb] = Document(())
 APOLOGY = parse(
-    "<Response><Say>We are sorry, an application error has occurred. Goodbye.</Say><Hangup/></Response>"
+    "<Response><Say>We are sorry, an application error has occurred. Goodbye.</Say>"
+    "<Hangup/></Response>"
 )
 
 

@@ -52,7 +52,7 @@ class Route:
 class Rules:
     """The settings that the exchange itself goes by.
 
-    `region` reads national numbers; `emergency_allowed` names are trunks' business, decided by routes.
+    `region` is the country that national numbers are read in; limits are in seconds and bytes.
     """
 
     data: Path

@@ -38,7 +38,7 @@ class CallOrder:
 
 
 async def place_call(exchange: Exchange, order: CallOrder) -> Call:
-    """Queued, stored and on its way; the call goes on in the background. Raises ApiError (20503)."""
+    """Queued, stored and on its way in the background. Raises ApiError (20503)."""
     if not exchange.open:
         raise ApiError(20503, "Offhook is stopping and takes no new calls", 503)
     at = clock.utc()

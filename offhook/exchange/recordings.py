@@ -104,6 +104,11 @@ async def _store(exchange: Exchange, recording: Recording, event: str, new: bool
     exchange.journal.add(recording.call_sid, recording.account_sid, "recording", told)
 
 
+def absolute(live: LiveCall, callback: Callback) -> Callback:
+    """The callback with its URL resolved against the current document's."""
+    return replace(callback, url=live.resolve(callback.url)) if callback.url else callback
+
+
 async def record_verb(exchange: Exchange, live: LiveCall, order: RecordVerb) -> RecordOutcome:
     """`<Record>`: the caller's sound until silence, a key, the limit or the hook."""
     if order.play_beep:
@@ -111,7 +116,7 @@ async def record_verb(exchange: Exchange, live: LiveCall, order: RecordVerb) -> 
     live.forget_keys()
     taking = await begin(
         exchange, live.record, "RecordVerb", (((live.leg.media, "in"),),),
-        callback=order.callback, track="inbound", max_seconds=order.max_length,
+        callback=absolute(live, order.callback), track="inbound", max_seconds=order.max_length,
         silence_seconds=order.timeout, trim=order.trim,
     )  # fmt: skip
     ended: list[Recorded] = []

@@ -87,7 +87,7 @@ async def _cut(live: LiveCall, limit: float) -> None:
 
 
 async def _end_of_script(live: LiveCall) -> None:
-    """A caller whom nobody answered is told the last `<Dial>`'s result, else answered and let go."""
+    """A caller nobody answered is told the last `<Dial>`'s result, else answered and let go."""
     if live.rejected and not live.answered:
         await live.reject(live.rejected == "busy")
     if not live.gone:

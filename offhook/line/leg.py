@@ -16,7 +16,7 @@ class HungUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a leg ended. `code` is the SIP status that says why (RFC 3261 section 21), 200 for a BYE."""
+    """How a leg ended. `code` is the SIP status that says why (RFC 3261 section 21); a BYE is 200."""
 
     by: Literal["far", "near", "network"]
     code: int = 200
@@ -27,7 +27,7 @@ class Ended:
 class About:
     """What a leg brought along, as webhook parameters and record fields want it.
 
-    `params` are extra request parameters verbatim: SipCallId, SipDomain, SipSourceIp, SipHeader_X-...
+    `params` are extra request parameters verbatim: SipCallId, SipDomain, SipHeader_X-...
     """
 
     forwarded_from: str = ""
@@ -115,12 +115,12 @@ class Text:
 
 
 class Carrier(Protocol):
-    """Brings legs and messages out; what comes in goes to the `on_call` and `on_text` it was given."""
+    """Takes legs and messages out; what comes in goes to the `on_call` and `on_text` it was given."""
 
     name: str
 
     async def dial(self, target: Target, ringing: Ringing) -> Leg:
-        """The answered leg. `ringing(leg, early_media)` is told of 180 and 183, perhaps several times.
+        """The answered leg. `ringing(leg, early_media)` is told of 180 and 183, perhaps often.
 
         Raises CarrierError when refused. Cancelling it gives the attempt up (CANCEL; a 200 that
         crosses it is acknowledged and ended), and returns only when that is done.

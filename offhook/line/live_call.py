@@ -43,8 +43,8 @@ class Services:
 class LiveCall:
     """Every waiting method raises HungUp once the leg has ended.
 
-    `script` is what answers for the call (its fallback serves all its documents); `whisper` is set on
-    a dialled segment, whose document ends in a bridge and may not dial.
+    `script` is what answers for the call (its fallback serves all its documents); `whisper` is set
+    on a dialled segment, whose document ends in a bridge and may not dial.
     """
 
     record: Call
@@ -155,7 +155,7 @@ class LiveCall:
     async def send_text(
         self, to: str, from_: str, body: str, status_callback: str = "", method: str = "POST"
     ) -> tuple[str, str]:
-        """(MessageSid, `sent` or `invalid`). Empty `to` and `from_` are the two ends of this call."""
+        """(MessageSid, `sent` or `invalid`). Empty `to` and `from_` are this call's two ends."""
         return await self.services.send_text(self, to, from_, body, status_callback, method)
 
     async def tell(self, fetch: Fetch) -> None:

@@ -1,0 +1,115 @@
+"""The command line's way to a running Offhook: over HTTP, with the credentials it left in its folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from offhook.errors import ConfigError
+
+RUNTIME = "running.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What `up` leaves in its data folder, readable by its user alone."""
+
+    api: str
+    sip: str
+    account_sid: str
+    auth_token: str
+    demo_number: str
+    pid: int
+
+    def leave(self, data: Path) -> None:
+        path = data / RUNTIME
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def find(cls, data: Path) -> Running:
+        """Raises ConfigError when nothing was started there."""
+        try:
+            return cls(**json.loads((data / RUNTIME).read_text()))
+        except (OSError, ValueError, TypeError):
+            raise ConfigError(
+                f"no Offhook is running on {data}: start one with 'offhook up --data {data}'"
+            ) from None
+
+
+class Client:
+    """One command's conversation with the server. Every failure is a ConfigError in one line."""
+
+    def __init__(self, running: Running, session: aiohttp.ClientSession) -> None:
+        self.running, self._session = running, session
+        self.account = f"/2010-04-01/Accounts/{running.account_sid}"
+
+    async def get(self, path: str, **params: str) -> Any:
+        return await self._asked("GET", path, params=params)
+
+    async def post(self, path: str, form: Mapping[str, str]) -> Any:
+        return await self._asked("POST", path, data=form)
+
+    async def delete(self, path: str) -> Any:
+        return await self._asked("DELETE", path)
+
+    async def everything(self, path: str, key: str, limit: int = 50, **params: str) -> list[Any]:
+        """Up to `limit` items of a list, page after page."""
+        found: list[Any] = []
+        page = await self.get(path, PageSize=str(min(limit, 1000)), **params)
+        while True:
+            found += page[key]
+            if len(found) >= limit or not page.get("next_page_uri"):
+                return found[:limit]
+            page = await self.get(page["next_page_uri"])
+
+    async def lines(self, path: str) -> AsyncIterator[Any]:
+        """The JSON lines of an answer that does not end."""
+        endless = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(path, timeout=endless) as answer:
+            await _check(answer)
+            async for line in answer.content:
+                yield json.loads(line)
+
+    @asynccontextmanager
+    async def socket(self, path: str, **params: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        async with self._session.ws_connect(path, params=params) as socket:
+            yield socket
+
+    async def _asked(self, method: str, path: str, **more: Any) -> Any:
+        async with self._session.request(method, path, **more) as answer:
+            await _check(answer)
+            return await answer.json() if answer.status != 204 else None
+
+
+async def _check(answer: aiohttp.ClientResponse) -> None:
+    if answer.status < 400:
+        return
+    try:
+        told = await answer.json(content_type=None)
+        message = told.get("message") or str(told)
+        code = f" (error {told['code']})" if told.get("code") else ""
+    except ValueError:
+        message, code = await answer.text(), ""
+    raise ConfigError(f"{message}{code}")
+
+
+@asynccontextmanager
+async def connected(data: Path) -> AsyncIterator[Client]:
+    running = Running.find(data)
+    auth = aiohttp.BasicAuth(running.account_sid, running.auth_token)
+    async with aiohttp.ClientSession(running.api, auth=auth) as session:
+        try:
+            yield Client(running, session)
+        except (aiohttp.ClientConnectionError, asyncio.TimeoutError):
+            raise ConfigError(
+                f"no answer from {running.api}: is Offhook still running? 'offhook up' starts it"
+            ) from None
