@@ -46,7 +46,7 @@ class Target:
             return self.url
         if "?" not in self.url:
             return f"{self.url}?{query}"
-        return self.url + ("" if self.url.endswith(("?", "&")) else "&") + query
+        return self.url + ("" if self.url.endswith("&") else "&") + query
 
 
 def target(text: str, *, underscore: bool = True) -> Target:
@@ -67,10 +67,9 @@ def target(text: str, *, underscore: bool = True) -> Target:
         raise _invalid(text, "the host name has an underscore")
     place = host if port in {None, _PORTS[scheme]} else f"{host}:{port}"
     path = parts.path or "/"
-    has_query = "?" in url.partition("#")[0]
     overrides, notes = read(parts.fragment)
     return Target(
-        url=f"{scheme}://{place}{path}" + (f"?{parts.query}" if has_query else ""),
+        url=f"{scheme}://{place}{path}" + (f"?{parts.query}" if parts.query else ""),
         scheme=scheme,
         host=host.strip("[]"),
         path=path,

@@ -30,21 +30,32 @@ class Asked:
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
 
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def made(self) -> web.Response:
+        response = web.Response(status=self.status, body=self.body)
+        for name, value in self.headers:
+            response.headers.add(name, value)
+        return response
+
+
 def reply(
     body: str | bytes = "<Response/>", status: int = 200, type_: str = XML, **headers: str
-) -> web.Response:
+) -> Reply:
     content = body.encode() if isinstance(body, str) else body
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return web.Response(
-        body=content, status=status, headers=named | ({"Content-Type": type_} if type_ else {})
-    )
+    named = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return Reply(status, (*named, *([("Content-Type", type_)] if type_ else [])), content)
 
 
-def moved(location: str, status: int = 302) -> web.Response:
+def moved(location: str, status: int = 302) -> Reply:
     return reply("", status, Location=location)
 
 
-Handler = Callable[[Asked], web.StreamResponse | Awaitable[web.StreamResponse]]
+Handler = Callable[[Asked], Reply]
 
 
 @dataclass
@@ -54,21 +65,19 @@ class Application:
     base: str = ""
     handlers: dict[str, Handler] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    otherwise: Handler = lambda _: Reply(404, (), b"")
 
-    def at(self, path: str, handler: Handler | web.Response) -> str:
+    def at(self, path: str, handler: Handler | Reply) -> str:
         """The URL that this handler now answers."""
         self.handlers[path] = handler if callable(handler) else lambda _: handler
         return self.base + path
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Asked(request.method, request.path_qs, headers, await request.read())
+        asked = Asked(request.method, request.raw_path, headers, await request.read())
         self.asked.append(asked)
-        handler = self.handlers.get(request.path)
-        if handler is None:
-            return web.Response(status=404)
-        answer = handler(asked)
-        return answer if isinstance(answer, web.StreamResponse) else await answer
+        handler = self.handlers.get(request.path, self.otherwise)
+        return handler(asked).made()
 
 
 @asynccontextmanager
