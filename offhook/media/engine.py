@@ -1,0 +1,417 @@
+"""The media engine: packets and the time in, packets and events out. No sockets, no clock.
+
+Time is cut into ticks of 20 ms from the engine's beginning. In each, every leg hears a frame (from
+its jitter buffer, or from the other end of its wire) and says one (its room, its player, its echo).
+What a wire carries is heard at its other end in the same tick; a room mixes what was heard before.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from random import Random
+from typing import Final
+
+import numpy as np
+
+from offhook.media import keys
+from offhook.media.clip import FRAME, SAMPLES
+from offhook.media.codecs import Pcm
+from offhook.media.mixing import add
+from offhook.media.orders import Event, RecorderOrder, Remote, Stats
+from offhook.media.players import Cadence, Players, render
+from offhook.media.receiving import CODECS, Receivers
+from offhook.media.recorders import Block, Pause, Recorders
+from offhook.media.reports import Reports
+from offhook.media.rooms import Rooms, Seat
+from offhook.media.rtp import Address, Batch
+from offhook.media.sending import Senders
+
+OVER: Final = keys.Beat("", 0)
+CAPACITY = 2048  # legs of one engine; memory is taken as they come
+
+
+@dataclass(slots=True)
+class Output:
+    """What one tick gave. `media` are slots whose row of `Engine.rows` goes to `Engine.target`."""
+
+    media: list[int] = field(default_factory=list)
+    packets: list[tuple[int, bytes]] = field(default_factory=list)  # others, by slot, the same way
+    reports: list[tuple[int, bytes]] = field(default_factory=list)  # RTCP, to the port above
+    events: list[Event] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Pressing:
+    """Keys being pressed on a leg. `jobs` are over when `beats` run out."""
+
+    beats: Iterator[keys.Beat | None]
+    jobs: list[int]
+    start: int = 0  # timestamp at which the present event began
+
+
+class Engine:
+    """Legs are named by the caller's ids; each lives in a slot, the index of all arrays.
+
+    `now` is told to it before each order: seconds since its beginning. Orders to a leg that is
+    closed do nothing.
+    """
+
+    now = 0.0
+
+    def __init__(self, random: Random, capacity: int = CAPACITY) -> None:
+        self._free = list(range(capacity))  # a heap: low slots first, so that arrays stay dense
+        self._slot: dict[int, int] = {}
+        self._leg: dict[int, int] = {}
+        self._sound = np.zeros(
+            (2, capacity, SAMPLES), np.int16
+        )  # heard from, and said to, far ends
+        self._present = np.zeros((2, capacity), np.bool_)
+        self._wire: dict[int, int] = {}  # both ways
+        self._remote: dict[int, Remote] = {}  # of connected RTP legs
+        self._taps: set[int] = set()
+        self._echoes: set[int] = set()
+        self._patience: dict[int, float] = {}  # seconds without packets until `dead`
+        self._pressing: dict[int, Pressing] = {}
+        self._senders = Senders(capacity, random)
+        self._receivers = Receivers(capacity, self._key)
+        self._reports = Reports(self._senders, self._receivers)
+        self._players = Players(capacity)
+        self._rooms = Rooms()
+        self._recorders = Recorders(2 * capacity)
+        self._output = Output()
+        self._tick = 0
+        self._layout()
+        self.rows = self._senders.rows
+
+    # Legs
+
+    def open_rtp(self, leg: int) -> int:
+        """The leg's slot, by which packets are addressed. Raises IndexError when all are taken."""
+        slot = self._open(leg)
+        self._senders.open(slot)
+        self._receivers.open(slot, self.now)
+        self._reports.open(slot)
+        return slot
+
+    def open_wire(self, leg: int, other: int) -> None:
+        here, there = self._open(leg), self._open(other)
+        self._wire[here], self._wire[there] = there, here
+
+    def _open(self, leg: int) -> int:
+        slot = heapq.heappop(self._free)
+        self._slot[leg], self._leg[slot] = slot, leg
+        self._sound[:, slot] = 0
+        self._present[:, slot] = False
+        self._stale = True
+        return slot
+
+    def connect(self, leg: int, remote: Remote) -> None:
+        """Agreed, or agreed anew, with the far end."""
+        if (slot := self._slot.get(leg)) is None:
+            return
+        self._remote[slot] = remote
+        self._receivers.connect(slot, remote, self.now)
+        self._reports.connect(slot)
+        self._senders.connect(slot, CODECS[remote.codec], remote.payload_type)
+        self._stale = True
+
+    def target(self, slot: int) -> Address:
+        """Where a connected leg's packets go."""
+        return self._receivers.target(slot)
+
+    def close(self, leg: int) -> None:
+        """The leg is gone; `closed` tells how it fared."""
+        if (slot := self._slot.pop(leg, None)) is None:
+            return
+        self._catch_up()
+        over = self._players.stop(slot)
+        if pressing := self._pressing.pop(slot, None):
+            over += pressing.jobs
+        self._done(over)
+        self._output.blocks += self._recorders.without(slot)
+        self._rooms.leave(slot)
+        stats = self._reports.stats(slot) if slot in self._remote else Stats()
+        self._tell(Event("closed", leg, stats))
+        self._forget(slot)
+
+    def _forget(self, slot: int) -> None:
+        if (other := self._wire.pop(slot, None)) is not None:
+            self._wire.pop(other, None)
+        self._receivers.close(slot)
+        self._reports.close(slot)
+        for known in (self._remote, self._patience, self._leg):
+            known.pop(slot, None)
+        self._taps.discard(slot)
+        self._echoes.discard(slot)
+        heapq.heappush(self._free, slot)
+        self._stale = True
+
+    # What legs say
+
+    def play(self, leg: int, job: int, sound: Pcm, again: bool = False) -> None:
+        """The sound, once or until stopped; `done` tells that the job is over, however it ended."""
+        slot = self._slot.get(leg)
+        self._done([job] if slot is None else self._players.start(slot, job, sound, again))
+
+    def play_tone(self, leg: int, job: int, cadence: Cadence) -> None:
+        self.play(leg, job, render(cadence), again=True)
+
+    def press(self, leg: int, job: int, digits: str) -> None:
+        """Press keys, one after the other, after those being pressed."""
+        if (slot := self._slot.get(leg)) is None:
+            self._done([job])
+        else:
+            self._press(slot, [job], digits)
+
+    def stop(self, leg: int, job: int) -> None:
+        """End a job at once."""
+        if (slot := self._slot.get(leg)) is None:
+            return
+        self._done(self._players.stop(slot, job))
+        pressing = self._pressing.get(slot)
+        if pressing and job in pressing.jobs:
+            del self._pressing[slot]
+            self._done(pressing.jobs)
+
+    def echo(self, leg: int, on: bool) -> None:
+        self._switch(self._echoes, leg, on)
+
+    # What is heard
+
+    def tap(self, leg: int, on: bool) -> None:
+        """`heard` tells each frame that arrives at this leg."""
+        self._switch(self._taps, leg, on)
+
+    def expect(self, leg: int, seconds: float) -> None:
+        """`dead` tells, once, that nothing has come for so long; 0 stops waiting."""
+        if (slot := self._slot.get(leg)) is not None:
+            self._patience[slot] = seconds
+
+    def report(self, slot: int, data: bytes) -> None:
+        """RTCP that arrived."""
+        self._reports.receive(slot, data, self.now)
+
+    def _switch(self, legs: set[int], leg: int, on: bool) -> None:
+        if (slot := self._slot.get(leg)) is not None:
+            (legs.add if on else legs.discard)(slot)
+
+    # Rooms
+
+    def open_room(self, room: int) -> None:
+        self._rooms.open(room)
+
+    def close_room(self, room: int) -> None:
+        self._rooms.close(room)
+
+    def sit(self, room: int, leg: int, speaks: bool, hears: bool) -> None:
+        if (slot := self._slot.get(leg)) is not None:
+            self._rooms.sit(room, Seat(slot, speaks, hears))
+
+    def leave(self, room: int, leg: int) -> None:
+        if (slot := self._slot.get(leg)) is not None:
+            self._rooms.leave(slot, room)
+
+    def mute(self, leg: int, on: bool) -> None:
+        if (slot := self._slot.get(leg)) is not None:
+            self._rooms.mute(slot, on)
+
+    # Recorders
+
+    def record(self, recorder: int, order: RecorderOrder) -> None:
+        """Record from now on; blocks of samples follow, the last with the outcome."""
+        self._catch_up()
+        tracks = tuple(
+            tuple(
+                (0 if direction == "in" else 1, self._slot[leg])
+                for leg, direction in track
+                if leg in self._slot
+            )
+            for track in order.tracks
+        )
+        frames = max(1, round(order.max_seconds / FRAME))
+        quiet = round(order.silence_seconds / FRAME)
+        self._recorders.start(recorder, tracks, frames, quiet, order.trim)
+        if not any(tracks):
+            self._output.blocks += self._recorders.stop(recorder, "ended")
+
+    def pause_recorder(self, recorder: int, pause: Pause) -> None:
+        self._catch_up()
+        self._recorders.pause(recorder, pause)
+
+    def stop_recorder(self, recorder: int) -> None:
+        self._catch_up()
+        self._output.blocks += self._recorders.stop(recorder, "stopped")
+
+    # Time
+
+    def due(self) -> float | None:
+        """When `process` wants to be called next; None while nothing can be heard or ends."""
+        if self._busy():
+            return (self._tick + 1) * FRAME
+        limit = self._recorders.ticks_to_limit()
+        return None if limit is None else (self._tick + limit) * FRAME
+
+    def _busy(self) -> bool:
+        if self._remote or self._players or self._pressing:
+            return True
+        return bool(self._present[0, self._here].any())
+
+    def _catch_up(self) -> None:
+        """Account for time that passed while nothing was due."""
+        if not self._busy():
+            self._pass(int(self.now / FRAME + 1e-6) - self._tick)
+
+    def _pass(self, ticks: int) -> None:
+        if ticks > 0:
+            self._senders.advance(self._rtp, ticks)
+            self._output.blocks += self._recorders.fill(ticks)
+            self._tick += ticks
+
+    def collect(self) -> Output:
+        """What orders have given since the last call."""
+        output, self._output = self._output, Output()
+        return output
+
+    def process(self, batches: Iterable[Batch], at: float) -> Output:
+        """One tick. Ticks that were missed pass in silence; nothing is made up for."""
+        self.now = at
+        if self._stale:
+            self._layout()
+        self._pass(round(at / FRAME) - self._tick - 1)
+        self._tick += 1
+        for batch in batches:
+            self._receivers.receive(batch)
+        self._hear()
+        self._say()
+        self._send()
+        self._carry()
+        self._overhear()
+        self._review()
+        return self.collect()
+
+    def _layout(self) -> None:
+        self._top = max(self._leg, default=-1) + 1
+        self._rtp = np.array(sorted(self._remote), np.intp)
+        sends = [slot for slot in sorted(self._remote) if self._remote[slot].send]
+        self._sends = np.array(sends, np.intp)
+        self._here = np.array(list(self._wire), np.intp)
+        self._there = np.array(list(self._wire.values()), np.intp)
+        self._stale = False
+
+    def _hear(self) -> None:
+        if len(self._rtp):
+            frames, present = self._receivers.jitter_buffers.take(self._rtp)
+            self._sound[0, self._rtp] = frames
+            self._present[0, self._rtp] = present
+
+    def _say(self) -> None:
+        heard, said = self._sound[0, : self._top], self._sound[1, : self._top]
+        present, sounds = self._present[0, : self._top], self._present[1, : self._top]
+        said.fill(0)
+        sounds.fill(False)
+        if self._rooms:
+            self._rooms.mix(heard, present, said, sounds)
+        if self._echoes:
+            slots = np.fromiter(self._echoes, np.intp)
+            slots = slots[present[slots]]
+            add(said, sounds, slots, heard[slots])
+        if self._players:
+            self._done(self._players.play(said, sounds))
+
+    def _send(self) -> None:
+        """Packets of all RTP legs, each a sound or, while a key is pressed, an event."""
+        slots = self._sends
+        if self._pressing:
+            events = [slot for slot in list(self._pressing) if self._beat(slot)]
+            slots = slots[~np.isin(slots, events)]
+        if len(slots):
+            self._senders.pack(slots, self._sound[1], self._present[1])
+            self._output.media = slots.tolist()
+        if len(self._rtp):
+            self._senders.advance(self._rtp, 1)
+
+    def _carry(self) -> None:
+        """What one end of a wire says, the other hears."""
+        if len(self._here):
+            self._sound[0, self._here] = self._sound[1, self._there]
+            self._present[0, self._here] = self._present[1, self._there]
+
+    def _overhear(self) -> None:
+        for slot in self._taps:
+            if self._present[0, slot]:
+                self._tell(Event("heard", self._leg[slot], self._sound[0, slot].tobytes()))
+        if self._recorders:
+            live = self._present[:, : self._top].copy()
+            live[0, self._here] = True  # a simulated phone is never cut off, only silent
+            self._output.blocks += self._recorders.record(self._sound, live)
+
+    def _review(self) -> None:
+        self._output.reports += self._reports.due(self._tick, self.now)
+        for slot, seconds in list(self._patience.items()):
+            quiet = self.now - self._receivers.heard_at[slot]
+            if seconds and slot in self._remote and quiet > seconds:
+                del self._patience[slot]
+                self._tell(Event("dead", self._leg[slot]))
+
+    # Keys
+
+    def _press(self, slot: int, jobs: list[int], digits: str) -> None:
+        before = self._pressing.get(slot, Pressing(iter(()), []))
+        beats = chain(before.beats, keys.beats(digits))
+        self._pressing[slot] = Pressing(beats, before.jobs + jobs, before.start)
+
+    def _beat(self, slot: int) -> bool:
+        """One tick of pressing; True if the leg's packet of this tick is an event."""
+        pressing = self._pressing[slot]
+        beat = next(pressing.beats, OVER)
+        if beat is OVER:
+            del self._pressing[slot]
+            self._done(pressing.jobs)
+            return False
+        return beat is not None and self._sound_key(slot, pressing, beat)
+
+    def _sound_key(self, slot: int, pressing: Pressing, beat: keys.Beat) -> bool:
+        if slot in self._wire:
+            if beat.ticks == 1:
+                self._key(self._wire[slot], beat.key)
+            return False
+        remote = self._remote.get(slot)
+        if remote is None:
+            return False
+        if remote.dtmf_payload_type is None:
+            if not beat.ended:
+                self._sound[1, slot] = keys.tone(beat.key)[beat.ticks - 1]
+                self._present[1, slot] = True
+            return False
+        if beat.ticks == 1:
+            pressing.start = self._senders.now(slot)
+        packet = self._senders.event(
+            slot, remote.dtmf_payload_type, pressing.start, beat.ticks == 1, keys.event(beat)
+        )
+        self._output.packets.append((slot, packet))
+        return True
+
+    def _key(self, slot: int, key: str) -> None:
+        """The far end of this leg pressed a key; in a room of two the other's far end gets it."""
+        self._tell(Event("key", self._leg[slot], key))
+        other = self._rooms.partner(slot)
+        if other is None or (self._in_band(slot) and self._in_band(other)):
+            return
+        if other in self._wire:
+            self._key(self._wire[other], key)
+        else:
+            self._press(other, [], key)
+
+    def _in_band(self, slot: int) -> bool:
+        return slot in self._remote and self._remote[slot].dtmf_payload_type is None
+
+    def _done(self, jobs: Iterable[int]) -> None:
+        for job in jobs:
+            self._tell(Event("done", job))
+
+    def _tell(self, event: Event) -> None:
+        self._output.events.append(event)

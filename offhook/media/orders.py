@@ -1,0 +1,72 @@
+"""What the main process orders from the media plane, and what it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where a leg sends its RTP, as the session description says; `receive` and `send` are ours."""
+
+    host: str
+    port: int
+    codec: Literal["PCMU", "PCMA"]
+    payload_type: int
+    dtmf_payload_type: int | None
+    send: bool = True
+    receive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What became of a leg's packets. Jitter and round trip as RFC 3550 computes them."""
+
+    packets_sent: int = 0
+    packets_received: int = 0
+    lost: int = 0
+    late: int = 0  # arrived after they were due; not played
+    duplicates: int = 0
+    jitter_ms: float = 0.0
+    round_trip_ms: float = 0.0  # from the far end's last report; 0 without one
+    far_lost: int = 0  # of ours, by the far end's account
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A finished recording. `frames` counts those that held sound received, silent or not.
+
+    `ended`: its legs have closed. `failed`: the file could not be written to the end.
+    """
+
+    seconds: float
+    reason: Literal["stopped", "silence", "max", "ended", "failed"]
+    frames: int
+    silent: bool
+
+
+Direction = Literal["in", "out"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderOrder:
+    """A recording by the ids of its legs; see `plane.RecordOrder`."""
+
+    path: str
+    tracks: tuple[tuple[tuple[int, Direction], ...], ...]
+    max_seconds: float
+    silence_seconds: float
+    trim: bool
+
+
+class Event(NamedTuple):
+    """Something that happened to a leg, a job (something played) or a recorder, by its id.
+
+    `key`: a str. `heard`: a frame's bytes. `done`: a job is over. `closed`: a leg's Stats.
+    `dead`: nothing arrived for as long as was asked. `recorded`: Recorded.
+    """
+
+    kind: Literal["key", "heard", "done", "closed", "dead", "recorded"]
+    id: int
+    value: object = None

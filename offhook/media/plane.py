@@ -1,0 +1,319 @@
+"""The media plane as the main process sees it: legs, rooms and recorders, on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from random import Random, SystemRandom
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from offhook.media.clip import Clip
+from offhook.media.local import LocalHost
+from offhook.media.orders import Direction, Event, Recorded, RecorderOrder, Remote, Stats
+from offhook.media.players import Cadence
+from offhook.media.ports import MediaFull, Ports
+from offhook.media.studio import Studio
+
+__all__ = [
+    "MediaFull",
+    "MediaLeg",
+    "MediaPlane",
+    "RecordOrder",
+    "Recorded",
+    "Recorder",
+    "Remote",
+    "Room",
+    "RtpLeg",
+    "Source",
+    "Stats",
+]
+
+A = TypeVar("A")
+P = ParamSpec("P")
+
+
+class Host(Protocol):
+    """Where a studio runs: on this loop, or in a worker process."""
+
+    healthy: bool
+
+    def do(
+        self, order: Callable[Concatenate[Studio, P], None], *args: P.args, **kw: P.kwargs
+    ) -> None: ...
+
+    async def open_rtp(self, leg: int, ip: str, port: int) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class MediaLeg:
+    """Sound both ways between us and a far end. Everything is safe, and nothing, once it is closed.
+
+    `keys` are those the far end presses (0-9*#A-D), in order.
+    """
+
+    def __init__(self, plane: MediaPlane, host: Host, id: int) -> None:
+        self.keys: asyncio.Queue[str] = asyncio.Queue()
+        self.id = id
+        self.host = host
+        self._plane = plane
+        self._stats: asyncio.Future[Stats] = asyncio.get_running_loop().create_future()
+        self._closing = False
+        self._hear: Callable[[bytes], None] | None = None
+        self._dead: Callable[[], None] | None = None
+
+    async def play(self, clip: Clip) -> None:
+        """Play to the far end; returns with the last frame, or when another sound takes its place.
+
+        A leg plays one sound at a time. Cancelling silences it.
+        """
+        await self._job(Studio.play_clip, clip)
+
+    async def play_tone(self, cadence: Cadence) -> None:
+        """Play ((frequencies in Hz, seconds), ...) until cancelled; no frequencies are silence."""
+        await self._job(Studio.play_tone, cadence)
+
+    async def send_digits(self, digits: str) -> None:
+        """Press keys at the far end: 100 ms each and 100 ms apart; `w` waits 0.5 s, `W` 1 s."""
+        await self._job(Studio.press, digits)
+
+    def echo(self, on: bool) -> None:
+        """Send back what arrives."""
+        self.host.do(Studio.echo, self.id, on)
+
+    def tap(self, hear: Callable[[bytes], None] | None) -> None:
+        """Hand every frame (320 bytes) that arrives to `hear`; nothing comes while none arrives."""
+        self._hear = hear
+        self.host.do(Studio.tap, self.id, hear is not None)
+
+    async def close(self) -> Stats:
+        """Hang up the sound; jobs on this leg return, recordings of nothing but it end."""
+        if not self._closing:
+            self._closing = True
+            self.host.do(Studio.close, self.id)
+        return await asyncio.shield(self._stats)
+
+    async def _job(self, order: Callable[[Studio, int, int, A], None], argument: A) -> None:
+        if self._closing:
+            return
+        job, done = self._plane.job(self.host)
+        try:
+            self.host.do(order, self.id, job, argument)
+            await done
+        finally:
+            if not done.done() or done.cancelled():
+                self.host.do(Studio.stop, self.id, job)
+
+    def take(self, event: Event) -> None:
+        """What the plane was told of this leg."""
+        match event:
+            case Event("key", _, str(key)):
+                self.keys.put_nowait(key)
+            case Event("heard", _, bytes(frame)) if self._hear:
+                self._hear(frame)
+            case Event("dead") if self._dead:
+                self._dead()
+            case Event("closed", _, Stats() as stats):
+                self._closing = True
+                self._stats.set_result(stats)
+
+
+class RtpLeg(MediaLeg):
+    """A leg over RTP on `port` (and RTCP on the one above). Silent until connected."""
+
+    def __init__(self, plane: MediaPlane, host: Host, id: int, port: int) -> None:
+        super().__init__(plane, host, id)
+        self.port = port
+
+    def connect(self, remote: Remote) -> None:
+        """What the session description agreed on; again after a re-INVITE."""
+        self.host.do(Studio.connect, self.id, remote)
+
+    def on_timeout(self, seconds: float, hook: Callable[[], None]) -> None:
+        """Call `hook`, once, when nothing has come for so long, or when the leg's worker died."""
+        self._dead = hook
+        self.host.do(Studio.expect, self.id, seconds)
+
+
+class Room:
+    """A seat hears the sum of the others; keys go through a room of two."""
+
+    def __init__(self, plane: MediaPlane, id: int) -> None:
+        self._plane = plane
+        self._id = id
+        self._host: Host | None = None
+
+    async def add(self, leg: MediaLeg, *, speaks: bool = True, hears: bool = True) -> None:
+        """Seat a leg, which leaves any other room. Raises ValueError if it lives on another worker
+        than those before it: open it `near` one of them."""
+        if self._host is None:
+            self._host = leg.host
+            self._host.do(Studio.open_room, self._id)
+        if self._host is not leg.host:
+            raise ValueError("a room's legs live on one worker")
+        self._host.do(Studio.sit, self._id, leg.id, speaks, hears)
+
+    async def remove(self, leg: MediaLeg) -> None:
+        if self._host is leg.host:
+            self._host.do(Studio.leave, self._id, leg.id)
+
+    def mute(self, leg: MediaLeg, on: bool) -> None:
+        """Keep what this leg says from the others."""
+        if self._host is leg.host:
+            self._host.do(Studio.mute, leg.id, on)
+
+    async def close(self) -> None:
+        if self._host is not None:
+            self._host.do(Studio.close_room, self._id)
+
+
+Source = tuple[MediaLeg, Direction]  # "in": what its far end says; "out": what it hears
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOrder:
+    """What to record into a WAV file: each channel is the sum of its sources.
+
+    It ends by itself after `max_seconds`, after `silence_seconds` in a row of received silence (0:
+    never), or when all its legs have closed. `trim` cuts the silence at the end off.
+    """
+
+    path: str
+    channels: tuple[tuple[Source, ...], ...]
+    max_seconds: float = 3600
+    silence_seconds: float = 0
+    trim: bool = False
+
+
+class Recorder:
+    """A recording while it goes on."""
+
+    def __init__(self, host: Host, id: int) -> None:
+        self.id = id
+        self._host = host
+        self._outcome: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+
+    async def done(self) -> Recorded:
+        """How it ended, as soon as it has and the file is complete."""
+        return await asyncio.shield(self._outcome)
+
+    async def stop(self) -> Recorded:
+        if not self._outcome.done():
+            self._host.do(Studio.stop_recorder, self.id)
+        return await self.done()
+
+    def pause(self, skip: bool) -> None:
+        """Record silence instead of the sound, or nothing at all (`skip`)."""
+        self._host.do(Studio.pause_recorder, self.id, "skip" if skip else "silence")
+
+    def resume(self) -> None:
+        self._host.do(Studio.pause_recorder, self.id, "")
+
+    def take(self, outcome: Recorded) -> None:
+        self._outcome.set_result(outcome)
+
+
+class MediaPlane:
+    def __init__(self, ports: range) -> None:
+        self._hosts: list[Host] = []
+        self._ports = Ports(ports)
+        self._ids = count(1)
+        self._legs: dict[int, MediaLeg] = {}
+        self._jobs: dict[int, tuple[Host, asyncio.Future[None]]] = {}
+        self._recorders: dict[int, Recorder] = {}
+
+    @classmethod
+    async def local(cls, ports: range, random: Random | None = None) -> MediaPlane:
+        """The engine on the running loop, whatever its time is made of."""
+        plane = cls(ports)
+        plane._hosts.append(LocalHost(random or SystemRandom(), plane._take))
+        return plane
+
+    @property
+    def healthy(self) -> bool:
+        return all(host.healthy for host in self._hosts)
+
+    async def open_rtp(self, local_ip: str, near: MediaLeg | None = None) -> RtpLeg:
+        """A leg on a free pair of ports. Raises MediaFull."""
+        host = self._host(near)
+        for _ in range(len(self._ports)):
+            port = self._ports.take()
+            leg = RtpLeg(self, host, next(self._ids), port)
+            try:
+                await host.open_rtp(leg.id, local_ip, port)
+            except OSError:  # somebody else has it
+                self._ports.give_back(port)
+                continue
+            except BaseException:
+                self._ports.give_back(port)
+                raise
+            self._legs[leg.id] = leg
+            return leg
+        raise MediaFull("no RTP port could be opened")
+
+    async def open_wire(self, near: MediaLeg | None = None) -> tuple[MediaLeg, MediaLeg]:
+        """Two legs, back to back: what one sends the other hears, keys as well."""
+        host = self._host(near)
+        here, there = (MediaLeg(self, host, next(self._ids)) for _ in range(2))
+        self._legs |= {here.id: here, there.id: there}
+        host.do(Studio.open_wire, here.id, there.id)
+        return here, there
+
+    async def open_room(self, *legs: MediaLeg) -> Room:
+        room = Room(self, next(self._ids))
+        for leg in legs:
+            await room.add(leg)
+        return room
+
+    async def record(self, order: RecordOrder) -> Recorder:
+        """Begin to record. Raises ValueError when the legs live on different workers."""
+        legs = [leg for channel in order.channels for leg, _ in channel]
+        if len({id(leg.host) for leg in legs}) != 1:
+            raise ValueError("a recording's legs live on one worker")
+        tracks = tuple(tuple((leg.id, way) for leg, way in channel) for channel in order.channels)
+        recorder = Recorder(legs[0].host, next(self._ids))
+        self._recorders[recorder.id] = recorder
+        limits = (order.max_seconds, order.silence_seconds, order.trim)
+        legs[0].host.do(Studio.record, recorder.id, RecorderOrder(order.path, tracks, *limits))
+        return recorder
+
+    def job(self, host: Host) -> tuple[int, asyncio.Future[None]]:
+        """The number of a new job, and a future for its end."""
+        job = next(self._ids)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._jobs[job] = host, done
+        done.add_done_callback(lambda _: self._jobs.pop(job, None))
+        return job, done
+
+    async def close(self) -> None:
+        for leg in list(self._legs.values()):
+            await leg.close()
+        for host in self._hosts:
+            await host.close()
+
+    def _host(self, near: MediaLeg | None) -> Host:
+        if near is not None:
+            return near.host
+        load = {id(host): 0 for host in self._hosts}
+        for leg in self._legs.values():
+            load[id(leg.host)] += 1
+        return min(self._hosts, key=lambda host: load[id(host)])
+
+    def _take(self, event: Event) -> None:
+        """What a studio tells."""
+        if event.kind == "done":
+            _, done = self._jobs.get(event.id, (None, None))
+            if done and not done.done():
+                done.set_result(None)
+        elif event.kind == "recorded":
+            recorder = self._recorders.pop(event.id, None)
+            if recorder and isinstance(event.value, Recorded):
+                recorder.take(event.value)
+        elif leg := self._legs.get(event.id):
+            if event.kind == "closed":
+                del self._legs[event.id]
+                if isinstance(leg, RtpLeg):
+                    self._ports.give_back(leg.port)
+            leg.take(event)

@@ -1,0 +1,232 @@
+"""RTP in: whose packets count, what they hold, and the statistics of RFC 3550 section 6.4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.media import codecs, rtp
+from offhook.media.clip import RATE, SAMPLES
+from offhook.media.codecs import Pcm
+from offhook.media.jitter import JitterBuffers, Slots, Stamps, Times
+from offhook.media.keys import EventReader
+from offhook.media.orders import Remote
+from offhook.media.rtp import Address, Batch, Packet
+
+CODECS = {"PCMU": codecs.PCMU, "PCMA": codecs.PCMA}
+QUIET = 0.25  # seconds without a packet after which another source may take a leg over
+ANOTHER_CLOCK = 3000  # a jump of sequence numbers beyond which a sender began anew, RFC 3550 A.1
+
+
+@dataclass(slots=True)
+class Peer:
+    """The far end of a leg: what was agreed, and where its packets really come from."""
+
+    remote: Remote
+    target: Address  # where we send
+    source: Address | None = None  # who is listened to; None until somebody has sent
+    keys: EventReader = field(default_factory=EventReader)
+    pending: Pcm | None = None  # samples of an odd packet that do not fill a frame
+    pending_ts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Packets of one SSRC: expected and not received, and the extended highest sequence number."""
+
+    ssrc: int
+    expected: int
+    lost: int
+    highest: int
+
+
+class Receivers:
+    """Arrays indexed by slot."""
+
+    def __init__(self, capacity: int, on_key: Callable[[int, str], None]) -> None:
+        self._on_key = on_key
+        self._peers: dict[int, Peer] = {}
+        self.jitter_buffers = JitterBuffers(capacity)
+        self._payload_type = np.full(capacity, -1, np.int16)  # -1: nothing is expected
+        self._alaw = np.zeros(capacity, np.bool_)
+        self._known = np.zeros(capacity, np.bool_)
+        self._ssrc = np.zeros(capacity, np.uint32)
+        self._first = np.zeros(capacity, np.int64)  # extended sequence numbers
+        self._highest = np.zeros(capacity, np.int64)
+        self._transit = np.zeros(capacity, np.uint32)
+        self.heard_at = np.zeros(capacity)
+        self.jitter = np.zeros(capacity)  # samples
+        self.packets = np.zeros(capacity, np.int64)
+        self._lost_before = np.zeros(capacity, np.int64)  # by earlier streams of the leg
+        self._got = np.zeros(capacity, np.int64)  # packets of this stream
+
+    def open(self, slot: int, at: float) -> None:
+        self.jitter_buffers.reset(slot)
+        self._payload_type[slot] = -1
+        self._known[slot] = False
+        self.heard_at[slot] = at
+        for array in (self.jitter, self.packets, self._lost_before, self._got):
+            array[slot] = 0
+
+    def close(self, slot: int) -> None:
+        self._peers.pop(slot, None)
+        self._payload_type[slot] = -1
+
+    def connect(self, slot: int, remote: Remote, at: float) -> None:
+        """Agreed anew. A leg that was told another address listens to whoever comes first again."""
+        peer = self._peers.get(slot)
+        address = (remote.host, remote.port)
+        if peer is None or (peer.remote.host, peer.remote.port) != address:
+            self._peers[slot] = Peer(remote, address)
+        else:
+            peer.remote = remote
+        self._payload_type[slot] = remote.payload_type if remote.receive else -1
+        self._alaw[slot] = remote.codec == "PCMA"
+        self.heard_at[slot] = at
+
+    def target(self, slot: int) -> Address:
+        return self._peers[slot].target
+
+    def stream(self, slot: int) -> Stream | None:
+        """What has been received of the present stream; None before its first packet."""
+        if not self._known[slot]:
+            return None
+        expected = int(self._highest[slot] - self._first[slot]) + 1
+        highest = int(self._highest[slot]) & 0xFFFFFFFF
+        return Stream(int(self._ssrc[slot]), expected, expected - int(self._got[slot]), highest)
+
+    def lost(self, slot: int) -> int:
+        """Packets expected and not received, over all streams of the leg."""
+        stream = self.stream(slot)
+        return int(self._lost_before[slot]) + (max(stream.lost, 0) if stream else 0)
+
+    def receive(self, batch: Batch) -> None:
+        """Packets of one moment, at most one for each slot."""
+        rows, sizes = batch.rows, np.array(batch.sizes)
+        slots = np.array(batch.slots, np.intp)
+        at = np.broadcast_to(np.asarray(batch.at, np.float64), slots.shape)
+        kind = rows[:, 1]
+        common = (rows[:, 0] == 0x80) & (sizes == rtp.SIZE)
+        common &= (kind & 0x7F) == self._payload_type[slots]
+        peers = self._peers
+        for i, (slot, source) in enumerate(zip(batch.slots, batch.sources, strict=True)):
+            peer = peers.get(slot)
+            if peer is None or (source != peer.source and not self._listens(peer, batch, i)):
+                common[i] = False
+                sizes[i] = 0
+        shorts, longs = rows.view(">u2"), rows.view(">u4")
+        seq, ts, ssrc = shorts[:, 1].astype(np.uint16), longs[:, 1].astype(np.uint32), longs[:, 2]
+        if not common.all():
+            for i in np.flatnonzero(~common & (sizes > 0)).tolist():
+                self._odd(batch.slots[i], rows[i, : sizes[i]].tobytes(), float(at[i]))
+            slots, seq, ts, ssrc, at = (
+                slots[common],
+                seq[common],
+                ts[common],
+                ssrc[common],
+                at[common],
+            )
+            rows = rows[common]
+        if len(slots):
+            self._count(slots, seq, ts, ssrc.astype(np.uint32), at)
+            self._put(slots, ts, rows[:, rtp.HEADER : rtp.SIZE], at)
+
+    def _put(self, slots: Slots, ts: Stamps, payload: codecs.Bytes, at: Times) -> None:
+        alaw = self._alaw[slots]
+        if alaw.any():
+            frames = codecs.decode(codecs.PCMA, payload)
+            frames[~alaw] = codecs.decode(codecs.PCMU, payload[~alaw])
+        else:
+            frames = codecs.decode(codecs.PCMU, payload)
+        self.jitter_buffers.put(slots, ts, frames, at)
+
+    def _listens(self, peer: Peer, batch: Batch, i: int) -> bool:
+        """Symmetric RTP (RFC 4961): answer where packets come from, and whose packets count.
+
+        The first to send is believed; the announced address always is; anybody else only when
+        the present source has been quiet for a while.
+        """
+        slot, source = batch.slots[i], batch.sources[i]
+        if rtp.read(batch.rows[i, : batch.sizes[i]].tobytes()) is None:
+            return False
+        at = float(np.broadcast_to(batch.at, len(batch.slots))[i])
+        announced = source == (peer.remote.host, peer.remote.port)
+        quiet = at - self.heard_at[slot] > QUIET
+        if peer.source is not None and not announced and not quiet:
+            return False
+        peer.source = peer.target = source
+        return True
+
+    def _count(
+        self, slots: Slots, seq: NDArray[np.uint16], ts: Stamps, ssrc: Stamps, at: Times
+    ) -> None:
+        """RFC 3550 appendix A.1 and A.8, for all at once."""
+        step = (seq - self._highest[slots].astype(np.uint16)).view(np.int16).astype(np.int64)
+        anew = ~self._known[slots] | (ssrc != self._ssrc[slots]) | (np.abs(step) > ANOTHER_CLOCK)
+        transit = (at * RATE).astype(np.int64).astype(np.uint32) - ts
+        if anew.any():
+            self._begin(slots[anew], seq[anew], ssrc[anew], transit[anew])
+            step[anew] = 0
+        self._highest[slots] += np.maximum(step, 0)
+        self._got[slots] += 1
+        self.packets[slots] += 1
+        self.heard_at[slots] = at
+        change = np.abs((transit - self._transit[slots]).view(np.int32))
+        self.jitter[slots] += (change - self.jitter[slots]) / 16
+        self._transit[slots] = transit
+
+    def _begin(self, slots: Slots, seq: NDArray[np.uint16], ssrc: Stamps, transit: Stamps) -> None:
+        """A stream begins: the leg's first, another SSRC, or the same one started over."""
+        before = self._highest[slots] - self._first[slots] + 1 - self._got[slots]
+        self._lost_before[slots] += np.where(self._known[slots], np.maximum(before, 0), 0)
+        self.jitter_buffers.restart(slots)
+        self._known[slots] = True
+        self._ssrc[slots] = ssrc
+        self._first[slots] = self._highest[slots] = seq
+        self._got[slots] = 0
+        self._transit[slots] = transit
+
+    def _odd(self, slot: int, data: bytes, at: float) -> None:
+        """A packet with an uncommon header or length, or a telephone event."""
+        peer, packet = self._peers[slot], rtp.read(data)
+        if packet is None or not peer.remote.receive:
+            return
+        self.heard_at[slot] = at
+        if packet.payload_type == peer.remote.dtmf_payload_type:
+            self._count_one(slot, packet, at)
+            key = peer.keys.read(packet.payload, packet.ts)
+            if key is not None:
+                self._on_key(slot, key)
+        elif packet.payload_type == peer.remote.payload_type and packet.payload:
+            self._count_one(slot, packet, at)
+            self._reframe(slot, peer, packet, at)
+
+    def _count_one(self, slot: int, packet: Packet, at: float) -> None:
+        """As `_count`; an event's timestamp says nothing of its transit."""
+        slots, jitter = np.array([slot]), self.jitter[slot]
+        transit = self._transit[slot]
+        seq, ts = np.array([packet.seq], np.uint16), np.array([packet.ts], np.uint32)
+        self._count(slots, seq, ts, np.array([packet.ssrc], np.uint32), np.array([at]))
+        self.jitter[slot], self._transit[slot] = jitter, transit
+
+    def _reframe(self, slot: int, peer: Peer, packet: Packet, at: float) -> None:
+        """Cut packets of any length into frames of 20 ms; small gaps become silence."""
+        codec = CODECS[peer.remote.codec]
+        sound = codecs.decode(codec, np.frombuffer(packet.payload, np.uint8))
+        ts = packet.ts
+        if peer.pending is not None:
+            gap = (ts - peer.pending_ts - len(peer.pending)) & 0xFFFFFFFF
+            if gap >= 0x80000000:
+                return  # late: its place has been filled
+            if gap <= rtp.ROW:
+                silence = np.zeros(gap, np.int16)
+                sound, ts = np.concatenate((peer.pending, silence, sound)), peer.pending_ts
+        whole = len(sound) - len(sound) % SAMPLES
+        for start in range(0, whole, SAMPLES):
+            stamp = np.array([(ts + start) & 0xFFFFFFFF], np.uint32)
+            frame = sound[None, start : start + SAMPLES]
+            self.jitter_buffers.put(np.array([slot]), stamp, frame, np.array([at]))
+        peer.pending, peer.pending_ts = sound[whole:], (ts + whole) & 0xFFFFFFFF

@@ -1,0 +1,105 @@
+"""How legs fare: RTCP both ways, and the figures kept with the call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offhook.media import rtcp
+from offhook.media.clip import SAMPLES
+from offhook.media.orders import Stats
+from offhook.media.receiving import Receivers
+from offhook.media.sending import Senders
+
+EVERY = 250  # ticks between two reports of a leg: five seconds, RFC 3550 section 6.2
+MASK = 0xFFFFFFFF
+STRIDE = 37  # between the turns of two neighbours, so that reports do not come all at once
+
+
+@dataclass(slots=True)
+class Account:
+    """What a leg's far end reported, and where our last report to it stood."""
+
+    heard: int = 0  # middle bits of the NTP time of the far end's last report
+    heard_at: float = 0.0
+    round_trip: float = 0.0  # seconds
+    far_lost: int = 0
+    expected: int = 0
+    lost: int = 0
+    sent: int = 0
+
+
+class Reports:
+    def __init__(self, senders: Senders, receivers: Receivers) -> None:
+        self._senders = senders
+        self._receivers = receivers
+        self._accounts: dict[int, Account] = {}
+        self._turns: list[set[int]] = [set() for _ in range(EVERY)]
+
+    def open(self, slot: int) -> None:
+        self._accounts[slot] = Account()
+
+    def connect(self, slot: int) -> None:
+        self._turns[slot * STRIDE % EVERY].add(slot)
+
+    def close(self, slot: int) -> None:
+        self._accounts.pop(slot, None)
+        self._turns[slot * STRIDE % EVERY].discard(slot)
+
+    def stats(self, slot: int) -> Stats:
+        account, buffers = self._accounts[slot], self._receivers.jitter_buffers
+        return Stats(
+            packets_sent=int(self._senders.packets[slot]),
+            packets_received=int(self._receivers.packets[slot]),
+            lost=self._receivers.lost(slot),
+            late=int(buffers.late[slot]),
+            duplicates=int(buffers.duplicates[slot]),
+            jitter_ms=round(float(self._receivers.jitter[slot]) / 8, 2),
+            round_trip_ms=round(account.round_trip * 1000, 2),
+            far_lost=account.far_lost,
+        )
+
+    def receive(self, slot: int, data: bytes, at: float) -> None:
+        """A compound packet that arrived; what is not one is ignored."""
+        account, report = self._accounts.get(slot), rtcp.read(data)
+        if account is None or report is None:
+            return
+        if report.ntp is not None:
+            account.heard, account.heard_at = report.ntp, at
+        for block in report.receptions:
+            if block.ssrc != int(self._senders.ssrc[slot]):
+                continue
+            account.far_lost = block.lost
+            if block.last_report:  # section 6.4.1, figure 2
+                now = rtcp.middle(rtcp.ntp(at))
+                delay = (now - block.last_report - block.delay) & MASK
+                account.round_trip = delay / 65536 if delay < 0x80000000 else 0.0
+
+    def due(self, tick: int, at: float) -> list[tuple[int, bytes]]:
+        """The reports that this tick sends, by slot."""
+        turn = self._turns[tick % EVERY]
+        return [(slot, self._report(slot, at)) for slot in sorted(turn)]
+
+    def _report(self, slot: int, at: float) -> bytes:
+        account, senders = self._accounts[slot], self._senders
+        packets = int(senders.packets[slot])
+        sent = None
+        if packets != account.sent:
+            sent = (rtcp.ntp(at), senders.now(slot), packets & MASK, packets * SAMPLES & MASK)
+        account.sent = packets
+        return rtcp.report(int(senders.ssrc[slot]), sent, self._reception(slot, account, at))
+
+    def _reception(self, slot: int, account: Account, at: float) -> rtcp.Reception | None:
+        stream = self._receivers.stream(slot)
+        if stream is None:
+            return None
+        expected, lost = stream.expected - account.expected, stream.lost - account.lost
+        account.expected, account.lost = stream.expected, stream.lost
+        return rtcp.Reception(
+            ssrc=stream.ssrc,
+            fraction_lost=min(255, 256 * lost // expected) if expected > 0 < lost else 0,
+            lost=stream.lost,
+            highest=stream.highest,
+            jitter=int(self._receivers.jitter[slot]),
+            last_report=account.heard,
+            delay=int((at - account.heard_at) * 65536) & MASK if account.heard else 0,
+        )

@@ -1,0 +1,88 @@
+"""RTP out: one packet a tick for every leg that sends, built in place for all at once."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.media import codecs, rtp
+from offhook.media.clip import SAMPLES
+from offhook.media.codecs import Pcm
+from offhook.media.jitter import Slots
+
+
+class Senders:
+    """Arrays indexed by slot; `rows[slot]` is the packet that was packed last."""
+
+    def __init__(self, capacity: int, random: Random) -> None:
+        self._random = random
+        self._packets = np.zeros((capacity, rtp.SIZE), np.uint8)
+        self._shorts = self._packets.view(">u2")
+        self._longs = self._packets.view(">u4")
+        self._seq = np.zeros(capacity, np.uint16)
+        self._alaw = np.zeros(capacity, np.bool_)
+        self._ts = np.zeros(capacity, np.uint32)
+        self.ssrc = np.zeros(capacity, np.uint32)
+        self.packets = np.zeros(capacity, np.int64)
+        self._fresh: list[int] = []  # whose next packet carries the marker
+        self._marked: list[int] = []  # whose last one did
+        flat = self._packets.data.cast("B")
+        self.rows = [flat[at : at + rtp.SIZE] for at in range(0, capacity * rtp.SIZE, rtp.SIZE)]
+
+    def open(self, slot: int) -> None:
+        self._seq[slot] = self._random.getrandbits(16)
+        self._ts[slot] = self._random.getrandbits(32)
+        self.ssrc[slot] = self._random.getrandbits(32)
+        self.packets[slot] = 0
+
+    def connect(self, slot: int, codec: int, payload_type: int) -> None:
+        self._alaw[slot] = codec == codecs.PCMA
+        self._packets[slot, 0] = 0x80
+        self._packets[slot, 1] = payload_type
+        self._longs[slot, 2] = self.ssrc[slot]
+        self._fresh.append(slot)
+
+    def advance(self, slots: Slots, ticks: int) -> None:
+        """Time passes for these legs, whether they sent or not."""
+        self._ts[slots] += np.uint32(SAMPLES * ticks)
+
+    def now(self, slot: int) -> int:
+        """The RTP time of this tick."""
+        return int(self._ts[slot])
+
+    def pack(self, slots: Slots, out: Pcm, sounds: NDArray[np.bool_]) -> None:
+        """Make the next packet of each of these slots from its frame."""
+        if self._fresh or self._marked:
+            self._mark()
+        loud, alaw = sounds[slots], self._alaw[slots]
+        silence = np.where(alaw, codecs.SILENCE[codecs.PCMA], codecs.SILENCE[codecs.PCMU])
+        payload = np.empty((len(slots), SAMPLES), np.uint8)
+        payload[:] = silence[:, None]
+        for codec, mine in ((codecs.PCMU, loud & ~alaw), (codecs.PCMA, loud & alaw)):
+            if mine.all():
+                payload = codecs.encode(codec, out[slots])
+            elif mine.any():
+                payload[mine] = codecs.encode(codec, out[slots[mine]])
+        self._packets[slots, rtp.HEADER :] = payload
+        self._shorts[slots, 1] = self._seq[slots]
+        self._longs[slots, 1] = self._ts[slots]
+        self._seq[slots] += np.uint16(1)
+        self.packets[slots] += 1
+
+    def _mark(self) -> None:
+        """Set the marker on first packets, and take it off those after."""
+        for slot in self._marked:
+            self._packets[slot, 1] &= 0x7F
+        for slot in self._fresh:
+            self._packets[slot, 1] |= 0x80
+        self._marked, self._fresh = self._fresh, []
+
+    def event(self, slot: int, payload_type: int, start: int, first: bool, payload: bytes) -> bytes:
+        """A packet of an event that began at timestamp `start`."""
+        seq = int(self._seq[slot])
+        self._seq[slot] += np.uint16(1)
+        self.packets[slot] += 1
+        ssrc = int(self.ssrc[slot])
+        return rtp.write(rtp.Packet(payload_type, first, seq, start, ssrc, payload))

@@ -1,0 +1,130 @@
+"""An engine with a shelf of clips and recordings on disk: what one worker runs."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from functools import partial
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from offhook.media.clip import Clip
+from offhook.media.codecs import Pcm
+from offhook.media.engine import Engine
+from offhook.media.orders import Event, Recorded, RecorderOrder
+from offhook.media.recorders import Block
+from offhook.media.wav import WavFile
+
+SHELF = 64 * 2**20  # bytes of clips kept in memory
+
+Aside = Callable[[Callable[[], Any], Callable[[Any], None]], None]
+
+
+class Studio(Engine):
+    """`aside(work, then)` does work that may wait for a disk, in order, and hands its result to
+    `then` where the engine's methods may be called."""
+
+    def __init__(self, random: Random, aside: Aside, tell: Callable[[Event], None]) -> None:
+        super().__init__(random)
+        self._aside = aside
+        self._announce = tell
+        self._shelf = Shelf()
+        self._loading: set[int] = set()
+        self._files: dict[int, WavFile] = {}
+
+    def play_clip(self, leg: int, job: int, clip: Clip) -> None:
+        """As `play`, from when the clip is read. One that cannot be read is over at once."""
+        if (sound := self._shelf.find(clip)) is not None:
+            self.play(leg, job, sound)
+            return
+
+        def play(sound: Pcm) -> None:
+            if job in self._loading:
+                self._loading.discard(job)
+                self.play(leg, job, sound)
+
+        self._loading.add(job)
+        self._aside(lambda: self._shelf.load(clip), play)
+
+    def stop(self, leg: int, job: int) -> None:
+        self._loading.discard(job)
+        super().stop(leg, job)
+
+    def record(self, recorder: int, order: RecorderOrder) -> None:
+        """As the engine does, to `order.path`."""
+
+        def start() -> None:
+            self._files[recorder] = WavFile(order.path, len(order.tracks))
+
+        self._aside(lambda: _survive(start), lambda _: None)
+        super().record(recorder, order)
+
+    def write(self, blocks: Iterable[Block]) -> None:
+        """Blocks that the engine gave go to their files; `recorded` tells when one is complete."""
+        for block in blocks:
+            self._aside(partial(self._write, block), self._written)
+
+    def _write(self, block: Block) -> Event | None:
+        file = self._files.get(block.id)
+        failed = file is None or not _survive(lambda: file.write(block.samples))
+        if block.outcome is None:
+            return None
+        self._files.pop(block.id, None)
+        outcome = block.outcome
+        if file is None or not _survive(lambda: file.close(outcome.seconds)) or failed:
+            outcome = Recorded(0.0, "failed", 0, silent=True)
+        return Event("recorded", block.id, outcome)
+
+    def _written(self, event: Event | None) -> None:
+        if event is not None:
+            self._announce(event)
+
+
+class Shelf:
+    """Clips in memory, those used last, by path and state of their file."""
+
+    def __init__(self) -> None:
+        self._clips: OrderedDict[tuple[str, int, int], Pcm] = OrderedDict()
+        self._bytes = 0
+
+    def find(self, clip: Clip) -> Pcm | None:
+        """The sound if it is at hand."""
+        if not clip.path:
+            return np.frombuffer(clip.pcm[: len(clip.pcm) & ~1], "<i2")
+        key = _state(clip.path)
+        if key not in self._clips:
+            return None
+        self._clips.move_to_end(key)
+        return self._clips[key]
+
+    def load(self, clip: Clip) -> Pcm:
+        """The sound, read; none when it cannot be read."""
+        try:
+            sound: Pcm = np.fromfile(clip.path, "<i2")
+        except OSError:
+            return np.zeros(0, np.int16)
+        self._bytes += sound.nbytes
+        self._clips[_state(clip.path)] = sound
+        while self._bytes > SHELF:
+            self._bytes -= self._clips.popitem(last=False)[1].nbytes
+        return sound
+
+
+def _state(path: str) -> tuple[str, int, int]:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return path, 0, 0
+    return path, stat.st_mtime_ns, stat.st_size
+
+
+def _survive(work: Callable[[], None]) -> bool:
+    """Whether it could be done: a full disk ends a recording, not the calls."""
+    try:
+        work()
+    except OSError:
+        return False
+    return True
