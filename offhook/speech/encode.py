@@ -46,3 +46,15 @@ def mp3(path: str, mix: bool = False) -> bytes:
             media.mux(stream.encode(frame))
         media.mux(stream.encode(None))
     return out.getvalue()
+
+
+def wav(path: str, mix: bool = False) -> bytes:
+    """The WAV file at `path`, its channels mixed to one where asked."""
+    out = io.BytesIO()
+    with wave.open(path, "rb") as recording, wave.open(out, "wb") as copy:
+        copy.setnchannels(1 if mix else recording.getnchannels())
+        copy.setsampwidth(recording.getsampwidth())
+        copy.setframerate(recording.getframerate())
+        for rows in _chunks(recording, mix):
+            copy.writeframes(rows.astype("<i2").tobytes())
+    return out.getvalue()

@@ -111,7 +111,11 @@ class Speech:
 
     async def mp3(self, path: str, channel: Literal["mix"] | None = None) -> bytes:
         """A recording (WAV) as MP3 of 32 kbit/s; "mix" makes its channels one."""
-        return await self._ask("encode", {"path": path, "mix": channel == "mix"})
+        return await self._ask("encode", {"to": "mp3", "path": path, "mix": channel == "mix"})
+
+    async def wav(self, path: str, channel: Literal["mix"] | None = None) -> bytes:
+        """A recording (WAV) as it is, or with its channels mixed to one."""
+        return await self._ask("encode", {"to": "wav", "path": path, "mix": channel == "mix"})
 
     async def _ask(self, role: Role, request: Header, body: bytes = b"") -> bytes:
         code, message = _BROKEN[role]

@@ -49,9 +49,10 @@ def _decode(_engine_name: str) -> tuple[Handle, str]:
 
 
 def _encode(_engine_name: str) -> tuple[Handle, str]:
-    from offhook.speech.encode import mp3
+    from offhook.speech import encode
 
-    return lambda request, _body: mp3(request["path"], request["mix"]), ""
+    convert = {"mp3": encode.mp3, "wav": encode.wav}
+    return lambda request, _body: convert[request["to"]](request["path"], request["mix"]), ""
 
 
 ROLES = {"speak": _speak, "decode": _decode, "encode": _encode}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import wave
 from pathlib import Path
 
 import av
@@ -13,6 +14,7 @@ from files import recording, strength, tone
 
 from offhook.errors import SpeechError
 from offhook.media.clip import Clip
+from offhook.speech.service import Speech
 
 
 @pytest.fixture
@@ -48,6 +50,19 @@ def test_both_sides_are_in_the_mix(with_speech: WithSpeech, two_sides: str) -> N
     sound = heard(with_speech, with_speech(lambda speech: speech.mp3(two_sides, "mix")))
     for hertz in (440, 1000):
         assert strength(sound[8000:40000], hertz) == pytest.approx(8192, rel=0.1)
+
+
+def test_a_wav_can_be_had_as_it_is_or_mixed(with_speech: WithSpeech, two_sides: str) -> None:
+    async def both(speech: Speech) -> tuple[bytes, bytes]:
+        return await speech.wav(two_sides), await speech.wav(two_sides, "mix")
+
+    whole, mixed = with_speech(both)
+    assert whole == Path(two_sides).read_bytes()
+    with wave.open(io.BytesIO(mixed)) as file:
+        assert (file.getnchannels(), file.getframerate(), file.getnframes()) == (1, 8000, 24000)
+        sound = file.readframes(24000)
+    assert strength(sound, 440) == pytest.approx(8192, rel=0.01)
+    assert strength(sound, 1000) == pytest.approx(8192, rel=0.01)
 
 
 def test_loud_sides_do_not_wrap_around_in_the_mix(with_speech: WithSpeech, tmp_path: Path) -> None:
