@@ -19,7 +19,7 @@ Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
 class Line:
-    """What the two ends of a call share. It ends once; `closed` follows when its sound is closed."""
+    """What the two ends of a call share. It ends once; `closed` follows, when its sound is."""
 
     def __init__(self, spawn: Spawn) -> None:
         self.spawn = spawn
