@@ -132,7 +132,7 @@ def camel(name: str) -> str:
 def suggestion(word: str, known: tuple[str, ...]) -> str:
     """`, did you mean ...?` or nothing."""
     by_lower = {each.lower(): each for each in known}
-    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
+    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f", did you mean {by_lower[close[0]]}?" if close else ""
 
 
@@ -198,7 +198,12 @@ def _callback_url(text: str) -> str:
     return text
 
 
+def _refuse(text: str) -> str:
+    raise ValueError(text)
+
+
 anything = Kind("text", str)
+nothing = Kind("left out here", _refuse)
 boolean = one_of(true=True, false=False)
 METHODS = {"GET": "GET", "POST": "POST"}
 http_method = Kind("GET or POST", lambda text: _lookup(METHODS, text.upper()))

@@ -1,21 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offhook.line.live_call import LiveCall
 from offhook.model.fetch import Fetch
 from offhook.twiml.program import Placed, Verb, perform
 from offhook.twiml.schema import (
+    Attribute,
     Complaint,
     Kind,
     anything,
     attribute,
     boolean,
+    described,
     http_method,
     language_tag,
     matching,
     nested,
+    nothing,
     one_of,
     whole,
 )
@@ -27,6 +30,10 @@ INPUTS = {"dtmf speech": "dtmf speech", "speech dtmf": "dtmf speech"}
 MODELS = (
     r"default|numbers_and_commands|phone_call|experimental_(conversations|utterances)"
     r"|googlev2_(long|short|telephony|telephony_short)|deepgram_nova-2(-[a-z]+)?|deepgram_nova-3"
+)
+NO_DIGITS = Attribute("", nothing, "", 13320, skip=True)
+PLAY_A_FILE = replace(
+    described(Play), attributes={**described(Play).attributes, "digits": NO_DIGITS}
 )
 
 
@@ -65,7 +72,7 @@ class Gather:
     barge_in: bool = attribute(boolean, True, 13332)
     debug: bool = attribute(boolean, False)
     prompts: tuple[Placed[Verb], ...] = nested(
-        Say, Play, Pause, code=13320, codes={13511: 13321, 13510: 13322}
+        Say, PLAY_A_FILE, Pause, code=13320, codes={13511: 13321, 13510: 13322}
     )
 
     def check(self) -> Iterator[Complaint]:
