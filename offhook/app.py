@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -193,7 +193,7 @@ async def demo_number(platform: Platform) -> str:
     return DEMO_NUMBER if number else ""
 
 
-async def open_lines(platform: Platform, carriers: Sequence[Route]) -> None:
+async def open_lines(platform: Platform, *carriers: Route) -> None:
     """Connects the carriers, then takes up what a crash interrupted."""
     platform.routes.extend(carriers)
     platform.routes.append(Route(platform.network, platform.network.takes))

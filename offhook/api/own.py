@@ -34,9 +34,9 @@ class Phone(Protocol):
     leg: Any
     ended: asyncio.Future[Any]
 
-    def press(self, keys: str) -> Awaitable[None]: ...
+    def press(self, keys: str) -> Any: ...
 
-    def hang_up(self) -> Awaitable[None]: ...
+    def hang_up(self) -> None: ...
 
 
 class Network(Protocol):
@@ -162,7 +162,7 @@ class Own:
             pass
         finally:
             self._exchange.journal.listeners.discard(hear)
-            await handset.hang_up()
+            handset.hang_up()
 
     async def _account(self, connection: HTTPConnection) -> Account:
         address = connection.client.host if connection.client else ""
@@ -192,9 +192,9 @@ async def _obey(socket: WebSocket, phone: Phone) -> None:
     while True:
         asked = await socket.receive_json()
         if asked.get("press"):
-            await phone.press(str(asked["press"])[:64])
+            phone.press(str(asked["press"])[:64])
         if asked.get("hang_up"):
-            await phone.hang_up()
+            phone.hang_up()
 
 
 def as_json(event: Event) -> dict[str, Any]:

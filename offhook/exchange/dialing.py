@@ -181,7 +181,7 @@ async def _answered_leg(work: Dialing, party: Party, ringing: placing.Ringing) -
         call = party.record
         target = Target(
             call.to, call.from_, call.sid, call.account_sid, wanted.username, wanted.password,
-            wanted.headers,
+            wanted.headers, near=work.parent.leg.media,
         )  # fmt: skip
         try:
             party.record, leg = await placing.place(exchange, call, target, timeout, ringing)
@@ -252,14 +252,10 @@ async def _until_over(order: DialOrder, parent: LiveCall, child: LiveCall) -> Fe
 
 
 async def _record(work: Dialing, child: MediaLeg) -> None:
-    caller, called = (work.parent.leg.media, "in"), (child, "in")
-    if work.order.recording_track == "inbound":
-        channels: recordings.Channels = ((caller,),)
-    elif work.order.recording_track == "outbound":
-        channels = ((called,),)
-    else:
-        dual = work.order.record.endswith("-dual")
-        channels = ((caller,), (called,)) if dual else ((caller, called),)
+    dual = work.order.record.endswith("-dual")
+    channels = recordings.channels_of(
+        (work.parent.leg.media, "in"), (child, "in"), work.order.recording_track, dual
+    )
     work.taking = await recordings.begin(
         work.exchange, work.parent.record, "DialVerb", channels,
         callback=recordings.absolute(work.parent, work.order.callback),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 
@@ -29,11 +29,20 @@ log = structlog.get_logger("offhook.exchange")
 class Voices(Protocol):
     """Text to sound and back: the speech process, or the test voice."""
 
-    async def say(self, text: str, ssml: str, voice: str, language: str) -> Clip: ...
+    async def say(
+        self,
+        text: str,
+        ssml: str,
+        voice: str,
+        language: str,
+        note: Callable[[int, str], None] | None = None,
+    ) -> Clip: ...
 
     async def decode(self, body: bytes, media_type: str) -> Clip: ...
 
-    async def mp3(self, wav_path: str, channel: str | None = None) -> bytes: ...
+    async def mp3(self, path: str, channel: Literal["mix"] | None = None) -> bytes: ...
+
+    async def wav(self, path: str, channel: Literal["mix"] | None = None) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)

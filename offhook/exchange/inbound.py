@@ -45,7 +45,12 @@ class Destination:
 
 
 async def on_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
-    """From the first ring to the end. `to` and `from_` are as the carrier got them."""
+    """Returns when the call has ended. `to` and `from_` are as the carrier got them."""
+    await exchange.spawn(take_call(exchange, leg, to, from_), f"call from {from_} to {to}")
+
+
+async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
+    """From the first ring to the end."""
     if not exchange.open:
         return await leg.reject(UNAVAILABLE)
     dialled = normalise(to, exchange.rules.region)

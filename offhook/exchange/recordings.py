@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from offhook import clock, sids
-from offhook.aio import race
+from offhook.aio import race, within
 from offhook.exchange import params
 from offhook.exchange.exchange import Exchange, Taking
 from offhook.exchange.status import pending
 from offhook.line.live_call import LiveCall
 from offhook.line.orders import RecordOutcome, RecordVerb
-from offhook.media.plane import MediaLeg, Recorded, RecordOrder, Source
-from offhook.media.tones import BEEP
+from offhook.line.ringtones import BEEP, BEEP_SECONDS
+from offhook.media.plane import Recorded, RecordOrder, Source
 from offhook.model.call import Call
 from offhook.model.fetch import Callback
 from offhook.model.recording import Recording
@@ -112,7 +112,7 @@ def absolute(live: LiveCall, callback: Callback) -> Callback:
 async def record_verb(exchange: Exchange, live: LiveCall, order: RecordVerb) -> RecordOutcome:
     """`<Record>`: the caller's sound until silence, a key, the limit or the hook."""
     if order.play_beep:
-        await live.on_line(live.leg.media.play(BEEP))
+        await live.on_line(within(BEEP_SECONDS, live.leg.media.play_tone(BEEP)))
     live.forget_keys()
     taking = await begin(
         exchange, live.record, "RecordVerb", (((live.leg.media, "in"),),),
@@ -142,22 +142,23 @@ async def _pressed(live: LiveCall, keys: str) -> str:
             return key
 
 
-def whole_call(leg: MediaLeg, setting: RecordSetting) -> Channels:
-    """What to record of a leg; one track is always mono."""
-    said, heard = (leg, "in"), (leg, "out")
-    if setting.track == "inbound":
-        return ((said,),)
-    if setting.track == "outbound":
-        return ((heard,),)
-    return ((said,), (heard,)) if setting.channels == 2 else ((said, heard),)
+def channels_of(near: Source, far: Source, track: str, dual: bool) -> Channels:
+    """`inbound` is what `near` brings, `outbound` what `far` does; one of them alone is mono."""
+    if track == "inbound":
+        return ((near,),)
+    if track == "outbound":
+        return ((far,),)
+    return ((near,), (far,)) if dual else ((near, far),)
 
 
 async def record_call(
     exchange: Exchange, live: LiveCall, setting: RecordSetting, made_by: MadeBy
 ) -> Recording:
     """The whole call from now on, until it ends or REST stops it."""
+    leg, dual = live.leg.media, setting.channels == 2
     taking = await begin(
-        exchange, live.record, made_by, whole_call(live.leg.media, setting),
+        exchange, live.record, made_by,
+        channels_of((leg, "in"), (leg, "out"), setting.track, dual),
         callback=setting.callback, track=setting.track, whole_call=made_by == "OutboundAPI",
         max_seconds=exchange.rules.call_limit, trim=setting.trim,
     )  # fmt: skip

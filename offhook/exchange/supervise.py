@@ -23,10 +23,9 @@ def services(exchange: Exchange) -> Services:
     """What the exchange does for every call."""
 
     async def speak(live: LiveCall, text: str, ssml: str, voice: str, language: str) -> Clip:
-        default_language = "" if voice else exchange.rules.language
-        saying = exchange.speech.say(
-            text, ssml, voice or exchange.rules.voice, language or default_language
-        )
+        rules = exchange.rules
+        spoken = language or ("" if voice else rules.language)
+        saying = exchange.speech.say(text, ssml, voice or rules.voice, spoken, live.note)
         return await live.on_line(saying)
 
     def go_on(live: LiveCall, wanted: Fetch) -> None:

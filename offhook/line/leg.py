@@ -16,7 +16,7 @@ class HungUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a leg ended. `code` is the SIP status that says why (RFC 3261 section 21); a BYE is 200."""
+    """How a leg ended. `code` is a SIP status (RFC 3261 section 21); a BYE is 200."""
 
     by: Literal["far", "near", "network"]
     code: int = 200
@@ -97,6 +97,7 @@ class Target:
     headers: tuple[tuple[str, str], ...] = ()
     from_name: str = ""
     trace: Trace = field(default_factory=Trace)  # becomes the leg's
+    near: MediaLeg | None = None  # whose sound it will be joined with: one worker has both
 
 
 Ringing = Callable[[Leg, bool], None]
@@ -115,7 +116,7 @@ class Text:
 
 
 class Carrier(Protocol):
-    """Takes legs and messages out; what comes in goes to the `on_call` and `on_text` it was given."""
+    """Takes legs and texts out; what comes in goes to the `on_call` and `on_text` it was given."""
 
     name: str
 

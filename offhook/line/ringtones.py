@@ -63,3 +63,6 @@ RINGTONES: dict[str, Cadence] = {
     "se": _once(1.0, 5.0, 425),
 }
 DEFAULT = _NORTH_AMERICA
+
+BEEP: Cadence = (((1000,), 1.0),)  # what says that recording begins
+BEEP_SECONDS = 0.4
