@@ -1,0 +1,8 @@
+"""What an operator can choose, where it is read from, and how to write it down."""
+
+from offhook.config.load import load, usable_folder
+from offhook.config.sample import sample
+from offhook.config.settings import Settings, Trunk
+from offhook.config.values import Address, Behaviour
+
+__all__ = ["Address", "Behaviour", "Settings", "Trunk", "load", "sample", "usable_folder"]

@@ -1,0 +1,275 @@
+"""Everything an operator can choose. The description of a key is its documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from offhook import __version__
+from offhook.config.values import (
+    AccountSid,
+    Address,
+    Behaviour,
+    Folder,
+    IpAddress,
+    Listen,
+    LogFormat,
+    LogLevel,
+    Networks,
+    Number,
+    NumberOrNone,
+    Numbers,
+    Ports,
+    Prefixes,
+    Region,
+    Secret,
+    SipHost,
+    Transport,
+    Url,
+    YesNoAuto,
+)
+
+
+def _data_folder() -> Path:
+    return platformdirs.user_data_path("offhook", appauthor=False)
+
+
+class Section(BaseModel):
+    """A table of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Retention(Section):
+    """How long things are kept."""
+
+    trace_days: float = Field(default=30, ge=0)
+    """Days that the events, webhooks and signalling of calls and messages are kept; 0: for ever."""
+
+    recording_days: float = Field(default=0, ge=0)
+    """Days that recordings are kept; 0: for ever."""
+
+    max_events: int = Field(default=1000, ge=10)
+    """Events kept of one call or message; when there are more, the latest."""
+
+
+class WebhookRules(Section):
+    """Requests to applications."""
+
+    user_agent: str = Field(default=f"Offhook/{__version__}", min_length=1, examples=["Offhook"])
+    """The User-Agent header."""
+
+    timeout: float = Field(default=15, ge=1, le=15)
+    """Seconds that an application has to answer, redirects included; 15 at most."""
+
+    verify_tls: bool = True
+    """Whether https applications need a certificate that can be verified."""
+
+    allow_private: YesNoAuto = "auto"
+    """Whether applications may be at loopback, private and link-local addresses. "auto" is true
+    while Offhook listens on loopback addresses only."""
+
+    allow_targets: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
+    """Networks where applications may be even when private addresses are not allowed."""
+
+
+class SpeechRules(Section):
+    """How <Say> sounds when the document does not tell."""
+
+    voice: str = Field(default="", examples=["woman"])
+    """The voice; empty: man."""
+
+    language: str = Field(default="", examples=["en-GB"])
+    """The language; empty: the voice's own."""
+
+
+class SimulatedNetwork(Section):
+    """Phones that exist inside Offhook only, to call and text without a carrier.
+
+    Without a trunk, and while Offhook listens on loopback addresses only, any number is one of
+    them and answers. Otherwise only those listed here are.
+    """
+
+    enabled: bool = True
+    """Whether there are any."""
+
+    numbers: dict[Number, Behaviour] = Field(
+        default={}, examples=[{"+15550100101": "busy", "+15550100102": "voicemail"}]
+    )
+    """What numbers do when they are called: answers, busy, no-answer, rejects, unreachable,
+    voicemail or echo."""
+
+
+class CallerId(Section):
+    """Which caller ids go out on a trunk, and how they are written."""
+
+    default: NumberOrNone = Field(default="", examples=["+493012345600"])
+    """Shown in place of a caller id that is not allowed."""
+
+    allowed: Numbers = Field(default=(), examples=[["+493012345600", "+493012345601"]])
+    """The caller ids that may be shown; an empty list allows all."""
+
+    format: Literal["e164", "national", "plus-less"] = "e164"
+    """How numbers are written: e164 (+4930...), national (030...) or plus-less (4930...)."""
+
+    @model_validator(mode="after")
+    def _replaceable(self) -> Self:
+        if self.allowed and not self.default:
+            raise ValueError('"allowed" needs a "default" to show in place of any other')
+        return self
+
+
+class Trunk(Section):
+    """A carrier or PBX that calls come from and go to by SIP. Repeat this table for each."""
+
+    name: str = Field(min_length=1, examples=["berlin"])
+    """What it is called, here and in logs."""
+
+    address: SipHost = Field(examples=["sip.example.com"])
+    """Its host or HOST:PORT. Calls from this address are its calls."""
+
+    transport: Transport = "udp"
+    """How calls go out to it: udp or tcp. They may come in by either."""
+
+    prefixes: Prefixes = ("+",)
+    """Numbers that begin like this go out here; the longest match of all trunks decides. An empty
+    list sends no calls here."""
+
+    allow: Networks = Field(default=(), examples=[["192.0.2.0/28"]])
+    """More networks that its calls may come from."""
+
+    username: str = Field(default="", examples=["offhook"])
+    """What to answer when it asks who we are."""
+
+    password: Secret | None = Field(default=None, examples=["our secret"])
+    """The password that goes with `username`."""
+
+    peer_username: str = Field(default="", examples=["carrier"])
+    """What it must answer when we ask who it is; empty: we do not ask."""
+
+    peer_password: Secret | None = Field(default=None, examples=["their secret"])
+    """The password that goes with `peer_username`."""
+
+    emergency: bool = False
+    """Whether calls to emergency numbers go out here. Ask the carrier before you set this."""
+
+    caller_id: CallerId = CallerId()
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        for name, password in (("username", self.password), ("peer_username", self.peer_password)):
+            if bool(getattr(self, name)) != bool(password):
+                other = name.replace("username", "password")
+                raise ValueError(f'"{name}" and "{other}" go together: give both or neither')
+        return self
+
+
+class Settings(BaseSettings):
+    """`Settings(...)` is these values and defaults; `load` reads the environment and the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OFFHOOK_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        use_attribute_docstrings=True,
+    )
+
+    data: Folder = Field(default_factory=_data_folder, examples=["~/offhook"])
+    """The folder of the database, recordings and caches; it is made if need be."""
+
+    http: Listen = Address("127.0.0.1", 8080)
+    """Where the API listens. When the default port is taken, the next free one is used."""
+
+    sip: Listen = Address("127.0.0.1", 5060)
+    """Where SIP listens, on UDP and TCP. When the default port is taken, the next free one is
+    used."""
+
+    rtp: Ports = range(10000, 20000)
+    """The UDP ports for sound, two for each leg of a call."""
+
+    public_ip: IpAddress | None = Field(default=None, examples=["203.0.113.7"])
+    """The address that phones and trunks reach us by when it is not the one we listen on: behind
+    NAT, or in a container."""
+
+    public_url: Url = Field(default="", examples=["https://phone.example.com"])
+    """The URL that applications and browsers reach the API by when a proxy is in front of it."""
+
+    drain: float = Field(default=5, ge=0)
+    """Seconds that live calls may go on when Offhook is told to stop."""
+
+    account_sid: AccountSid = Field(default="", examples=["AC" + "1" * 32])
+    """The first account's SID. Unless it is given, one is made up and kept."""
+
+    auth_token: Secret | None = Field(default=None, examples=["a long random text"])
+    """The first account's auth token. Unless it is given, one is made up and kept."""
+
+    workers: int = Field(default=1, ge=1, le=64)
+    """Processes for sound; more than there are processor cores is of no use."""
+
+    default_region: Region = "US"
+    """The country whose national numbers are meant when a number is not written in full."""
+
+    log_level: LogLevel = "info"
+    """The least that is logged: debug, info, warning or error."""
+
+    log_format: LogFormat = "console"
+    """How it is logged: console, for people, or json, a line an event."""
+
+    retention: Retention = Retention()
+    webhooks: WebhookRules = WebhookRules()
+    speech: SpeechRules = SpeechRules()
+    simulated: SimulatedNetwork = SimulatedNetwork()
+    trunk: tuple[Trunk, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [trunk.name for trunk in self.trunk]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"two trunks are called {twice!r}: give each a name of its own")
+        return self
+
+    def asked(self, key: str) -> bool:
+        """Whether somebody chose the value of `key`; otherwise it is the default's."""
+        return key in self.model_fields_set
+
+    @property
+    def public(self) -> bool:
+        """Whether other machines can reach what we listen on."""
+        return not (self.http.loopback and self.sip.loopback)
+
+    @property
+    def private_targets_allowed(self) -> bool:
+        """Whether applications may be at private addresses."""
+        chosen = self.webhooks.allow_private
+        return not self.public if chosen == "auto" else chosen
+
+    @property
+    def simulates_everything(self) -> bool:
+        """Whether a number that nobody has is a simulated phone (choices of ours, 12)."""
+        return self.simulated.enabled and not self.public and not self.trunk
+
+    @property
+    def api_url(self) -> str:
+        """The root of the API as applications reach it, without a slash at its end."""
+        host = self.http.host
+        if host in ("0.0.0.0", "::"):
+            host = str(self.public_ip or "127.0.0.1")
+        return self.public_url or f"http://{Address(host, self.http.port)}"
