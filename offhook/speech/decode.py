@@ -90,7 +90,7 @@ def _rest(resampler: Any) -> bytes:
 
 def _mono(frame: Any) -> Any:
     """All channels mixed to one, as floats of -1 to 1."""
-    channels = frame.layout.nb_channels
+    channels = len(frame.layout.channels)
     if not 1 <= channels <= MAX_CHANNELS:
         raise SpeechError(BAD_MEDIA, f"Media of {channels} channels cannot be played")
     samples = frame.to_ndarray()

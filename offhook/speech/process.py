@@ -101,25 +101,24 @@ class Process:
         if self._child and self._socket and self._child.poll() is None:
             return self._socket
         self._stop()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-P", "-m", "offhook.speech.worker", self._role]
-            self._child = subprocess.Popen(
-                [*command, str(theirs.fileno()), self._engine],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=_environment(),
-            )
-        self._socket = ours
-        ours.settimeout(START_SECONDS)
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(START_SECONDS)
+        command = [sys.executable, "-P", "-m", "offhook.speech.worker", self._role]
         try:
-            self.version = frames.receive(ours)[0]["version"]
-        except (EOFError, OSError):
+            with theirs:
+                self._child = subprocess.Popen(
+                    [*command, str(theirs.fileno()), self._engine],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    env=_environment(),
+                )
+            self.version = frames.receive(self._socket)[0]["version"]
+        except (EOFError, OSError) as error:
             self._stop()
             self.works = False
-            raise Lost("the process does not start") from None
+            raise Lost(f"the process does not start: {error}") from None
         self.works = True
-        return ours
+        return self._socket
 
     def _stop(self) -> None:
         if self._socket:

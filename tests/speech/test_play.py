@@ -15,8 +15,6 @@ from offhook.media.clip import Clip
 from offhook.speech import containers
 from offhook.speech.service import Speech
 
-ULAW = encoded("mulaw", "pcm_mulaw", 8000)
-
 
 def refused(with_speech: WithSpeech, body: bytes, media_type: str) -> str:
     with pytest.raises(SpeechError) as error:
@@ -25,29 +23,49 @@ def refused(with_speech: WithSpeech, body: bytes, media_type: str) -> str:
     return error.value.message
 
 
+FILES = {
+    "an MP3 in stereo": lambda: encoded("mp3", "libmp3lame", 44100, "stereo"),
+    "a telephone MP3": lambda: encoded("mp3", "libmp3lame", 8000),
+    "a WAV in stereo": lambda: wav(tone(2, 44100, channels=2), 44100, 2),
+    "a telephone WAV": lambda: wav(tone(2, 8000), 8000),
+    "a WAV in surround": lambda: wav(tone(2, 48000, channels=6), 48000, 6),
+    "a mu-law WAV": lambda: encoded("wav", "pcm_mulaw", 8000),
+    "an 8-bit WAV": lambda: encoded("wav", "pcm_u8", 11025),
+    "a 24-bit WAV": lambda: encoded("wav", "pcm_s24le", 16000),
+    "a float WAV": lambda: encoded("wav", "pcm_f32le", 16000, "stereo"),
+    "an AIFF": lambda: encoded("aiff", "pcm_s16be", 22050),
+    "an AIFF in stereo": lambda: encoded("aiff", "pcm_s16be", 8000, "stereo"),
+    "an AIFC": lambda: encoded("aiff", "pcm_s16le", 16000),
+    "mu-law": lambda: encoded("mulaw", "pcm_mulaw", 8000),
+    "an AU": lambda: encoded("au", "pcm_mulaw", 8000),
+    "an Ogg": lambda: encoded("ogg", "libopus", 48000),
+}
+
+
 @pytest.mark.parametrize(
-    ("media_type", "body"),
+    ("media_type", "file"),
     [
-        ("audio/mpeg", encoded("mp3", "libmp3lame", 44100, "stereo")),
-        ("audio/mp3", encoded("mp3", "libmp3lame", 8000)),
-        ("audio/wav", wav(tone(2, 44100, channels=2), 44100, 2)),
-        ("audio/wave", wav(tone(2, 8000), 8000)),
-        ("audio/x-wav; codecs=1", wav(tone(2, 48000, channels=6), 48000, 6)),
-        ("Audio/X-WAV", encoded("wav", "pcm_mulaw", 8000)),
-        ("audio/wav", encoded("wav", "pcm_u8", 11025)),
-        ("audio/wav", encoded("wav", "pcm_s24le", 16000)),
-        ("audio/wav", encoded("wav", "pcm_f32le", 16000, "stereo")),
-        ("audio/aiff", encoded("aiff", "pcm_s16be", 22050)),
-        ("audio/x-aiff", encoded("aiff", "pcm_s16be", 8000, "stereo")),
-        ("audio/x-aifc", encoded("aiff", "pcm_s16le", 16000)),
-        ("audio/ulaw", ULAW),
-        ("audio/basic", ULAW),
-        ("audio/basic", encoded("au", "pcm_mulaw", 8000)),
-        ("audio/ogg", encoded("ogg", "libopus", 48000)),
+        ("audio/mpeg", "an MP3 in stereo"),
+        ("audio/mp3", "a telephone MP3"),
+        ("audio/wav", "a WAV in stereo"),
+        ("audio/wave", "a telephone WAV"),
+        ("audio/x-wav; codecs=1", "a WAV in surround"),
+        ("Audio/X-WAV", "a mu-law WAV"),
+        ("audio/wav", "an 8-bit WAV"),
+        ("audio/wav", "a 24-bit WAV"),
+        ("audio/wav", "a float WAV"),
+        ("audio/aiff", "an AIFF"),
+        ("audio/x-aiff", "an AIFF in stereo"),
+        ("audio/x-aifc", "an AIFC"),
+        ("audio/ulaw", "mu-law"),
+        ("audio/basic", "mu-law"),
+        ("audio/basic", "an AU"),
+        ("audio/ogg", "an Ogg"),
     ],
 )
-def test_documented_types_are_played(with_speech: WithSpeech, media_type: str, body: bytes) -> None:
+def test_documented_types_are_played(with_speech: WithSpeech, media_type: str, file: str) -> None:
     """M03: audio files are played."""
+    body = FILES[file]()
     clip: Clip = with_speech(lambda speech: speech.decode(body, media_type))
     assert clip.seconds == pytest.approx(2, abs=0.1)
     heard = Path(clip.path).read_bytes()
@@ -67,10 +85,18 @@ def test_other_types_are_refused(with_speech: WithSpeech, media_type: str) -> No
     refused(with_speech, wav(tone(1, 8000), 8000), media_type)
 
 
+GARBAGE = {
+    "nothing": b"",
+    "a page": b"<html>Not found</html>",
+    "all bytes": bytes(range(256)) * 100,
+    "half a header": b"RIFF",
+}
+
+
 @pytest.mark.parametrize("media_type", ["audio/mpeg", "audio/wav", "audio/aiff", "audio/ogg"])
-@pytest.mark.parametrize("body", [b"", b"<html>Not found</html>", bytes(range(256)) * 100, b"RIFF"])
-def test_garbage_is_refused(with_speech: WithSpeech, media_type: str, body: bytes) -> None:
-    refused(with_speech, body, media_type)
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_garbage_is_refused(with_speech: WithSpeech, media_type: str, garbage: str) -> None:
+    refused(with_speech, GARBAGE[garbage], media_type)
 
 
 @pytest.mark.parametrize("media_type", ["audio/mpeg", "audio/wav", "audio/ogg", "audio/aiff"])
