@@ -64,9 +64,9 @@ class Event(NamedTuple):
     """Something that happened to a leg, a job (something played) or a recorder, by its id.
 
     `key`: a str. `heard`: a frame's bytes. `done`: a job is over. `closed`: a leg's Stats.
-    `dead`: nothing arrived for as long as was asked. `recorded`: Recorded.
+    `dead`: nothing arrived for as long as was asked. `recorded`: Recorded. `opened`: an errno or 0.
     """
 
-    kind: Literal["key", "heard", "done", "closed", "dead", "recorded"]
+    kind: Literal["key", "heard", "done", "closed", "dead", "recorded", "opened"]
     id: int
     value: object = None

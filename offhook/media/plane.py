@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from random import Random, SystemRandom
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from offhook.media.clip import Clip
+from offhook.media import wav
+from offhook.media.clip import FRAME, Clip
 from offhook.media.local import LocalHost
 from offhook.media.orders import Direction, Event, Recorded, RecorderOrder, Remote, Stats
 from offhook.media.players import Cadence
 from offhook.media.ports import MediaFull, Ports
+from offhook.media.remote import WorkerHost
 from offhook.media.studio import Studio
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
 
 A = TypeVar("A")
 P = ParamSpec("P")
+RESPAWN = 1.0  # seconds until the next attempt to start a worker
 
 
 class Host(Protocol):
@@ -190,9 +194,10 @@ class RecordOrder:
 class Recorder:
     """A recording while it goes on."""
 
-    def __init__(self, host: Host, id: int) -> None:
+    def __init__(self, host: Host, id: int, path: str) -> None:
         self.id = id
-        self._host = host
+        self.host = host
+        self._path = path
         self._outcome: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
 
     async def done(self) -> Recorded:
@@ -201,15 +206,23 @@ class Recorder:
 
     async def stop(self) -> Recorded:
         if not self._outcome.done():
-            self._host.do(Studio.stop_recorder, self.id)
+            self.host.do(Studio.stop_recorder, self.id)
         return await self.done()
 
     def pause(self, skip: bool) -> None:
         """Record silence instead of the sound, or nothing at all (`skip`)."""
-        self._host.do(Studio.pause_recorder, self.id, "skip" if skip else "silence")
+        self.host.do(Studio.pause_recorder, self.id, "skip" if skip else "silence")
 
     def resume(self) -> None:
-        self._host.do(Studio.pause_recorder, self.id, "")
+        self.host.do(Studio.pause_recorder, self.id, "")
+
+    def rescued(self) -> Recorded:
+        """What the file holds, when nobody is left to tell."""
+        try:
+            seconds = wav.seconds(self._path)
+        except OSError:
+            return Recorded(0.0, "failed", 0, silent=True)
+        return Recorded(seconds, "ended", round(seconds / FRAME), silent=False)
 
     def take(self, outcome: Recorded) -> None:
         self._outcome.set_result(outcome)
@@ -223,6 +236,8 @@ class MediaPlane:
         self._legs: dict[int, MediaLeg] = {}
         self._jobs: dict[int, tuple[Host, asyncio.Future[None]]] = {}
         self._recorders: dict[int, Recorder] = {}
+        self._replacing: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     @classmethod
     async def local(cls, ports: range, random: Random | None = None) -> MediaPlane:
@@ -231,9 +246,18 @@ class MediaPlane:
         plane._hosts.append(LocalHost(random or SystemRandom(), plane._take))
         return plane
 
+    @classmethod
+    async def workers(cls, count: int, ports: range) -> MediaPlane:
+        """The engine in so many processes. Raises OSError when they cannot be started."""
+        plane = cls(ports)
+        for _ in range(count):
+            plane._hosts.append(await WorkerHost.start(plane._take, plane._lost))
+        return plane
+
     @property
     def healthy(self) -> bool:
-        return all(host.healthy for host in self._hosts)
+        """False while a worker is missing."""
+        return not self._replacing and all(host.healthy for host in self._hosts)
 
     async def open_rtp(self, local_ip: str, near: MediaLeg | None = None) -> RtpLeg:
         """A leg on a free pair of ports. Raises MediaFull."""
@@ -273,7 +297,7 @@ class MediaPlane:
         if len({id(leg.host) for leg in legs}) != 1:
             raise ValueError("a recording's legs live on one worker")
         tracks = tuple(tuple((leg.id, way) for leg, way in channel) for channel in order.channels)
-        recorder = Recorder(legs[0].host, next(self._ids))
+        recorder = Recorder(legs[0].host, next(self._ids), order.path)
         self._recorders[recorder.id] = recorder
         limits = (order.max_seconds, order.silence_seconds, order.trim)
         legs[0].host.do(Studio.record, recorder.id, RecorderOrder(order.path, tracks, *limits))
@@ -288,8 +312,14 @@ class MediaPlane:
         return job, done
 
     async def close(self) -> None:
+        """Close every leg, see recordings to their end, and end the workers."""
+        self._closing = True
+        for task in self._replacing:
+            task.cancel()
         for leg in list(self._legs.values()):
             await leg.close()
+        for recorder in list(self._recorders.values()):
+            await recorder.stop()
         for host in self._hosts:
             await host.close()
 
@@ -300,6 +330,29 @@ class MediaPlane:
         for leg in self._legs.values():
             load[id(leg.host)] += 1
         return min(self._hosts, key=lambda host: load[id(host)])
+
+    def _lost(self, host: WorkerHost) -> None:
+        """A worker died, and everything in it; another takes its place."""
+        self._hosts.remove(host)
+        for job, (where, _) in list(self._jobs.items()):
+            if where is host:
+                self._take(Event("done", job))
+        for leg in [leg for leg in self._legs.values() if leg.host is host]:
+            self._take(Event("dead", leg.id))
+            self._take(Event("closed", leg.id, Stats()))
+        for recorder in [one for one in self._recorders.values() if one.host is host]:
+            self._take(Event("recorded", recorder.id, recorder.rescued()))
+        if not self._closing:
+            task = asyncio.ensure_future(self._replace())
+            self._replacing.add(task)
+            task.add_done_callback(self._replacing.discard)
+
+    async def _replace(self) -> None:
+        while True:
+            with suppress(OSError):
+                self._hosts.append(await WorkerHost.start(self._take, self._lost))
+                return
+            await asyncio.sleep(RESPAWN)
 
     def _take(self, event: Event) -> None:
         """What a studio tells."""

@@ -1,0 +1,130 @@
+"""A studio in a worker process, as the main process reaches it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+
+from offhook import clock
+from offhook.media.link import Unframer, frame
+from offhook.media.orders import Event
+from offhook.media.studio import Studio
+
+P = ParamSpec("P")
+ROOT = str(Path(__file__).parent.parent.parent)
+READY = 0  # what a new worker reports opened
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
+
+
+class WorkerHost(asyncio.Protocol):
+    """Orders of one turn of the loop go out as one message. `lost` is called if the worker dies."""
+
+    def __init__(self, tell: Callable[[Event], None], lost: Callable[[WorkerHost], None]) -> None:
+        self.healthy = False
+        self._loop = asyncio.get_running_loop()
+        self._tell = tell
+        self._lost = lost
+        self._closing = False
+        self._unframer = Unframer()
+        self._orders: list[tuple[str, tuple[Any, ...]]] = []
+        self._opening: dict[int, asyncio.Future[int]] = {}
+
+    @classmethod
+    async def start(
+        cls, tell: Callable[[Event], None], lost: Callable[[WorkerHost], None]
+    ) -> WorkerHost:
+        """A new process, ready for orders. Raises OSError."""
+        host = cls(tell, lost)
+        ours, theirs = socket.socketpair()
+        with theirs, clock.outside("a media worker, to start"):
+            path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
+            host._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "offhook.media.worker",
+                str(theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # a Ctrl-C in the terminal is the main process's to handle
+                env={**ONE_THREAD, **os.environ, "PYTHONPATH": path},
+            )
+            ready = host._opening[READY] = host._loop.create_future()
+            await host._loop.create_connection(lambda: host, sock=ours)
+            theirs.close()
+            await ready
+        del host._opening[READY]
+        host.healthy = True
+        return host
+
+    _process: asyncio.subprocess.Process
+    _transport: asyncio.Transport
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def do(
+        self, order: Callable[Concatenate[Studio, P], None], *args: P.args, **kw: P.kwargs
+    ) -> None:
+        """Have an order carried out. Nothing happens when the worker is gone."""
+        assert not kw, "orders travel by position"
+        self._send(order.__name__, *args)
+
+    def _send(self, name: str, *args: Any) -> None:
+        if not self._orders:
+            self._loop.call_soon(self._flush)
+        self._orders.append((name, args))
+
+    def _flush(self) -> None:
+        orders, self._orders = self._orders, []
+        if self.healthy:
+            self._transport.write(frame(orders))
+
+    async def open_rtp(self, leg: int, ip: str, port: int) -> None:
+        """A leg on this port and the one above. Raises OSError when they cannot be had."""
+        opened = self._opening[leg] = self._loop.create_future()
+        self._send("open_rtp", leg, ip, port)
+        try:
+            with clock.outside("a media worker, to open a port"):
+                error = await opened
+        except asyncio.CancelledError:
+            self.do(Studio.close, leg)
+            raise
+        finally:
+            del self._opening[leg]
+        if error:
+            raise OSError(error, os.strerror(error))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for events in self._unframer.feed(data):
+            for event in events:
+                if event.kind != "opened":
+                    self._tell(event)
+                elif (opened := self._opening.get(event.id)) and not opened.done():
+                    opened.set_result(event.value)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for opened in self._opening.values():
+            if not opened.done():
+                opened.set_exception(ConnectionError("the media worker died"))
+        if self.healthy and not self._closing:
+            self.healthy = False
+            self._lost(self)
+
+    async def close(self) -> None:
+        """End the process, after what it has been ordered."""
+        self._closing = True
+        self._flush()
+        self.healthy = False
+        self._transport.close()
+        with clock.outside("a media worker, to end"):
+            await self._process.wait()

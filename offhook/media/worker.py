@@ -1,0 +1,166 @@
+"""A worker process: a studio on real sockets, ticking on absolute deadlines.
+
+Started as `python -m offhook.media.worker FD`, where FD is its end of a stream socket pair. It
+reads orders from it, writes events to it, one message each way in a tick, and ends when it closes.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import select
+import socket
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from random import SystemRandom
+from typing import Any
+
+from offhook import clock
+from offhook.media.clip import FRAME
+from offhook.media.engine import Output
+from offhook.media.link import Unframer, frame
+from offhook.media.orders import Event
+from offhook.media.sockets import Sockets
+from offhook.media.studio import Studio
+
+CHUNK = 1 << 16
+BACKLOG = 1 << 20  # bytes unread by the main process beyond which it is not told what is heard
+GLANCE = 0.005  # seconds between two looks for a disk that is being waited for
+
+
+class Worker:
+    def __init__(self, link: socket.socket) -> None:
+        link.setblocking(False)
+        self._link = link
+        self._unframer = Unframer()
+        self._outgoing = bytearray()
+        self._events: list[Event] = []
+        self._origin = clock.monotonic()
+        self._sockets = Sockets()
+        self._slots: dict[int, int] = {}
+        self._disk = ThreadPoolExecutor(1)
+        self._waiting = 0
+        self._ready: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self._studio = Studio(SystemRandom(), self._aside, self._events.append)
+
+    def run(self) -> None:
+        """Until the main process is gone; the first message says that it has begun."""
+        self._events.append(Event("opened", 0, 0))
+        self._tell()
+        while self._listen(self._patience()):
+            self._take_results()
+            due = self._studio.due()
+            now = self._now()
+            if due is not None and now >= due:
+                self._tick(due, now)
+            self._tell()
+        self._disk.shutdown()
+
+    def _now(self) -> float:
+        return clock.monotonic() - self._origin
+
+    def _patience(self) -> float | None:
+        """Seconds until there is something to do."""
+        due = self._studio.due()
+        waits = [] if due is None else [max(0.0, due - self._now())]
+        if self._waiting:
+            waits.append(GLANCE)
+        return min(waits, default=None)
+
+    def _listen(self, patience: float | None) -> bool:
+        """Wait for orders and carry them out; False when no more can come."""
+        writing = [self._link] if self._outgoing else []
+        readable, _, _ = select.select([self._link], writing, [], patience)
+        if readable:
+            try:
+                data = self._link.recv(CHUNK)
+            except BlockingIOError:
+                return True
+            except ConnectionError:
+                return False
+            if not data:
+                return False
+            for orders in self._unframer.feed(data):
+                for name, args in orders:
+                    self._obey(name, args)
+            self._deliver(self._studio.collect())
+        return True
+
+    def _obey(self, name: str, args: tuple[Any, ...]) -> None:
+        """One that fails is reported on standard error and harms nobody else."""
+        self._studio.now = self._now()
+        try:
+            if name == "open_rtp":
+                self._open_rtp(*args)
+            else:
+                getattr(self._studio, name)(*args)
+        except Exception:
+            traceback.print_exc()
+
+    def _open_rtp(self, leg: int, ip: str, port: int) -> None:
+        """`opened` tells whether it could be done."""
+        try:
+            pair = self._sockets.open(ip, port)
+        except OSError as error:
+            self._events.append(Event("opened", leg, error.errno))
+            return
+        slot = self._slots[leg] = self._studio.open_rtp(leg)
+        self._sockets.add(slot, pair)
+        self._events.append(Event("opened", leg, 0))
+
+    def _tick(self, due: float, now: float) -> None:
+        """The tick that is due; after a stall, or a rest, the present one."""
+        at = max(due, math.floor(now / FRAME) * FRAME)
+        self._studio.now = now
+        batches = self._sockets.drain(now, self._studio.report)
+        self._deliver(self._studio.process(batches, at))
+
+    def _deliver(self, output: Output) -> None:
+        self._sockets.send(output, self._studio.rows, self._studio.target)
+        self._studio.write(output.blocks)
+        for event in output.events:
+            if event.kind == "closed" and (slot := self._slots.pop(event.id, None)) is not None:
+                self._sockets.close(slot)
+        self._events += output.events
+
+    def _tell(self) -> None:
+        if self._events:
+            if len(self._outgoing) > BACKLOG:
+                self._events[:] = [one for one in self._events if one.kind != "heard"]
+            self._outgoing += frame(self._events)
+            self._events.clear()
+        if self._outgoing:
+            try:
+                sent = self._link.send(self._outgoing)
+            except (BlockingIOError, ConnectionError):
+                return
+            del self._outgoing[:sent]
+
+    def _aside(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        def done(future: Future[Any]) -> None:
+            self._ready.append((then, future.result()))
+
+        self._waiting += 1
+        self._disk.submit(work).add_done_callback(done)
+
+    def _take_results(self) -> None:
+        while self._ready:
+            then, result = self._ready.popleft()
+            self._waiting -= 1
+            self._studio.now = self._now()
+            then(result)
+            self._deliver(self._studio.collect())
+
+
+def main() -> None:
+    worker = Worker(socket.socket(fileno=int(sys.argv[1])))
+    gc.collect()
+    gc.freeze()
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()
