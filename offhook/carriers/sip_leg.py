@@ -1,0 +1,249 @@
+"""A SIP call as a leg: its hook is a dialog, its sound an RTP leg."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any, Protocol, TypeVar
+
+from offhook.carriers import sip_parties
+from offhook.errors import CarrierError
+from offhook.line.leg import About, Ended, HungUp, Trace
+from offhook.media.plane import MediaLeg, Remote, RtpLeg
+from offhook.sip import sdp
+from offhook.sip.core import Over
+from offhook.sip.inbound import Inbound
+from offhook.sip.message import Message, Request, Response
+from offhook.sip.outbound import Outbound
+from offhook.sip.session import Session
+
+T = TypeVar("T")
+
+GAVE_UP, NOT_ACCEPTABLE = 480, 488
+_KEYS = frozenset("0123456789*#ABCD")
+_KEY_NUMBERS = {"10": "*", "11": "#"}
+
+
+class Act(Protocol):
+    """Does something to the endpoint now, and sees that what comes of it is sent."""
+
+    def __call__(self, doing: Callable[[float], T]) -> T: ...
+
+
+class Sound:
+    """Our side of the description, and the RTP leg that follows what is agreed."""
+
+    def __init__(self, media: RtpLeg, host: str, id: int) -> None:
+        self.media = media
+        self._ours = sdp.Ours(host, media.port, id)
+        self._said = b""
+        self._remote: Remote | None = None
+
+    def offer(self) -> bytes:
+        return self._versioned(sdp.offer)
+
+    def answer(self, offered: list[sdp.Media]) -> bytes:
+        """Agrees to an offer. Raises BadSdp."""
+        _, agreed = sdp.answer(offered, self._ours)
+        self._connect(agreed)
+        return self._versioned(lambda ours: sdp.answer(offered, ours)[0])
+
+    def accept(self, body: bytes) -> None:
+        """Takes the answer to our offer. Raises BadSdp."""
+        self._connect(sdp.accepted(sdp.parse(body)))
+
+    def _versioned(self, describe: Callable[[sdp.Ours], bytes]) -> bytes:
+        """A changed description has the next version (RFC 3264 section 8)."""
+        said = describe(self._ours)
+        if self._said and said != self._said:
+            self._ours = replace(self._ours, version=self._ours.version + 1)
+            said = describe(self._ours)
+        self._said = said
+        return said
+
+    def _connect(self, agreed: sdp.Agreed) -> None:
+        host, port = agreed.host, agreed.port
+        if agreed.nowhere and self._remote:
+            host, port = self._remote.host, self._remote.port
+        self._remote = Remote(
+            host,
+            port,
+            agreed.codec,
+            agreed.payload_type,
+            agreed.keys_type,
+            send=agreed.send,
+            receive=agreed.receive,
+        )
+        self.media.connect(self._remote)
+
+
+class SipLeg:
+    """Made by the carrier for each call, in or out. The carrier tells it what happens."""
+
+    def __init__(self, act: Act, sound: Sound, about: About, trace: Trace, carrier: str) -> None:
+        loop = asyncio.get_running_loop()
+        self.media: MediaLeg = sound.media
+        self.trace = trace
+        self.ended: asyncio.Future[Ended] = loop.create_future()
+        self.confirmed: asyncio.Future[None] = loop.create_future()  # both sides know of the answer
+        self.refusal: Response | None = None
+        self._act, self._sound, self._about, self._carrier = act, sound, about, carrier
+        self._call: Inbound | Outbound | None = None
+        self._offered: list[sdp.Media] | None = None
+        self._session: Session | None = None
+        self._we_offered = False  # the ACK that is awaited carries the answer to our offer
+        self._early = b""
+
+    def __repr__(self) -> str:
+        call_id = dict(self._about.params).get("SipCallId", "")
+        return f"<SipLeg {call_id}>"
+
+    @property
+    def about(self) -> About:
+        if self._session is None:
+            return self._about
+        dialog: dict[str, Any] = {"carrier": self._carrier, **self._session.dialog.data()}
+        return replace(self._about, dialog=dialog)
+
+    # The hook
+
+    async def ring(self) -> None:
+        if isinstance(self._call, Inbound) and not self.ended.done():
+            self._act(self._call.ring)
+
+    async def answer(self) -> None:
+        if self.ended.done():
+            raise HungUp
+        if isinstance(self._call, Inbound) and self._session is None:
+            self._pick_up(self._call)
+        await self.settled()
+        if self.ended.done():
+            raise HungUp
+
+    async def settled(self) -> None:
+        """Returns when both sides know of the answer, or the call is over."""
+        either: list[asyncio.Future[Any]] = [self.confirmed, self.ended]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+
+    def _pick_up(self, call: Inbound) -> None:
+        if self._offered is None:
+            self._we_offered, body = True, self._sound.offer()
+        else:
+            body = self._sound.answer(self._offered)
+        self._session = self._act(lambda now: call.answer(body, now))
+        if self._session is None:
+            raise HungUp
+
+    async def reject(self, code: int) -> None:
+        if isinstance(self._call, Inbound) and not self.ended.done():
+            call = self._call
+            self._act(lambda now: call.reject(code, now))
+
+    async def hang_up(self) -> None:
+        if not self.ended.done():
+            self._put_down()
+        await asyncio.shield(self.ended)
+
+    def _put_down(self) -> None:
+        session, call = self._session, self._call
+        if session:
+            self._act(session.bye)
+        elif isinstance(call, Inbound):
+            self._act(lambda now: call.reject(GAVE_UP, now))
+        elif call:
+            self._act(call.cancel)
+
+    # What the carrier tells
+
+    def arrived(self, call: Inbound, offered: list[sdp.Media] | None) -> None:
+        self._call, self._offered = call, offered
+
+    def offer(self) -> bytes:
+        return self._sound.offer()
+
+    def dialling(self, call: Outbound) -> None:
+        self._call = call
+
+    def refused(self) -> CarrierError:
+        """Why a call out that has ended was never answered."""
+        how = self.ended.result()
+        if self._session:
+            return CarrierError(NOT_ACCEPTABLE, "the answer describes no sound that we speak")
+        headers = sip_parties.extra_headers(self.refusal) if self.refusal else ()
+        return CarrierError(how.code, how.reason, headers)
+
+    def progressed(self, response: Response) -> bool:
+        """A provisional response; True when it brought early media."""
+        assert isinstance(self._call, Outbound)
+        self._about = sip_parties.about_answer(response, self._call.invitation.hop)
+        if response.content_type != "application/sdp" or not response.body:
+            return bool(self._early)
+        try:
+            self._sound.accept(response.body)
+        except sdp.BadSdp:
+            return False
+        self._early = response.body
+        return True
+
+    def answered(self, session: Session, response: Response) -> bool:
+        """The other side took the call; False when we cannot hear each other: it must end."""
+        self._session = session
+        self._about = sip_parties.about_answer(response, session.dialog.source)
+        try:
+            self._sound.accept(response.body or self._early)
+        except sdp.BadSdp:
+            return False
+        self.confirmed.set_result(None)
+        return True
+
+    def acknowledged(self, request: Request) -> None:
+        """The ACK came, with the answer if the offer was ours."""
+        if self._we_offered:
+            self._we_offered = False
+            try:
+                self._sound.accept(request.body)
+            except sdp.BadSdp:
+                self._put_down()
+                return
+        if not self.confirmed.done():
+            self.confirmed.set_result(None)
+
+    def offered(self, session: Session, request: Request) -> None:
+        """A re-INVITE: hold, resume, another codec or another address."""
+        try:
+            if request.body:
+                body = self._sound.answer(sdp.parse(request.body))
+            else:
+                self._we_offered, body = True, self._sound.offer()
+        except sdp.BadSdp:
+            self._act(lambda now: session.refuse(NOT_ACCEPTABLE, now))
+        else:
+            self._act(lambda now: session.accept(body, now))
+
+    def informed(self, request: Message) -> None:
+        """An INFO: a key pressed, in the form that came before RFC 4733."""
+        if key := key_of(request):
+            self.media.keys.put_nowait(key)
+
+    def over(self, how: Over) -> None:
+        if not self.ended.done():
+            self.refusal = how.response
+            self.ended.set_result(Ended(how.by, how.code, how.reason))
+
+    async def let_go(self) -> None:
+        """Closes the sound of a leg that has ended, and keeps how it fared with the call."""
+        stats = await self.media.close()
+        self.trace.add("log", {"message": "media", **asdict(stats)})
+
+
+def key_of(request: Message) -> str:
+    """The key in application/dtmf-relay ("Signal=5") or application/dtmf ("5"), or ""."""
+    if request.content_type not in ("application/dtmf-relay", "application/dtmf"):
+        return ""
+    text = request.body.decode("ascii", "replace").strip()
+    if request.content_type.endswith("relay"):
+        pairs = (line.partition("=") for line in text.splitlines())
+        text = next((value for name, _, value in pairs if name.strip().lower() == "signal"), "")
+    key = _KEY_NUMBERS.get(text.strip(), text.strip().upper())
+    return key if key in _KEYS else ""

@@ -1,0 +1,158 @@
+"""What an INVITE says about who calls whom, and how ours says it."""
+
+from __future__ import annotations
+
+import re
+
+from offhook.carriers.trunks import Trunk
+from offhook.line.leg import About, Target
+from offhook.sip.grammar import BadSip
+from offhook.sip.hop import Hop
+from offhook.sip.message import Field, Message, Request
+from offhook.sip.uri import Address, Uri, parse_address, parse_uri
+
+ANONYMOUS = "anonymous"
+_SEPARATORS = re.compile(r"[\s().-]")
+_NUMBER = re.compile(r"\+?[0-9]{3,15}")
+_USER = re.compile(r"[^A-Za-z0-9+\-_.]")
+_AUTHORIZATION = re.compile(
+    r"^((?:proxy-)?authorization[ \t]*:)[^\r\n]*(?:\r\n[ \t][^\r\n]*)*",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Headers that a sip: URI or a <Sip> noun may set besides X-...  reference: the Sip noun.
+SETTABLE = {"user-to-user", "remote-party-id", "p-preferred-identity", "p-called-party-id"}
+API_VERSION = "2010-04-01"
+
+
+def party(address: Address) -> str:
+    """A number where the user part can be one, `anonymous`, else the whole URI."""
+    uri = address.parsed
+    user = uri.user.partition(";")[0]
+    digits = _SEPARATORS.sub("", user)
+    if _NUMBER.fullmatch(digits):
+        return digits
+    if ANONYMOUS in (user.lower(), uri.host.lower().partition(".")[0]):
+        return ANONYMOUS
+    return str(Uri(uri.scheme, uri.user, uri.host, uri.port))
+
+
+def called(request: Request) -> str:
+    return party(Address(request.uri))
+
+
+def caller(request: Request, trunk: Trunk | None) -> str:
+    return party(_caller(request, trunk))
+
+
+def _caller(request: Request, trunk: Trunk | None) -> Address:
+    """From, or the field that this trunk's word is taken for."""
+    if trunk and trunk.caller_id_header != "From":
+        stated = request.all(trunk.caller_id_header.lower())
+        if stated and (address := _readable(stated[0])):
+            return address
+    return request.from_
+
+
+def about_call(request: Request, source: Hop, trunk: Trunk | None) -> About:
+    """What a call in brought along.  reference: request parameters, SIP-originated requests."""
+    params = [("SipCallId", request.call_id), ("SipDomain", parse_uri(request.uri).host)]
+    return About(
+        forwarded_from=_forwarded_from(request),
+        caller_name=_caller(request, trunk).display,
+        params=(*params, ("SipSourceIp", source.host), *_brought(request)),
+    )
+
+
+def about_answer(answer: Message, source: Hop) -> About:
+    """What the answer to a call out brought along."""
+    params = (
+        ("SipCallId", answer.call_id),
+        ("SipDomain", source.host),
+        ("SipSourceIp", source.host),
+    )
+    return About(params=(*params, *_brought(answer)))
+
+
+def _brought(message: Message) -> tuple[Field, ...]:
+    return tuple(
+        (f"SipHeader_{name}", value)
+        for name, value in message.fields
+        if name.lower().startswith("x-") or name.lower() == "user-to-user"
+    )
+
+
+def extra_headers(message: Message) -> tuple[Field, ...]:
+    return tuple(field for field in message.fields if field[0].lower().startswith("x-"))
+
+
+def _forwarded_from(request: Request) -> str:
+    """Who sent the call on: the newest Diversion (RFC 5806), or the entry of History-Info before
+    the present target (RFC 7044)."""
+    diversions = request.all("diversion")
+    history = request.all("history-info")
+    if not diversions and len(history) < 2:
+        return ""
+    address = _readable(diversions[0] if diversions else history[-2])
+    return party(address) if address else ""
+
+
+def _readable(text: str) -> Address | None:
+    try:
+        address = parse_address(text)
+        parse_uri(address.uri)
+    except BadSip:
+        return None
+    return address
+
+
+def number_at(trunk: Trunk, number: str) -> Uri:
+    """The Request-URI for a number. The transport parameter stays, for proxies behind the trunk."""
+    uri = trunk.uri
+    user = number if trunk.plus else number.removeprefix("+")
+    return Uri("sip", user, uri.host, uri.port, uri.params)
+
+
+def from_field(target: Target, trunk: Trunk | None, host: str) -> str:
+    """The From of a call out, without tag."""
+    shown = _shown(target, trunk)
+    if shown == ANONYMOUS:
+        return str(Address("sip:anonymous@anonymous.invalid", "Anonymous"))
+    return str(Address(f"sip:{shown}@{host}", _one_line(target.from_name)))
+
+
+def _shown(target: Target, trunk: Trunk | None) -> str:
+    """The user part that stands for the caller: a number, a client's or a SIP user's name."""
+    if trunk and trunk.caller_id:
+        number = trunk.caller_id
+    else:
+        number = target.from_
+        if number.startswith(("sip:", "sips:")):
+            number = number.partition(":")[2].partition("@")[0]
+        number = number.removeprefix("client:")
+    user = _USER.sub("", number) or ANONYMOUS
+    return user.removeprefix("+") if trunk and not trunk.plus else user
+
+
+def call_fields(target: Target, trunk: Trunk | None, uri: Uri, host: str) -> tuple[Field, ...]:
+    """The fields of an INVITE that are the call's own, not the protocol's."""
+    fields: list[Field] = [
+        ("X-Twilio-CallSid", target.call_sid),
+        ("X-Twilio-AccountSid", target.account_sid),
+        ("X-Twilio-ApiVersion", API_VERSION),
+    ]
+    if trunk and trunk.caller_id_header != "From":
+        end = ";party=calling;privacy=off" if trunk.caller_id_header == "Remote-Party-ID" else ""
+        fields.append((trunk.caller_id_header, f"<sip:{_shown(target, trunk)}@{host}>{end}"))
+    for name, value in (*uri.headers, *target.headers):
+        if name.lower().startswith("x-") or name.lower() in SETTABLE:
+            fields.append((_one_line(name), _one_line(value)))
+    return tuple(fields)
+
+
+def traced(data: bytes) -> str:
+    """A message as it may be shown: the answers to challenges are left out."""
+    return _AUTHORIZATION.sub(r"\1 (not shown)", data.decode("utf-8", "replace"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("\0", " ").split())

@@ -1,0 +1,144 @@
+"""A dialog: what two user agents agree on between an answer and a BYE.  RFC 3261 section 12."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from offhook.sip.grammar import BadSip
+from offhook.sip.hop import Hop, hop_of, is_private
+from offhook.sip.message import Field, Request, Response
+from offhook.sip.uri import parse_address, parse_uri
+
+DialogKey = tuple[str, str, str]  # Call-ID, our tag, their tag
+
+AFTER_RESTART = 1000  # what a dialog's CSeq jumps by, past any request the lost process had sent
+
+
+@dataclass
+class Dialog:
+    """`local` and `remote` are the From and To of our requests as they were written, with tags.
+
+    `source` is where the other side was last heard, `route` its proxies in our direction.
+    """
+
+    call_id: str
+    local: str
+    remote: str
+    target: str
+    route: tuple[str, ...]
+    source: Hop
+    local_cseq: int = 0
+    remote_cseq: int = -1
+
+    @classmethod
+    def answering(cls, request: Request, tag: str, source: Hop) -> Dialog:
+        """The callee's, from the INVITE (section 12.1.1). Raises BadSip without a Contact."""
+        to = request.get("to")
+        return cls(
+            call_id=request.call_id,
+            local=to if request.to.tag else f"{to};tag={tag}",
+            remote=request.get("from"),
+            target=_contact(request),
+            route=tuple(request.all("record-route")),
+            source=source,
+            remote_cseq=request.cseq.number,
+        )
+
+    @classmethod
+    def calling(cls, request: Request, response: Response, source: Hop) -> Dialog:
+        """The caller's, from a response to its INVITE (section 12.1.2)."""
+        return cls(
+            call_id=request.call_id,
+            local=request.get("from"),
+            remote=response.get("to"),
+            target=_contact(response),
+            route=tuple(reversed(response.all("record-route"))),
+            source=source,
+            local_cseq=request.cseq.number,
+        )
+
+    @property
+    def key(self) -> DialogKey:
+        return (self.call_id, parse_address(self.local).tag, parse_address(self.remote).tag)
+
+    def refresh(self, message: Request | Response) -> None:
+        """A re-INVITE or its answer may move the other side (section 12.2)."""
+        if message.contact:
+            self.target = message.contact.uri
+
+    def request(
+        self, method: str, fields: tuple[Field, ...] = (), body: bytes = b"", cseq: int = 0
+    ) -> Request:
+        """The next request in the dialog (section 12.2.1.1); an ACK has its INVITE's `cseq`."""
+        if not cseq:
+            self.local_cseq += 1
+            cseq = self.local_cseq
+        uri, route = self._way()
+        head: list[Field] = [("Max-Forwards", "70")]
+        head += [("Route", hop) for hop in route]
+        head += [
+            ("From", self.local),
+            ("To", self.remote),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{cseq} {method}"),
+        ]
+        return Request((*head, *fields), body, method, uri)
+
+    def _way(self) -> tuple[str, tuple[str, ...]]:
+        """Request-URI and Route: loose routing, or strict for a proxy without `lr`."""
+        target = str(parse_uri(self.target).bare())
+        if not self.route:
+            return target, ()
+        first = parse_address(self.route[0])
+        if first.parsed.param("lr") is not None:
+            return target, self.route
+        return str(first.parsed.bare()), (*self.route[1:], f"<{self.target}>")
+
+    def hop(self) -> Hop:
+        """Where our requests go next (section 12.2.1.1, RFC 3263).
+
+        A Contact that only means something inside the other side's network is left aside for the
+        address it was heard from, and so is one that belongs to an open connection.
+        """
+        if self.route:
+            return hop_of(parse_address(self.route[0]).parsed)
+        hop = hop_of(parse_uri(self.target))
+        if self.source.flow and hop.transport == self.source.transport:
+            return self.source
+        hidden = is_private(hop.host) and not is_private(self.source.host)
+        return self.source if hidden else hop
+
+    def data(self) -> dict[str, Any]:
+        """Everything a BYE needs, as JSON can keep it."""
+        return {
+            "call_id": self.call_id,
+            "local": self.local,
+            "remote": self.remote,
+            "target": self.target,
+            "route": list(self.route),
+            "transport": self.source.transport,
+            "host": self.source.host,
+            "port": self.source.port,
+            "cseq": self.local_cseq,
+        }
+
+    @classmethod
+    def restored(cls, data: dict[str, Any]) -> Dialog:
+        return cls(
+            call_id=data["call_id"],
+            local=data["local"],
+            remote=data["remote"],
+            target=data["target"],
+            route=tuple(data["route"]),
+            source=Hop(data["transport"], data["host"], data["port"]),
+            local_cseq=data["cseq"] + AFTER_RESTART,
+        )
+
+
+def _contact(message: Request | Response) -> str:
+    if message.contact is None:
+        raise BadSip("no Contact")
+    if message.contact.parsed.scheme not in ("sip", "sips"):
+        raise BadSip("a Contact that is not SIP")
+    return message.contact.uri

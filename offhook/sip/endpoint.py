@@ -1,0 +1,292 @@
+"""A SIP endpoint without sockets: bytes in, bytes and events out.  RFC 3261 sections 8, 9, 11, 18.
+
+Call `receive`, `fire` or a method of a call, then `take` what comes of it, and see to it that
+`fire` is called at `wake_at`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from offhook.sip import digest
+from offhook.sip.core import ACCEPT, ALLOW, METHODS, Core, Heard, with_credentials
+from offhook.sip.dialog import Dialog
+from offhook.sip.grammar import BadSip
+from offhook.sip.hop import Hop, Send
+from offhook.sip.inbound import Inbound, Incoming
+from offhook.sip.layer import Layer, Tell, stamped
+from offhook.sip.message import (
+    Request,
+    Response,
+    answerable,
+    fault,
+    parse,
+    respond,
+)
+from offhook.sip.outbound import Invitation, Outbound
+from offhook.sip.session import Session
+from offhook.sip.transactions import Transaction
+
+
+class Endpoint:
+    """`sent_by(hop)` and `contact(hop)` say how that hop can reach us, as host:port and as URI.
+
+    `rand` gives unguessable hexadecimal text, 32 digits or more. Without `tcp`, long requests stay
+    datagrams.
+    """
+
+    def __init__(
+        self,
+        sent_by: Callable[[Hop], str],
+        contact: Callable[[Hop], str],
+        rand: Callable[[], str],
+        *,
+        agent: str = "Offhook",
+        tcp: bool = True,
+    ) -> None:
+        self._layer = Layer(sent_by, rand, tcp=tcp)
+        self._core = Core(self._layer, contact, agent)
+
+    # For whoever has the sockets and the clock
+
+    def receive(self, data: bytes, hop: Hop, now: float) -> None:
+        """One whole message from `hop`. Never raises: what is no SIP is counted and dropped."""
+        try:
+            message = parse(data)
+            wrong = fault(message)
+        except BadSip:
+            self.counts["malformed"] += 1
+            return
+        if isinstance(message, Response):
+            self._receive_response(message, wrong, data, hop, now)
+        elif wrong:
+            self._refuse_malformed(message, wrong, hop)
+        else:
+            self._receive_request(stamped(message, hop), data, hop, now)
+
+    def fire(self, now: float) -> None:
+        while sleeper := self._layer.fire(now):
+            if isinstance(sleeper, Session | Outbound):
+                sleeper.fire(now)
+
+    @property
+    def wake_at(self) -> float | None:
+        return self._layer.alarms.next
+
+    def undeliverable(self, send: Send, now: float) -> None:
+        """Says that a message that was taken could not reach its hop."""
+        self.counts["undeliverable"] += 1
+        if send.key:
+            self._layer.undeliverable(send.key, now)
+
+    def take(self) -> list[object]:
+        """What there is to send (`Send`) and to know (the events), in the order of happening."""
+        taken, self._layer.outputs = self._layer.outputs, []
+        return taken
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many messages were malformed, stray (no transaction or dialog) or undeliverable."""
+        return self._layer.counts
+
+    @property
+    def busy(self) -> bool:
+        """Whether any call or transaction is still alive."""
+        return bool(self._layer.clients or self._core.dialogs or self._core.callers)
+
+    # For whoever calls
+
+    def invite(self, invitation: Invitation, now: float) -> Outbound:
+        return Outbound(self._core, invitation, now)
+
+    def options(
+        self,
+        uri: str,
+        hop: Hop,
+        tell: Tell,
+        now: float,
+        credentials: digest.Credentials | None = None,
+    ) -> None:
+        """Asks whether somebody is there (section 11); `tell` hears the responses, or None."""
+        rand = self._core.rand
+        fields = (
+            ("Max-Forwards", "70"),
+            ("From", f"<{self._core.contact_uri(hop)}>;tag={rand()[:16]}"),
+            ("To", f"<{uri}>"),
+            ("Call-ID", rand()),
+            self._core.contact(hop),
+            ACCEPT,
+            ("User-Agent", self._core.agent),
+        )
+        client = digest.Client(credentials, rand) if credentials else None
+        self._ask(Request(fields, b"", "OPTIONS", uri), hop, tell, now, client)
+
+    def _ask(
+        self,
+        request: Request,
+        hop: Hop,
+        tell: Tell,
+        now: float,
+        client: digest.Client | None,
+        tries: int = 1,
+    ) -> None:
+        def heard(response: Response | None, at: float) -> None:
+            fields = request.fields
+            again = response and with_credentials(client, request, fields, response, tries)
+            if again:
+                self._ask(replace(request, fields=again), hop, tell, at, client, tries + 1)
+            else:
+                tell(response, at)
+
+        sent = request.extended(("CSeq", f"{tries} {request.method}"))
+        self._layer.request(sent, hop, heard, now)
+
+    def restore(self, data: dict[str, Any]) -> Session:
+        """The session of a dialog whose process is gone, from `Dialog.data`: good for a BYE."""
+        return Session(self._core, Dialog.restored(data), self._core.serial())
+
+    # Responses
+
+    def _receive_response(
+        self, response: Response, wrong: BadSip | None, data: bytes, hop: Hop, now: float
+    ) -> None:
+        if wrong:
+            self.counts["malformed"] += 1
+            return
+        key = (response.via.branch, response.cseq.method)
+        transaction = self._layer.clients.get(key)
+        if transaction is None:
+            self.counts["stray"] += 1
+            return
+        self._heard(transaction.serial, hop, data)
+        self._layer.receive(response, now)
+
+    # Requests
+
+    def _refuse_malformed(self, request: Request, wrong: BadSip, hop: Hop) -> None:
+        """Tells the sender what was wrong, without keeping anything; an ACK is never answered."""
+        self.counts["malformed"] += 1
+        if request.method != "ACK" and answerable(request):
+            tag = self._core.rand()[:16]
+            reason = wrong.reason if wrong.status == 400 else ""
+            self._layer.respond_once(request, _plain(request, wrong.status, tag, reason), hop)
+
+    def _receive_request(self, request: Request, data: bytes, hop: Hop, now: float) -> None:
+        transaction = self._layer.server_of(request)
+        if request.method == "ACK":
+            self._receive_ack(request, transaction, data, hop, now)
+        elif request.method == "CANCEL":
+            self._receive_cancel(request, transaction, data, hop, now)
+        elif transaction:
+            self._heard(transaction.serial, hop, data)
+            self._layer.again(transaction, request.method, now)
+        else:
+            self._receive_new(request, data, hop, now)
+
+    def _receive_ack(
+        self, request: Request, transaction: Transaction | None, data: bytes, hop: Hop, now: float
+    ) -> None:
+        if transaction and transaction.state in ("completed", "confirmed"):
+            self._heard(transaction.serial, hop, data)
+            self._layer.again(transaction, "ACK", now)
+        elif owner := self._core.find(request):
+            self._heard(owner.serial, hop, data)
+            owner.acked(request, now)
+        else:
+            self.counts["stray"] += 1
+
+    def _receive_cancel(
+        self, request: Request, invite: Transaction | None, data: bytes, hop: Hop, now: float
+    ) -> None:
+        """Section 9.2: 481 for nothing to cancel; no effect on what was answered already."""
+        own = self._layer.servers.get((request.via.branch, request.via.sent_by, "CANCEL"))
+        if own:
+            self._layer.again(own, "CANCEL", now)
+            return
+        own = self._layer.accept(request, hop, now)
+        if invite is None:
+            self._core.reply(own, 481, now)
+            return
+        own.serial = invite.serial
+        self._heard(invite.serial, hop, data)
+        self._core.reply(own, 200, now)
+        if invite.state == "proceeding":
+            invite.tell("CANCEL", now)
+
+    def _receive_new(self, request: Request, data: bytes, hop: Hop, now: float) -> None:
+        merged = self._layer.is_merged(request)
+        transaction = self._layer.accept(request, hop, now)
+        if refused := _inspect(request, merged):
+            status, *fields = refused
+            self._core.reply(transaction, status, now, *fields)
+            return
+        if not request.to.tag:
+            self._receive_outside(request, transaction, data, hop, now)
+            return
+        owner = self._core.find(request)
+        if owner is None:
+            self.counts["stray"] += 1
+            self._core.reply(transaction, 481, now)
+            return
+        transaction.serial = owner.serial
+        self._heard(owner.serial, hop, data)
+        owner.receive(request, transaction, now)
+
+    def _receive_outside(
+        self, request: Request, transaction: Transaction, data: bytes, hop: Hop, now: float
+    ) -> None:
+        if request.method == "OPTIONS":
+            self._core.reply(transaction, 200, now, ALLOW, ACCEPT, self._core.contact(hop))
+        elif request.method == "INVITE":
+            self._receive_invite(request, transaction, data, hop, now)
+        else:
+            self.counts["stray"] += 1
+            self._core.reply(transaction, 481, now)
+
+    def _receive_invite(
+        self, request: Request, transaction: Transaction, data: bytes, hop: Hop, now: float
+    ) -> None:
+        try:
+            dialog = Dialog.answering(request, self._core.rand()[:16], hop)
+        except BadSip as wrong:
+            self._core.reply(transaction, 400, now, reason=wrong.reason)
+            return
+        transaction.serial = self._core.serial()
+        call = Inbound(self._core, transaction, dialog, hop, transaction.serial)
+        self._core.report(Incoming(call, data))
+
+    def _heard(self, serial: int, hop: Hop, data: bytes) -> None:
+        if serial:
+            self._core.report(Heard(serial, hop, data))
+
+
+def _plain(request: Request, status: int, tag: str, reason: str) -> Response:
+    try:
+        return respond(request, status, tag=tag, reason=reason)
+    except BadSip:  # a To that cannot be read is sent back as it came
+        return respond(request, status, reason=reason)
+
+
+def _inspect(request: Request, merged: bool) -> tuple[Any, ...]:
+    """The status and fields with which a request is refused before anybody looks at it, or ().
+
+    RFC 3261 sections 8.2.1 to 8.2.3, in their order.
+    """
+    if request.method not in METHODS:
+        return (405, ALLOW)
+    if merged:
+        return (482,)
+    required = request.all("require")
+    if required:
+        return (420, ("Unsupported", ", ".join(required)))
+    if request.method != "INVITE" or not request.body:
+        return ()
+    encoding = request.get("content-encoding")
+    if encoding and encoding.lower() != "identity":
+        return (415, ("Accept-Encoding", "identity"))
+    if request.content_type != "application/sdp":
+        return (415, ACCEPT)
+    return ()

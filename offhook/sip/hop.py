@@ -1,0 +1,60 @@
+"""Where a message goes or came from, and what an endpoint hands out to be sent."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from offhook.sip.uri import Uri
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """The other side of one hop. `host` may be a name; `flow` numbers a connection, 0 is none."""
+
+    transport: str
+    host: str
+    port: int
+    flow: int = 0
+
+    @property
+    def reliable(self) -> bool:
+        return self.transport != "UDP"
+
+    def __str__(self) -> str:
+        return f"{self.transport} {self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Bytes for a hop. `serial` is the call's they belong to (0: none); `key` names the transaction
+    that wants to hear when they cannot be delivered."""
+
+    data: bytes
+    hop: Hop
+    serial: int = 0
+    key: tuple[str, ...] = ()
+
+
+def hop_of(uri: Uri) -> Hop:
+    """Where a URI leads, its host still unresolved (RFC 3263 sections 4.1 and 4.2 without SRV)."""
+    secure = uri.transport in ("TLS", "WSS")
+    host = (uri.param("maddr") or uri.host).strip("[]")
+    return Hop(uri.transport, host, uri.port or (5061 if secure else 5060))
+
+
+def is_private(host: str) -> bool:
+    """Whether a literal address means nothing outside its own network. A name is not private."""
+    return is_ip(host) and ipaddress.ip_address(host).is_private
+
+
+def is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -1,0 +1,294 @@
+"""The transaction layer: which message belongs to which machine, and what is to be sent when.
+
+RFC 3261 sections 17 and 18, without the sockets. `outputs` is emptied by whoever has them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from offhook.sip.hop import Hop, Send
+from offhook.sip.message import Request, Response
+from offhook.sip.transactions import (
+    CLIENT,
+    INVITE_CLIENT,
+    INVITE_SERVER,
+    SERVER,
+    Transaction,
+    kind_of,
+)
+
+COOKIE = "z9hG4bK"
+LONGEST_DATAGRAM = 1300  # bytes; a longer request goes over TCP (RFC 3261 section 18.1.1)
+
+Key = tuple[str, ...]
+Tell = Callable[[Response | None, float], None]
+
+
+class Sleeper(Protocol):
+    """Anything that wants to be woken: a transaction, an answered call, a cancelled one."""
+
+    @property
+    def wake_at(self) -> float | None: ...
+
+
+class Alarms:
+    """Who wants to be woken when. An alarm that was moved is told apart when it comes up."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Sleeper]] = []
+        self._order = itertools.count()
+
+    def set(self, sleeper: Sleeper) -> None:
+        if (at := sleeper.wake_at) is not None:
+            heapq.heappush(self._heap, (at, next(self._order), sleeper))
+
+    @property
+    def next(self) -> float | None:
+        self._drop_moved()
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, now: float) -> Sleeper | None:
+        self._drop_moved()
+        if self._heap and self._heap[0][0] <= now:
+            return heapq.heappop(self._heap)[2]
+        return None
+
+    def _drop_moved(self) -> None:
+        while self._heap and self._heap[0][2].wake_at != self._heap[0][0]:
+            heapq.heappop(self._heap)
+
+
+class Layer:
+    """`sent_by(hop)` is our host:port as that hop should see it; `rand()` is unguessable text."""
+
+    def __init__(
+        self, sent_by: Callable[[Hop], str], rand: Callable[[], str], *, tcp: bool = True
+    ) -> None:
+        self.sent_by, self.rand, self.tcp = sent_by, rand, tcp
+        self.outputs: list[object] = []
+        self.counts: Counter[str] = Counter()
+        self.alarms = Alarms()
+        self.clients: dict[Key, Transaction] = {}
+        self.servers: dict[Key, Transaction] = {}
+        self._merged: dict[Key, Key] = {}
+
+    # Sending
+
+    def request(
+        self, request: Request, hop: Hop, tell: Tell, now: float, serial: int = 0
+    ) -> Transaction:
+        """Sends a request in a transaction of its own.
+
+        `tell` hears of each response, and of None when there will be none.
+        """
+        sent, hop, grown = self._routed(request, hop)
+        machine = INVITE_CLIENT if request.method == "INVITE" else CLIENT
+        transaction = Transaction(machine, (sent.via.branch, request.method), sent, hop, now)
+        transaction.tell, transaction.serial, transaction.grown = tell, serial, grown
+        transaction.data = sent.encode()
+        self.clients[transaction.key] = transaction
+        self._send(transaction)
+        self.alarms.set(transaction)
+        return transaction
+
+    def cancel(self, invite: Transaction, cancel: Request, tell: Tell, now: float) -> None:
+        """Sends the CANCEL of a transaction: its branch, its hop (RFC 3261 section 9.1)."""
+        sent = cancel.via_first(invite.request.get("via"))
+        transaction = Transaction(CLIENT, (sent.via.branch, "CANCEL"), sent, invite.hop, now)
+        transaction.tell, transaction.serial = tell, invite.serial
+        transaction.data = sent.encode()
+        self.clients[transaction.key] = transaction
+        self._send(transaction)
+        self.alarms.set(transaction)
+
+    def once(self, request: Request, hop: Hop, serial: int) -> Send:
+        """Sends a request outside any transaction, as the ACK of a 2xx is (section 13.2.2.4)."""
+        sent, hop, _ = self._routed(request, hop)
+        out = Send(sent.encode(), hop, serial)
+        self.outputs.append(out)
+        return out
+
+    def respond(self, transaction: Transaction, response: Response, now: float) -> None:
+        transaction.data = response.encode()
+        self._act(transaction, transaction.happens(kind_of(response.status), now), now)
+
+    def respond_once(self, request: Request, response: Response, hop: Hop) -> None:
+        self.outputs.append(Send(response.encode(), return_hop(request, hop)))
+
+    def _routed(self, request: Request, hop: Hop) -> tuple[Request, Hop, bool]:
+        branch = COOKIE + self.rand()[:20]
+        sent = request.via_first(self._via(hop, branch))
+        if hop.reliable or not self.tcp or len(sent.encode()) <= LONGEST_DATAGRAM:
+            return sent, hop, False
+        hop = replace(hop, transport="TCP")
+        return request.via_first(self._via(hop, branch)), hop, True
+
+    def _via(self, hop: Hop, branch: str) -> str:
+        return f"SIP/2.0/{hop.transport} {self.sent_by(hop)};branch={branch};rport"
+
+    def _send(self, transaction: Transaction) -> None:
+        if not transaction.data:
+            return
+        client = transaction.machine in (CLIENT, INVITE_CLIENT)
+        key = transaction.key if client else ()
+        self.outputs.append(Send(transaction.data, transaction.hop, transaction.serial, key))
+
+    # What came in
+
+    def accept(self, request: Request, hop: Hop, now: float) -> Transaction:
+        """A server transaction for a request that belongs to none."""
+        machine = INVITE_SERVER if request.method == "INVITE" else SERVER
+        key = server_key(request, request.method)
+        transaction = Transaction(machine, key, request, return_hop(request, hop), now)
+        self.servers[key] = transaction
+        self._merged.setdefault(_merge_key(request), key)
+        self.alarms.set(transaction)
+        return transaction
+
+    def server_of(self, request: Request) -> Transaction | None:
+        """The INVITE's transaction for an ACK or a CANCEL, else the request's own."""
+        method = "INVITE" if request.method in ("ACK", "CANCEL") else request.method
+        return self.servers.get(server_key(request, method))
+
+    def is_merged(self, request: Request) -> bool:
+        """Whether it came before by another way (RFC 3261 section 8.2.2.2)."""
+        return not request.to.tag and _merge_key(request) in self._merged
+
+    def again(self, transaction: Transaction, method: str, now: float) -> None:
+        """A request that a server transaction already knows, or the ACK of its refusal."""
+        what = "ACK" if method == "ACK" else "again"
+        self._act(transaction, transaction.happens(what, now), now)
+
+    def receive(self, response: Response, now: float) -> Transaction | None:
+        """Gives a response to its transaction; None for a stray one."""
+        transaction = self.clients.get((response.via.branch, response.cseq.method))
+        if transaction is None:
+            return None
+        actions = transaction.happens(kind_of(response.status), now)
+        self._act(transaction, actions, now, response)
+        return transaction
+
+    def undeliverable(self, key: Key, now: float) -> None:
+        """What was sent for this transaction cannot reach its hop (RFC 3261 section 18.4)."""
+        transaction = self.clients.get(key)
+        if transaction is None:
+            return
+        if transaction.grown:  # it left UDP for its size only
+            self._resend_as_datagram(transaction, now)
+            return
+        self._act(transaction, transaction.happens("undeliverable", now), now)
+
+    def _resend_as_datagram(self, transaction: Transaction, now: float) -> None:
+        del self.clients[transaction.key]
+        hop = replace(transaction.hop, transport="UDP", flow=0)
+        request = replace(transaction.request, fields=transaction.request.fields[1:])
+        sent = request.via_first(self._via(hop, transaction.key[0]))
+        again = Transaction(transaction.machine, transaction.key, sent, hop, now)
+        again.tell, again.serial, again.data = transaction.tell, transaction.serial, sent.encode()
+        self.clients[again.key] = again
+        transaction.happens("undeliverable", now)
+        self._send(again)
+        self.alarms.set(again)
+
+    def fire(self, now: float) -> Sleeper | None:
+        """Runs the transactions' timers that are due; returns another sleeper that is, if any."""
+        while sleeper := self.alarms.due(now):
+            if not isinstance(sleeper, Transaction):
+                return sleeper
+            for action in sleeper.fire(now):
+                self._act(sleeper, (action,), now)
+            self._settle(sleeper)
+        return None
+
+    def forget(self, transaction: Transaction) -> None:
+        """A client transaction whose answer nobody waits for any more."""
+        self.clients.pop(transaction.key, None)
+
+    def _act(
+        self,
+        transaction: Transaction,
+        actions: tuple[str, ...],
+        now: float,
+        response: Response | None = None,
+    ) -> None:
+        self._settle(transaction)
+        for action in actions:
+            if action == "send":
+                self._send(transaction)
+            elif action == "ack" and response is not None:
+                transaction.data = ack_of_refusal(transaction.request, response).encode()
+                self._send(transaction)
+            elif action == "up":
+                transaction.tell(response if response is not None else "ACK", now)
+            elif action == "timeout":
+                transaction.tell(None, now)
+
+    def _settle(self, transaction: Transaction) -> None:
+        if not transaction.done:
+            self.alarms.set(transaction)
+            return
+        self.clients.pop(transaction.key, None)
+        if self.servers.pop(transaction.key, None):
+            merge = _merge_key(transaction.request)
+            if self._merged.get(merge) == transaction.key:
+                del self._merged[merge]
+
+
+def return_hop(request: Request, hop: Hop) -> Hop:
+    """Where responses go: RFC 3261 section 18.2.2 with RFC 3581.  `hop` is where it came from."""
+    via = request.via
+    if hop.reliable or via.param("rport") is not None:
+        return hop
+    return replace(hop, port=via.port or 5060)
+
+
+def stamped(request: Request, hop: Hop) -> Request:
+    """The request with `received` and `rport` in its topmost Via (RFC 3581 section 4)."""
+    top = next(i for i, (name, _) in enumerate(request.fields) if name.lower() in ("via", "v"))
+    name, value = request.fields[top]
+    first, comma, rest = value.partition(",")
+    rport = request.via.param("rport")
+    if rport is None and request.via.host.strip("[]") == hop.host:
+        return request
+    params = [
+        (key, str(hop.port) if key.lower() == "rport" else shown)
+        for key, shown in request.via.params
+        if key.lower() != "received"
+    ]
+    head = first.partition(";")[0].rstrip()
+    shown = "".join(f";{key}={value}" if value else f";{key}" for key, value in params)
+    via = f"{head}{shown};received={hop.host}{comma}{rest}"
+    fields = (*request.fields[:top], (name, via), *request.fields[top + 1 :])
+    return replace(request, fields=fields)
+
+
+def ack_of_refusal(invite: Request, response: Response) -> Request:
+    """RFC 3261 section 17.1.1.3: same branch, To of the response, routes of the INVITE."""
+    kept = [("Via", invite.get("via")), ("Max-Forwards", "70")]
+    kept += [("Route", route) for route in invite.values("route")]
+    kept += [
+        ("From", invite.get("from")),
+        ("To", response.get("to")),
+        ("Call-ID", invite.call_id),
+        ("CSeq", f"{invite.cseq.number} ACK"),
+    ]
+    return Request(tuple(kept), b"", "ACK", invite.uri)
+
+
+def server_key(request: Request, method: str) -> Key:
+    """RFC 3261 section 17.2.3, with the rules of RFC 2543 for a branch without the cookie."""
+    via = request.via
+    if via.branch.startswith(COOKIE):
+        return (via.branch, via.sent_by, method)
+    number = str(request.cseq.number)
+    return (request.uri, request.from_.tag, request.call_id, number, via.sent_by, method)
+
+
+def _merge_key(request: Request) -> Key:
+    return (request.from_.tag, request.call_id, str(request.cseq.number), request.method)

@@ -1,0 +1,348 @@
+"""SIP messages as bytes and back.  RFC 3261 sections 7, 8.1.1 and 20.
+
+Parsing splits a message into its fields and no further: what a field says is found out when it is
+asked for, and raises BadSip then. Text is UTF-8 with surrogate escapes, so any bytes survive.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple, TypeVar
+
+from offhook.sip.grammar import TOKEN, BadSip, Pairs, split_list, split_params
+from offhook.sip.uri import Address, parse_address, parse_uri
+
+MAX_MESSAGE = 65_535
+MAX_HEAD = 32_768
+MAX_FIELDS = 256
+
+Field = tuple[str, str]
+
+_COMPACT = {
+    "i": "call-id",
+    "m": "contact",
+    "e": "content-encoding",
+    "l": "content-length",
+    "c": "content-type",
+    "f": "from",
+    "s": "subject",
+    "k": "supported",
+    "t": "to",
+    "v": "via",
+    "r": "refer-to",
+    "x": "session-expires",
+    "o": "event",
+    "u": "allow-events",
+    "b": "referred-by",
+}
+_ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
+_VIA = re.compile(
+    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z-]+)\s+"
+    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
+    re.DOTALL,
+)
+_CSEQ = re.compile(r"([0-9]{1,10})\s+(\S+)")
+_RESPONSE_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
+
+REASONS = {
+    100: "Trying",
+    180: "Ringing",
+    183: "Session Progress",
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    407: "Proxy Authentication Required",
+    408: "Request Timeout",
+    415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme",
+    420: "Bad Extension",
+    480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    491: "Request Pending",
+    500: "Server Internal Error",
+    503: "Service Unavailable",
+    505: "Version Not Supported",
+    513: "Message Too Large",
+    600: "Busy Everywhere",
+    603: "Decline",
+}
+
+
+class CSeq(NamedTuple):
+    number: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One hop of a message's way. `transport` is upper case, `port` None where it is not said."""
+
+    transport: str
+    host: str
+    port: int | None
+    params: Pairs
+
+    def param(self, name: str) -> str | None:
+        return next((value for key, value in self.params if key.lower() == name), None)
+
+    @property
+    def branch(self) -> str:
+        return self.param("branch") or ""
+
+    @property
+    def sent_by(self) -> str:
+        return f"{self.host.lower()}:{self.port or 5060}"
+
+
+M = TypeVar("M", "Request", "Response")
+
+
+def parse_via(text: str) -> Via:
+    found = _VIA.fullmatch(text)
+    if not found:
+        raise BadSip(f"not a Via: {text[:80]!r}")
+    transport, host, port, params = found.groups()
+    return Via(transport.upper(), host, int(port) if port else None, split_params(params or ""))
+
+
+@dataclass(frozen=True)
+class Message:
+    """Fields in their order, names as they were written; `get` and `all` know compact forms."""
+
+    fields: tuple[Field, ...]
+    body: bytes = b""
+
+    @cached_property
+    def _index(self) -> dict[str, list[str]]:
+        index: dict[str, list[str]] = {}
+        for name, value in self.fields:
+            key = name.lower()
+            index.setdefault(_COMPACT.get(key, key), []).append(value)
+        return index
+
+    def get(self, name: str) -> str:
+        """The first value of a field named in lower case, or ""."""
+        values = self._index.get(name)
+        return values[0] if values else ""
+
+    def all(self, name: str) -> list[str]:
+        """Every value, with comma-separated ones split."""
+        return [element for value in self.values(name) for element in split_list(value)]
+
+    def values(self, name: str) -> list[str]:
+        """Every value as it was written, one a line."""
+        return self._index.get(name, [])
+
+    @cached_property
+    def via(self) -> Via:
+        vias = split_list(self.get("via"))
+        if not vias:
+            raise BadSip("no Via")
+        return parse_via(vias[0])
+
+    @cached_property
+    def cseq(self) -> CSeq:
+        found = _CSEQ.fullmatch(self.get("cseq"))
+        if not found or int(found[1]) >= 2**31 or not TOKEN.fullmatch(found[2]):
+            raise BadSip(f"not a CSeq: {self.get('cseq')[:80]!r}")
+        return CSeq(int(found[1]), found[2])
+
+    @cached_property
+    def from_(self) -> Address:
+        return parse_address(self.get("from"))
+
+    @cached_property
+    def to(self) -> Address:
+        return parse_address(self.get("to"))
+
+    @cached_property
+    def contact(self) -> Address | None:
+        """The first Contact that names a place; None without one or for `*`."""
+        contacts = self.all("contact")
+        return parse_address(contacts[0]) if contacts and contacts[0] != "*" else None
+
+    @property
+    def call_id(self) -> str:
+        return self.get("call-id")
+
+    @property
+    def content_type(self) -> str:
+        """Lower case, without parameters."""
+        return self.get("content-type").partition(";")[0].strip().lower()
+
+    def _encode(self, start: str) -> bytes:
+        lines = [start]
+        lines += [f"{name}: {value}" for name, value in self.fields if name != "Content-Length"]
+        lines += [f"Content-Length: {len(self.body)}", "", ""]
+        text = "\r\n".join(lines)
+        breaks = len(lines) - 1
+        if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+            raise ValueError("a line break inside a header field")
+        return text.encode("utf-8", "surrogateescape") + self.body
+
+
+@dataclass(frozen=True)
+class Request(Message):
+    method: str = ""
+    uri: str = ""
+    version: str = "SIP/2.0"
+
+    def encode(self) -> bytes:
+        """Raises ValueError where a field or the URI would break out of its line."""
+        if " " in self.uri or not TOKEN.fullmatch(self.method):
+            raise ValueError(f"not a request line: {self.method!r} {self.uri!r}")
+        return self._encode(f"{self.method} {self.uri} SIP/2.0")
+
+    def extended(self, *fields: Field) -> Request:
+        return replace(self, fields=(*self.fields, *fields))
+
+    def via_first(self, via: str) -> Request:
+        return replace(self, fields=(("Via", via), *self.fields))
+
+
+@dataclass(frozen=True)
+class Response(Message):
+    status: int = 0
+    reason: str = ""
+
+    def encode(self) -> bytes:
+        return self._encode(f"SIP/2.0 {self.status} {self.reason}")
+
+
+def respond(
+    request: Request,
+    status: int,
+    fields: Iterable[Field] = (),
+    *,
+    tag: str = "",
+    body: bytes = b"",
+    reason: str = "",
+) -> Response:
+    """The response that RFC 3261 section 8.2.6 builds; `tag` is added to a To that has none."""
+    to = request.get("to")
+    if tag and not request.to.tag:
+        to = f"{to};tag={tag}"
+    copied = [("Via", value) for value in request.values("via")]
+    if 100 < status < 300 and request.method == "INVITE":
+        copied += [("Record-Route", value) for value in request.values("record-route")]
+    copied += [
+        ("From", request.get("from")),
+        ("To", to),
+        ("Call-ID", request.call_id),
+        ("CSeq", request.get("cseq")),
+    ]
+    return Response((*copied, *fields), body, status, reason or REASONS.get(status, "Refused"))
+
+
+def parse(data: bytes) -> Request | Response:
+    """One message. A datagram's surplus after Content-Length is cut (RFC 3261 section 18.3).
+
+    Raises BadSip where the bytes are not SIP at all; see `fault` for messages that are, badly.
+    """
+    data = data.lstrip(b"\r\n")
+    if len(data) > MAX_MESSAGE:
+        raise BadSip("too large", 513)
+    head, blank, body = data.partition(b"\r\n\r\n")
+    if not blank or len(head) > MAX_HEAD:
+        raise BadSip("no end of the header" if not blank else "too large a header", 513)
+    text = head.decode("utf-8", "surrogateescape")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = re.sub(r"\r\n[ \t]+", " ", text)
+    start, *lines = text.split("\r\n")
+    if len(lines) > MAX_FIELDS or "\0" in text:
+        raise BadSip("too many fields or a NUL")
+    fields = _fields(lines)
+    if start.startswith("SIP/"):
+        return _cut(_response(start, fields, body))
+    return _cut(_request(start, fields, body))
+
+
+def _fields(lines: list[str]) -> tuple[Field, ...]:
+    fields = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if name[-1:] in (" ", "\t"):
+            name = name.rstrip()
+        if not colon or not TOKEN.fullmatch(name):
+            raise BadSip(f"not a header field: {line[:80]!r}")
+        fields.append((name, value.strip()))
+    return tuple(fields)
+
+
+def _response(start: str, fields: tuple[Field, ...], body: bytes) -> Response:
+    found = _RESPONSE_LINE.fullmatch(start)
+    if not found:
+        raise BadSip(f"not a status line: {start[:80]!r}")
+    return Response(fields, body, int(found[1]), found[2] or "")
+
+
+def _request(start: str, fields: tuple[Field, ...], body: bytes) -> Request:
+    method, _, rest = start.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    if not TOKEN.fullmatch(method) or not version.upper().startswith("SIP/"):
+        raise BadSip(f"not a request line: {start[:80]!r}")
+    return Request(fields, body, method, uri, version.upper())
+
+
+def _cut(message: M) -> M:
+    length = message.get("content-length")
+    if length.isdecimal() and int(length) < len(message.body):
+        return replace(message, body=message.body[: int(length)])
+    return message
+
+
+def answerable(request: Request) -> bool:
+    """Whether there is enough of it to address a response to."""
+    try:
+        return bool(request.via and request.cseq and request.call_id and request.get("to"))
+    except BadSip:
+        return False
+
+
+def fault(message: Request | Response) -> BadSip | None:
+    """What is wrong with a message that parsed, with the status its sender is owed, or None."""
+    try:
+        _look(message)
+    except BadSip as wrong:
+        return wrong
+    return None
+
+
+def _look(message: Request | Response) -> None:
+    for name in _ONCE:
+        if len(message.values(name)) > 1:
+            raise BadSip(f"more than one {name}")
+    if not message.call_id:
+        raise BadSip("no Call-ID")
+    method = message.cseq.method
+    message.via, message.from_, message.to  # noqa: B018  each raises when it cannot be read
+    length = message.get("content-length")
+    if length and not (length.isdecimal() and len(length) < 10):
+        raise BadSip("not a Content-Length")
+    if length and int(length) > len(message.body):
+        raise BadSip("less body than Content-Length says")
+    if isinstance(message, Request):
+        _look_at_request(message, method)
+
+
+def _look_at_request(request: Request, method: str) -> None:
+    if request.version != "SIP/2.0":
+        raise BadSip(f"version {request.version[:20]}", 505)
+    if method != request.method:
+        raise BadSip("CSeq names another method")
+    hops = request.get("max-forwards")
+    if hops and not (hops.isdecimal() and int(hops) <= 255):
+        raise BadSip("not a Max-Forwards")
+    if parse_uri(request.uri).scheme not in ("sip", "sips", "tel"):
+        raise BadSip("unknown URI scheme", 416)
+    request.contact  # noqa: B018

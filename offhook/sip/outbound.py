@@ -1,0 +1,194 @@
+"""A call out, until it is answered, refused or given up.  RFC 3261 sections 13.2 and 9.1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offhook.sip import digest
+from offhook.sip.core import ALLOW, SDP, By, Core, Over, with_credentials
+from offhook.sip.dialog import Dialog
+from offhook.sip.grammar import BadSip
+from offhook.sip.hop import Hop
+from offhook.sip.message import Field, Request, Response
+from offhook.sip.session import Session
+from offhook.sip.transactions import T1, Transaction
+
+NO_REPLY = "no reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A provisional response above 100."""
+
+    serial: int
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The first 2xx; its ACK is on the way."""
+
+    serial: int
+    session: Session
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Whom to call and how. `uri` is the Request-URI; `from_` and `to` have no tags yet."""
+
+    uri: str
+    from_: str
+    to: str
+    hop: Hop
+    body: bytes
+    fields: tuple[Field, ...] = ()
+    credentials: digest.Credentials | None = None
+
+
+class Outbound:
+    """One attempt. However it ends, exactly one of `Answered` and `Over` is reported."""
+
+    def __init__(self, core: Core, invitation: Invitation, now: float) -> None:
+        self.core, self.invitation, self.serial = core, invitation, core.serial()
+        self.over = False
+        self.call_id, self.tag = core.rand(), core.rand()[:16]
+        self._client = (
+            digest.Client(invitation.credentials, core.rand) if invitation.credentials else None
+        )
+        self._cseq = 0
+        self._heard_something = False
+        self._cancelling = False
+        self._sessions: dict[str, Session] = {}  # by the tag of the one who answered
+        self._give_up_at: float | None = None
+        core.callers[(self.call_id, self.tag)] = self
+        fields = (core.contact(invitation.hop), ALLOW, ("User-Agent", core.agent), SDP)
+        self._transaction = self._invite((*fields, *invitation.fields), now)
+
+    def _invite(self, fields: tuple[Field, ...], now: float, tries: int = 1) -> Transaction:
+        self._cseq += 1
+        self._heard_something = False
+        order = self.invitation
+        head: tuple[Field, ...] = (
+            ("Max-Forwards", "70"),
+            ("From", f"{order.from_};tag={self.tag}"),
+            ("To", order.to),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self._cseq} INVITE"),
+        )
+        request = Request((*head, *fields), order.body, "INVITE", order.uri)
+
+        def tell(response: Response | None, at: float) -> None:
+            again = None
+            if response is not None and not self._cancelling:
+                again = with_credentials(self._client, request, fields, response, tries)
+            if again:
+                self._transaction = self._invite(again, at, tries + 1)
+            else:
+                self._heard(request, response, at)
+
+        return self.core.layer.request(request, order.hop, tell, now, self.serial)
+
+    # What comes back
+
+    def _heard(self, request: Request, response: Response | None, now: float) -> None:
+        if response is None:
+            self._end("network", 503, f"{NO_REPLY} from {self.invitation.hop}")
+        elif response.status < 200:
+            self._progress(response, now)
+        elif response.status < 300:
+            self._accepted(request, response, now)
+        else:
+            by: By = "near" if self._cancelling else "far"
+            self._end(by, response.status, response.reason, response)
+
+    def _progress(self, response: Response, now: float) -> None:
+        self._heard_something = True
+        if self._cancelling:
+            self._send_cancel(now)
+        elif response.status > 100 and not self.over:
+            self.core.report(Progress(self.serial, response))
+
+    def _accepted(self, request: Request, response: Response, now: float) -> None:
+        """A 2xx: the first is the call, one from another fork is ended (section 13.2.2.4)."""
+        tag = response.to.tag
+        if known := self._sessions.get(tag):
+            known.acknowledge(request.cseq.number, now)
+            return
+        try:
+            dialog = Dialog.calling(request, response, self._transaction.hop)
+        except BadSip as wrong:
+            self._end("network", 502, wrong.reason, response)
+            return
+        session = Session(self.core, dialog, self.serial, self._client)
+        unwanted = self._cancelling or self.over
+        self._sessions[tag] = session
+        credentials = tuple(f for f in request.fields if f[0].endswith("Authorization"))
+        session.acknowledge(request.cseq.number, now, credentials)
+        if unwanted:
+            self._abandon(session, now)
+            return
+        self._settle()
+        self.core.report(Answered(self.serial, session, response))
+
+    def _abandon(self, session: Session, now: float) -> None:
+        """An answer that nobody wants. `Over` comes from the session if it was not said yet."""
+        session.quiet = self.over
+        self._settle()
+        session.bye(now)
+
+    def _end(self, by: By, code: int, reason: str, response: Response | None = None) -> None:
+        if not self.over:
+            self._settle()
+            self.core.report(Over(self.serial, by, code, reason, response))
+
+    def _settle(self) -> None:
+        self.over, self._give_up_at = True, None
+        self.core.callers.pop((self.call_id, self.tag), None)
+
+    # Giving up
+
+    def cancel(self, now: float) -> None:
+        """CANCEL, as soon as the other side has said anything at all (section 9.1)."""
+        if self.over or self._cancelling:
+            return
+        self._cancelling = True
+        if self._heard_something:
+            self._send_cancel(now)
+
+    def _send_cancel(self, now: float) -> None:
+        if self._give_up_at is not None or self.over:
+            return
+        invite = self._transaction.request
+        kept: list[Field] = [("Max-Forwards", "70")]
+        kept += [field for field in invite.fields if field[0] in ("Route", "From", "To", "Call-ID")]
+        kept.append(("CSeq", f"{invite.cseq.number} CANCEL"))
+        cancel = Request(tuple(kept), b"", "CANCEL", invite.uri)
+        self._give_up_at = now + 64 * T1
+        self.core.layer.cancel(self._transaction, cancel, lambda response, at: None, now)
+        self.core.layer.alarms.set(self)
+
+    @property
+    def wake_at(self) -> float | None:
+        return self._give_up_at
+
+    def fire(self, now: float) -> None:
+        """Neither 487 nor 200 in 64*T1 after the CANCEL: the attempt counts as cancelled."""
+        if self._give_up_at is not None and now >= self._give_up_at:
+            self.core.layer.forget(self._transaction)
+            self._end("near", 487, "cancelled, and no final response")
+
+    # Requests in an early dialog
+
+    def receive(self, request: Request, transaction: Transaction, now: float) -> None:
+        """A BYE that overtook the 2xx ends the call; nothing else has a place here yet."""
+        if request.method == "BYE":
+            self.core.reply(transaction, 200, now)
+            self._end("far", 200, "ended before its answer arrived")
+        elif request.method == "INVITE":
+            self.core.reply(transaction, 491, now)
+        else:
+            self.core.reply(transaction, 200, now, ALLOW)
+
+    def acked(self, request: Request, now: float) -> None:
+        """There is nothing of ours to acknowledge."""

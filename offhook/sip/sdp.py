@@ -1,0 +1,234 @@
+"""Session descriptions, offered and answered.  RFC 4566, RFC 3264, RFC 4733 for the keys.
+
+We speak PCMU, PCMA and telephone-event over RTP/AVP; whatever else a description offers is read
+past, and refused in the answer by port 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from offhook.sip.hop import is_ip
+
+Codec = Literal["PCMU", "PCMA"]
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+
+STATIC = {0: "PCMU/8000", 8: "PCMA/8000"}
+CODECS: dict[str, Codec] = {"PCMU/8000": "PCMU", "PCMA/8000": "PCMA"}
+OUR_TYPES: dict[Codec, int] = {"PCMU": 0, "PCMA": 8}
+KEYS = "TELEPHONE-EVENT/8000"
+OUR_KEYS_TYPE = 101
+FRAME_MS = 20
+MAX_MEDIA = 32
+
+REVERSED: dict[Direction, Direction] = {
+    "sendrecv": "sendrecv",
+    "sendonly": "recvonly",
+    "recvonly": "sendonly",
+    "inactive": "inactive",
+}
+_UNSPECIFIED = ("0.0.0.0", "::")
+_MEDIA = re.compile(r"(\S+) ([0-9]{1,5})(?:/[0-9]+)? (\S+) (\S.*)")
+_CONNECTION = re.compile(r"IN IP[46] ([^\s/]+)\S*")
+
+
+class BadSdp(Exception):
+    """A description that cannot be read, or in which there is nothing that we speak (488)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One m= section. `codecs` maps its payload types, in order of preference, to NAME/RATE."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    host: str
+    direction: Direction
+    codecs: dict[int, str]
+
+    @property
+    def held(self) -> bool:
+        """On hold in the old way: an address that is none (RFC 3264 section 8.4)."""
+        return self.host in _UNSPECIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """Our side: where we listen, and the o= line's identity. `version` grows with each change."""
+
+    host: str
+    port: int
+    id: int
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What both sides said yes to. `send` and `receive` are ours; `nowhere`: no place to send to."""
+
+    host: str
+    port: int
+    codec: Codec
+    payload_type: int
+    keys_type: int | None
+    send: bool
+    receive: bool
+    nowhere: bool = False
+
+
+def parse(body: bytes) -> list[Media]:
+    """The media sections, in order. Raises BadSdp."""
+    text = body.decode("utf-8", "replace").replace("\r\n", "\n")
+    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
+    if not lines or lines[0] != "v=0" or any(line[1:2] != "=" for line in lines):
+        raise BadSdp("not a session description")
+    starts = [n for n, line in enumerate(lines) if line.startswith("m=")]
+    if len(starts) > MAX_MEDIA:
+        raise BadSdp("too many media sections")
+    general = lines[: starts[0]] if starts else lines
+    host = _host(general)
+    direction = _direction(general) or "sendrecv"
+    ends = [*starts[1:], len(lines)]
+    return [_media(lines[a:b], host, direction) for a, b in zip(starts, ends, strict=False)]
+
+
+def _media(lines: list[str], host: str, direction: Direction) -> Media:
+    found = _MEDIA.fullmatch(lines[0][2:])
+    if not found or int(found[2]) > 65535:
+        raise BadSdp(f"not a media line: {lines[0][:80]!r}")
+    kind, port, protocol, formats = found.groups()
+    place = _host(lines) or host
+    if not place and port != "0":
+        raise BadSdp("media without a connection address")
+    names = tuple(formats.split())
+    direction = _direction(lines) or direction
+    return Media(kind, int(port), protocol, names, place, direction, _codecs(names, lines))
+
+
+def _host(lines: list[str]) -> str:
+    for line in lines:
+        if line.startswith("c="):
+            found = _CONNECTION.fullmatch(line[2:].strip())
+            if not found or not is_ip(found[1]):
+                raise BadSdp(f"not a connection line: {line[:80]!r}")
+            return found[1]
+    return ""
+
+
+def _direction(lines: list[str]) -> Direction | None:
+    for line in lines:
+        name = line[2:]
+        if line.startswith("a=") and name in REVERSED:
+            return name
+    return None
+
+
+def _codecs(formats: Iterable[str], lines: list[str]) -> dict[int, str]:
+    named = dict(STATIC)
+    for line in lines:
+        if line.startswith("a=rtpmap:"):
+            number, _, name = line[9:].partition(" ")
+            if number.isdecimal():
+                named[int(number)] = name.strip().upper().removesuffix("/1")
+    wanted = (int(name) for name in formats if name.isdecimal() and int(name) < 128)
+    return {number: named[number] for number in wanted if number in named}
+
+
+def speakable(offered: list[Media]) -> bool:
+    """Whether an answer could take any of these."""
+    return any(map(_speaks, offered))
+
+
+def offer(ours: Ours) -> bytes:
+    """Everything we can do, in our order."""
+    types = [*OUR_TYPES.values(), OUR_KEYS_TYPE]
+    names = {number: codec for codec, number in OUR_TYPES.items()}
+    maps = [f"a=rtpmap:{number} {names[number]}/8000" for number in OUR_TYPES.values()]
+    return _described(ours, [_section(ours, types, maps, OUR_KEYS_TYPE, "sendrecv")])
+
+
+def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
+    """The answer to an offer, and what it agrees on. Raises BadSdp when we share nothing.
+
+    The first audio section that we can speak is taken, with the offerer's preferred codec;
+    every other section is refused (RFC 3264 section 6).
+    """
+    chosen = next((media for media in offered if _speaks(media)), None)
+    if chosen is None:
+        raise BadSdp("no common codec")
+    number, codec = _preferred(chosen)
+    keys = _keys(chosen)
+    direction = REVERSED[chosen.direction]
+    if chosen.held and direction == "sendrecv":
+        direction = "recvonly"
+    types = [number] if keys is None else [number, keys]
+    maps = [f"a=rtpmap:{number} {codec}/8000"]
+    taken = _section(ours, types, maps, keys, direction)
+    sections = [taken if media is chosen else _refused(media) for media in offered]
+    return _described(ours, sections), _agreed(chosen, direction)
+
+
+def accepted(answered: list[Media]) -> Agreed:
+    """What the answer to our offer agrees on. Raises BadSdp when it refuses the sound."""
+    if not answered or not _speaks(answered[0]):
+        raise BadSdp("no common codec")
+    return _agreed(answered[0], REVERSED[answered[0].direction])
+
+
+def _agreed(media: Media, direction: Direction) -> Agreed:
+    number, codec = _preferred(media)
+    return Agreed(
+        host=media.host,
+        port=media.port,
+        codec=codec,
+        payload_type=number,
+        keys_type=_keys(media),
+        send=direction in ("sendrecv", "sendonly") and not media.held,
+        receive=direction in ("sendrecv", "recvonly"),
+        nowhere=media.held,
+    )
+
+
+def _speaks(media: Media) -> bool:
+    plain = media.kind == "audio" and media.port > 0 and media.protocol.upper() == "RTP/AVP"
+    return plain and any(name in CODECS for name in media.codecs.values())
+
+
+def _preferred(media: Media) -> tuple[int, Codec]:
+    return next((n, CODECS[name]) for n, name in media.codecs.items() if name in CODECS)
+
+
+def _keys(media: Media) -> int | None:
+    return next((n for n, name in media.codecs.items() if name == KEYS), None)
+
+
+def _section(
+    ours: Ours, types: list[int], maps: list[str], keys: int | None, direction: Direction
+) -> list[str]:
+    lines = [f"m=audio {ours.port} RTP/AVP {' '.join(map(str, types))}", *maps]
+    if keys is not None:
+        lines += [f"a=rtpmap:{keys} telephone-event/8000", f"a=fmtp:{keys} 0-15"]
+    return [*lines, f"a=ptime:{FRAME_MS}", f"a={direction}"]
+
+
+def _refused(media: Media) -> list[str]:
+    return [f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}"]
+
+
+def _described(ours: Ours, sections: list[list[str]]) -> bytes:
+    family = "IP6" if ":" in ours.host else "IP4"
+    lines = [
+        "v=0",
+        f"o=- {ours.id} {ours.version} IN {family} {ours.host}",
+        "s=-",
+        f"c=IN {family} {ours.host}",
+        "t=0 0",
+    ]
+    for section in sections:
+        lines += section
+    return "".join(f"{line}\r\n" for line in lines).encode()

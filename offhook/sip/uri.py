@@ -1,0 +1,172 @@
+"""SIP and tel URIs, and the addresses of From, To, Contact and Route.  RFC 3261 sections 19.1, 20.
+
+Text in, frozen records out. Bytes that are not UTF-8 travel through as surrogate escapes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from urllib.parse import quote, unquote
+
+from offhook.sip.grammar import BadSip, Pairs, join_params, split_params, unquoted
+
+MAX_URI = 1024
+_SHAPE = re.compile(r"[\x21-\x7e\x80-\U0010ffff]+")
+_FORBIDDEN = re.compile(r'[<>"\s]')
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_HOST = re.compile(
+    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?)"
+    r"(?::([0-9]{1,5}))?(;[^?]*)?(?:\?(.*))?"
+)
+_USER_SAFE = "-_.!~*'()&=+$,;?/"
+_HEADER_SAFE = "-_.!~*'()[]/?:+$"
+
+
+@dataclass(frozen=True, slots=True)
+class Uri:
+    """`sip:`, `sips:` and `tel:` URIs taken apart; another scheme keeps the rest in `user`.
+
+    `user` and `headers` are unescaped; `params` are as written; an IPv6 `host` has its brackets.
+    """
+
+    scheme: str
+    user: str = ""
+    host: str = ""
+    port: int | None = None
+    params: Pairs = ()
+    headers: Pairs = ()
+    password: str = ""
+
+    def param(self, name: str) -> str | None:
+        return next((value for key, value in self.params if key.lower() == name), None)
+
+    @property
+    def transport(self) -> str:
+        """UDP, TCP, TLS ... as the parameter says, else UDP, or TLS for sips (RFC 3263 4.1)."""
+        return (self.param("transport") or ("tls" if self.scheme == "sips" else "udp")).upper()
+
+    def bare(self) -> Uri:
+        """As it may stand in a request line: no headers, no `method` (RFC 3261 table 1)."""
+        kept = tuple(pair for pair in self.params if pair[0].lower() != "method")
+        return replace(self, headers=(), params=kept)
+
+    def __str__(self) -> str:
+        if self.scheme not in ("sip", "sips"):
+            return f"{self.scheme}:{self.user}{join_params(self.params)}"
+        user = quote(self.user, _USER_SAFE, errors="surrogateescape")
+        if self.password:
+            user += ":" + quote(self.password, "-_.!~*'()&=+$,")
+        text = f"{self.scheme}:{user}@{self.host}" if user else f"{self.scheme}:{self.host}"
+        if self.port is not None:
+            text += f":{self.port}"
+        text += join_params(self.params)
+        if self.headers:
+            escaped = (
+                f"{quote(name, _HEADER_SAFE)}={quote(value, _HEADER_SAFE)}"
+                for name, value in self.headers
+            )
+            text += "?" + "&".join(escaped)
+        return text
+
+
+@lru_cache(maxsize=2048)
+def parse_uri(text: str) -> Uri:
+    """Raises BadSip for anything that is not one absolute URI."""
+    if not _SHAPE.fullmatch(text) or _FORBIDDEN.search(text) or len(text) > MAX_URI:
+        raise BadSip(f"not a URI: {text[:80]!r}")
+    scheme, colon, rest = text.partition(":")
+    scheme = scheme.lower()
+    if not colon or not rest or not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
+        raise BadSip(f"a URI without a scheme: {text[:80]!r}")
+    if scheme == "tel":
+        number, semicolon, params = rest.partition(";")
+        return Uri("tel", unquote(number), params=split_params(semicolon + params))
+    if scheme not in ("sip", "sips"):
+        return Uri(scheme, rest)
+    return _parse_sip(scheme, rest, text)
+
+
+def _parse_sip(scheme: str, rest: str, text: str) -> Uri:
+    userinfo, at, place = rest.rpartition("@")
+    found = _HOST.fullmatch(place)
+    if not found or _PERCENT.search(text) or (at and not userinfo) or "@" in userinfo:
+        raise BadSip(f"not a SIP URI: {text[:80]!r}")
+    host, port, params, headers = found.groups()
+    if port and not 0 < int(port) < 65536:
+        raise BadSip(f"no such port: {port}")
+    user, _, password = userinfo.partition(":")
+    return Uri(
+        scheme,
+        unquote(user, errors="surrogateescape"),
+        host,
+        int(port) if port else None,
+        split_params(params or ""),
+        _headers(headers) if headers else (),
+        unquote(password),
+    )
+
+
+def _headers(text: str) -> Pairs:
+    pairs = (piece.partition("=") for piece in text.split("&") if piece)
+    return tuple((unquote(name), unquote(value)) for name, _, value in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A name-addr with the parameters of its header field; `uri` is text, parsed on demand."""
+
+    uri: str
+    display: str = ""
+    params: Pairs = ()
+
+    @property
+    def parsed(self) -> Uri:
+        return parse_uri(self.uri)
+
+    def param(self, name: str) -> str:
+        return next((value for key, value in self.params if key.lower() == name), "")
+
+    @property
+    def tag(self) -> str:
+        return self.param("tag")
+
+    def __str__(self) -> str:
+        display = self.display.replace("\\", "\\\\").replace('"', '\\"')
+        shown = f'"{display}" ' if display else ""
+        return f"{shown}<{self.uri}>{join_params(self.params)}"
+
+
+@lru_cache(maxsize=1024)
+def parse_address(text: str) -> Address:
+    """`"Name" <uri>;params`, `Name <uri>`, or `uri;params` where those are not the URI's."""
+    text = text.strip()
+    if text.startswith('"'):
+        end = _closing_quote(text)
+        display, rest = unquoted(text[: end + 1]), text[end + 1 :].lstrip()
+        if not rest.startswith("<"):
+            raise BadSip(f"a name without an address: {text[:80]!r}")
+    else:
+        before, angle, rest = text.partition("<")
+        if not angle:
+            uri, semicolon, params = text.partition(";")
+            parse_uri(uri.rstrip())
+            return Address(uri.rstrip(), "", split_params(semicolon + params))
+        display, rest = before.strip(), "<" + rest
+    uri, closed, params = rest[1:].partition(">")
+    if not closed:
+        raise BadSip(f"an address that is not closed: {text[:80]!r}")
+    parse_uri(uri)
+    return Address(uri, display, split_params(params))
+
+
+def _closing_quote(text: str) -> int:
+    position = 1
+    while position < len(text):
+        if text[position] == "\\":
+            position += 1
+        elif text[position] == '"':
+            return position
+        position += 1
+    raise BadSip(f"a quotation that is not closed: {text[:80]!r}")
