@@ -2,7 +2,17 @@
 
 from offhook.config.load import load, usable_folder
 from offhook.config.sample import sample
-from offhook.config.settings import Settings, Trunk
+from offhook.config.settings import DEFAULT_DATA, CallerId, Settings, Trunk
 from offhook.config.values import Address, Behaviour
 
-__all__ = ["Address", "Behaviour", "Settings", "Trunk", "load", "sample", "usable_folder"]
+__all__ = [
+    "DEFAULT_DATA",
+    "Address",
+    "Behaviour",
+    "CallerId",
+    "Settings",
+    "Trunk",
+    "load",
+    "sample",
+    "usable_folder",
+]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 from typing import Literal, Self
 
+import phonenumbers
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -33,9 +34,7 @@ from offhook.config.values import (
     YesNoAuto,
 )
 
-
-def _data_folder() -> Path:
-    return platformdirs.user_data_path("offhook", appauthor=False)
+DEFAULT_DATA = platformdirs.user_data_path("offhook", appauthor=False)
 
 
 class Section(BaseModel):
@@ -47,10 +46,10 @@ class Section(BaseModel):
 class Retention(Section):
     """How long things are kept."""
 
-    trace_days: float = Field(default=30, ge=0)
+    traces_days: float = Field(default=30, ge=0)
     """Days that the events, webhooks and signalling of calls and messages are kept; 0: for ever."""
 
-    recording_days: float = Field(default=0, ge=0)
+    recordings_days: float = Field(default=0, ge=0)
     """Days that recordings are kept; 0: for ever."""
 
     max_events: int = Field(default=1000, ge=10)
@@ -108,7 +107,7 @@ class CallerId(Section):
     """Which caller ids go out on a trunk, and how they are written."""
 
     default: NumberOrNone = Field(default="", examples=["+493012345600"])
-    """Shown in place of a caller id that is not allowed."""
+    """Shown in place of a caller id that is not allowed, or is no phone number."""
 
     allowed: Numbers = Field(default=(), examples=[["+493012345600", "+493012345601"]])
     """The caller ids that may be shown; an empty list allows all."""
@@ -116,11 +115,28 @@ class CallerId(Section):
     format: Literal["e164", "national", "plus-less"] = "e164"
     """How numbers are written: e164 (+4930...), national (030...) or plus-less (4930...)."""
 
+    header: Literal["From", "P-Asserted-Identity", "Remote-Party-ID"] = "From"
+    """The header that carries it: From, or one of P-Asserted-Identity and Remote-Party-ID beside
+    it. What comes in by it is believed."""
+
     @model_validator(mode="after")
     def _replaceable(self) -> Self:
         if self.allowed and not self.default:
             raise ValueError('"allowed" needs a "default" to show in place of any other')
         return self
+
+    def shown(self, own: str) -> str:
+        """The caller id to show for a call whose own is E.164 or anything else."""
+        passes = own in self.allowed if self.allowed else own.startswith("+")
+        number = own if passes else self.default or own
+        if self.format == "e164" or not number.startswith("+"):
+            return number
+        if self.format == "plus-less":
+            return number.removeprefix("+")
+        national = phonenumbers.format_number(
+            phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.NATIONAL
+        )
+        return re.sub(r"\D", "", national)
 
 
 class Trunk(Section):
@@ -129,8 +145,8 @@ class Trunk(Section):
     name: str = Field(min_length=1, examples=["berlin"])
     """What it is called, here and in logs."""
 
-    address: SipHost = Field(examples=["sip.example.com"])
-    """Its host or HOST:PORT. Calls from this address are its calls."""
+    address: SipHost = Field(default="", examples=["sip.example.com"])
+    """Its host or HOST:PORT; empty for one that only calls in. A call from this address is its."""
 
     transport: Transport = "udp"
     """How calls go out to it: udp or tcp. They may come in by either."""
@@ -160,7 +176,9 @@ class Trunk(Section):
     caller_id: CallerId = CallerId()
 
     @model_validator(mode="after")
-    def _pairs(self) -> Self:
+    def _complete(self) -> Self:
+        if not (self.address or self.allow or self.peer_username):
+            raise ValueError('it needs an "address", or "allow" or "peer_username" to call in only')
         for name, password in (("username", self.password), ("peer_username", self.peer_password)):
             if bool(getattr(self, name)) != bool(password):
                 other = name.replace("username", "password")
@@ -180,7 +198,7 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    data: Folder = Field(default_factory=_data_folder, examples=["~/offhook"])
+    data: Folder = Field(default=DEFAULT_DATA, examples=["~/offhook"])
     """The folder of the database, recordings and caches; it is made if need be."""
 
     http: Listen = Address("127.0.0.1", 8080)
@@ -249,6 +267,10 @@ class Settings(BaseSettings):
     def asked(self, key: str) -> bool:
         """Whether somebody chose the value of `key`; otherwise it is the default's."""
         return key in self.model_fields_set
+
+    def reached_at(self, url: str) -> Settings:
+        """These settings, with the URL of the API when none was chosen."""
+        return self if self.public_url else self.model_copy(update={"public_url": url})
 
     @property
     def public(self) -> bool:

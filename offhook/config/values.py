@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,10 +18,11 @@ from offhook import sids
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen; port 0 is any free one."""
+    """Where to listen; port 0 is any free one. `given`: somebody chose it, it is no default."""
 
     host: str
     port: int
+    given: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -44,7 +45,7 @@ def _address(value: Any) -> Any:
     found = re.fullmatch(_HOST + r":(\d{1,5})", value)
     if not found or int(found[2]) > 65535:
         raise ValueError("write HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
-    return Address(found[1].strip("[]"), int(found[2]))
+    return Address(found[1].strip("[]"), int(found[2]), given=True)
 
 
 def _ports(value: Any) -> Any:
@@ -57,7 +58,7 @@ def _ports(value: Any) -> Any:
 
 
 def _sip_host(value: str) -> str:
-    if not re.fullmatch(_HOST + r"(:\d{1,5})?", value):
+    if value and not re.fullmatch(_HOST + r"(:\d{1,5})?", value):
         raise ValueError("write a host or HOST:PORT, such as sip.example.com or 192.0.2.1:5080")
     return value
 

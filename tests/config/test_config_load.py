@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offhook.config import Address, Settings, load, usable_folder
+from offhook.config import Address, CallerId, Settings, load, usable_folder
 from offhook.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
 def _no_variables_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONFIG", "DATA", "HTTP", "SIP", "RTP", "ACCOUNT_SID", "AUTH_TOKEN"):
-        monkeypatch.delenv(f"OFFHOOK_{name}", raising=False)
+    for name in [name for name in os.environ if name.startswith("OFFHOOK_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -95,8 +96,8 @@ auth_token = "hush"
 log_level = "DEBUG"
 log_format = "json"
 [retention]
-trace_days = 0.5
-recording_days = 1
+traces_days = 0.5
+recordings_days = 1
 max_events = 50
 [webhooks]
 verify_tls = false
@@ -121,6 +122,7 @@ emergency = true
 caller_id.default = "+4930123456"
 caller_id.allowed = ["+4930123456"]
 caller_id.format = "national"
+caller_id.header = "Remote-Party-ID"
 [[trunk]]
 name = "paris"
 address = "sip.example.com"
@@ -154,7 +156,9 @@ def test_what_was_asked_for_by_hand_is_told_from_defaults(
     settings = load({"http": None}, file)
     asked = {key: settings.asked(key) for key in ("http", "sip", "rtp")}
     assert asked == {"http": False, "sip": True, "rtp": True}
-    assert load({"http": "127.0.0.1:8080"}).asked("http")
+    assert settings.sip.given
+    assert not settings.http.given
+    assert load({"http": "127.0.0.1:8080"}).http.given
 
 
 def test_secrets_are_not_shown(file: Path) -> None:
@@ -223,7 +227,8 @@ def test_an_unknown_key_is_refused_with_a_suggestion(file: Path, text: str, says
             '[simulated.numbers]\n"5550001" = "busy"',
             "simulated.numbers.5550001: '5550001' does not work: write the number in full",
         ),
-        ('[[trunk]]\nname = "a"', '[[trunk]] "a" address: this is required'),
+        ('[[trunk]]\naddress = "a"', "[[trunk]] number 1 name: this is required"),
+        ('[[trunk]]\nname = "a"', '[[trunk]] "a": it needs an "address", or "allow" or'),
         (TRUNK + 'transport = "tls"', "transport: 'tls' does not work: write 'udp' or 'tcp'"),
         (
             TRUNK + 'prefixes = ["49"]',
@@ -340,6 +345,33 @@ def test_a_trunk_or_a_word_ends_the_simulation_of_every_number(file: Path) -> No
 )
 def test_the_api_has_a_url_that_can_be_reached(flags: dict[str, str], url: str) -> None:
     assert load(flags).api_url == url
+
+
+def test_the_url_that_was_found_is_taken_unless_one_was_chosen() -> None:
+    assert load().reached_at("http://127.0.0.1:8085").api_url == "http://127.0.0.1:8085"
+    chosen = load({"public_url": "https://a.example"})
+    assert chosen.reached_at("http://127.0.0.1:8085").api_url == "https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("rules", "own", "shown"),
+    [
+        ({}, "+4930123456", "+4930123456"),
+        ({}, "client:ann", "client:ann"),
+        ({"default": "+4930999"}, "+4930123456", "+4930123456"),
+        ({"default": "+4930999"}, "client:ann", "+4930999"),
+        ({"default": "+4930999", "allowed": ("+4930111",)}, "+4930111", "+4930111"),
+        ({"default": "+4930999", "allowed": ("+4930111",)}, "+4930123456", "+4930999"),
+        ({"format": "plus-less"}, "+4930123456", "4930123456"),
+        ({"format": "national"}, "+4930123456", "030123456"),
+        ({"format": "national"}, "+15105647903", "5105647903"),
+        ({"format": "national"}, "anonymous", "anonymous"),
+    ],
+)
+def test_caller_ids_are_shown_by_a_trunks_rules(
+    rules: dict[str, Any], own: str, shown: str
+) -> None:
+    assert CallerId(**rules).shown(own) == shown
 
 
 def test_a_folder_is_made_and_an_unusable_one_refused(tmp_path: Path) -> None:

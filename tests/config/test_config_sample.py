@@ -46,7 +46,7 @@ def test_with_every_comment_sign_taken_away_it_is_valid_and_complete(tmp_path: P
     assert settings.model_fields_set == set(Settings.model_fields)
     (trunk,) = settings.trunk
     assert trunk.model_fields_set == set(Trunk.model_fields)
-    assert trunk.caller_id.model_fields_set == {"default", "allowed", "format"}
+    assert trunk.caller_id.model_fields_set == {"default", "allowed", "format", "header"}
 
 
 def test_what_is_no_example_is_the_default(tmp_path: Path) -> None:
