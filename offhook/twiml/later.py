@@ -162,14 +162,14 @@ DIAL_NOUNS = (
 
 # -- <Start>, <Stop>, <Connect> ----------------------------------------------------------------
 
-_STREAM = _later(
-    "Stream",
+_STREAM_ATTRIBUTES = (
     _named(anything, "url", "name", "audioFormat", "sampleRate")
     | _named(anything, connectorName=31940)
     | _named(_TRACK, track=31941)
-    | _STATUS,
-    Parameter,
+    | _STATUS
 )
+_STREAM = _later("Stream", _STREAM_ATTRIBUTES, Parameter, required=("url",))
+_STREAM_TO_STOP = _later("Stream", _STREAM_ATTRIBUTES, Parameter)
 _SIPREC = _later(
     "Siprec",
     _named(anything, "name") | _named(anything, connectorName=31940) | _named(_TRACK, track=31941)
@@ -268,7 +268,7 @@ _CONNECT_NOUNS = (
     _later("AiSession", _named(anything, "aiConnector", "aiSessionConfiguration")),
     _later("ConversationRelaySession", _named(anything, "connector", "sessionConfiguration")),
 )
-_TAPS = (_STREAM, _SIPREC, _TRANSCRIPTION, _RECORDING)
+_TAPS = (_SIPREC, _TRANSCRIPTION, _RECORDING)
 
 # -- <Pay> and <Prompt> ------------------------------------------------------------------------
 
@@ -349,8 +349,8 @@ VERBS = elements(
     _later("Leave", {}),
     _later("Echo", {}),
     _later("Connect", _ACTION, *_CONNECT_NOUNS),
-    _later("Start", _ACTION, *_TAPS, child_code=14300),
-    _later("Stop", {}, *_TAPS, child_code=14300),
+    _later("Start", _ACTION, _STREAM, *_TAPS, child_code=14300),
+    _later("Stop", {}, _STREAM_TO_STOP, *_TAPS, child_code=14300),
     _PAY,
     _PROMPT,
     _later("Refer", _ACTION, _later("Sip", {}, words=True)),

@@ -26,7 +26,7 @@ API = "https://api.test"
 
 @dataclass
 class Application:
-    """Documents by URL; "" is the first one. Each answer may be a list, given one after the other."""
+    """Documents by URL; "" is the first one."""
 
     documents: dict[str, str]
     asked: list[Fetch] = field(default_factory=list)
@@ -64,8 +64,11 @@ class ScriptedCall:
     # -- the caller's script
 
     def presses(self, keys: str, at: float) -> None:
-        for key in keys:
-            asyncio.get_running_loop().call_later(at, self.keys.put_nowait, key)
+        def press() -> None:
+            for key in keys:
+                self.keys.put_nowait(key)
+
+        asyncio.get_running_loop().call_later(at, press)
 
     def hangs_up(self, at: float) -> None:
         asyncio.get_running_loop().call_later(at, self.ended.set)

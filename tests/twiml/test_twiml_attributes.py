@@ -168,8 +168,8 @@ AROUND = {
     "Play": "<Play {}>a.wav</Play>",
     "Dial": "<Dial {}>+15550001111</Dial>",
     "Number": "<Dial><Number {}>+15550001111</Number></Dial>",
-    "Sip": '<Dial><Sip {}>sip:a@b.test</Sip></Dial>',
-    "Uri": '<Dial><Sip><Uri {}>sip:a@b.test</Uri></Sip></Dial>',
+    "Sip": "<Dial><Sip {}>sip:a@b.test</Sip></Dial>",
+    "Uri": "<Dial><Sip><Uri {}>sip:a@b.test</Uri></Sip></Dial>",
     "Header": '<Dial><Sip><Uri>sip:a@b.test</Uri><Headers><Header name="X-A" {}/></Headers></Sip></Dial>',
     "Sms": "<Sms {}>Hello</Sms>",
 }

@@ -110,6 +110,8 @@ class Dial:
         if not self.nouns:
             only = number_target(self.number)
             return (only,) if only else ()
+        if any(noun.name == "Conference" for noun in self.nouns):
+            return ()  # phones beside a conference are left out
         phones = [noun.verb.target for noun in self.nouns if isinstance(noun.verb, Number | Sip)]
         return tuple(phone for phone in phones[:MOST_TARGETS] if phone is not None)
 
