@@ -49,7 +49,7 @@ class Notifier:
         self._room = asyncio.Semaphore(in_memory)
         self._lines: dict[str, deque[PendingCallback]] = {}
         self._last = 0
-        self._woken = asyncio.Event()
+        self._woken, self._reading = asyncio.Event(), False
         self._idle = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -60,6 +60,7 @@ class Notifier:
 
     def wake(self) -> None:
         """There is something new in the store."""
+        self._reading = True
         self._idle.clear()
         self._woken.set()
 
@@ -90,6 +91,7 @@ class Notifier:
                 line.append(callback)
                 if len(line) == 1:
                     senders.create_task(self._serve(callback.subject, line))
+        self._reading = self._woken.is_set()
         self._rest()
 
     async def _due(self) -> list[PendingCallback]:
@@ -111,7 +113,7 @@ class Notifier:
         self._rest()
 
     def _rest(self) -> None:
-        if not self._lines and not self._woken.is_set():
+        if not self._lines and not self._reading:
             self._idle.set()
 
     async def _send(self, callback: PendingCallback) -> None:

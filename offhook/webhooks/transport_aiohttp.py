@@ -20,7 +20,7 @@ from offhook.webhooks.transport import Headers, Incoming, Outgoing, TooLarge, Tr
 
 _CHUNK = 65_536
 _UNWRITTEN = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
-_WRONG_NAME, _EXPIRED, _NO_CHAIN = 62, 10, {18, 19, 20, 21}
+_WRONG_NAME, _EXPIRED, _NO_CHAIN = {62, 64}, {10}, {18, 19, 20, 21}  # X509_V_ERR_...
 
 
 class AiohttpTransport:
@@ -186,5 +186,6 @@ def _transport_error(error: Exception) -> TransportError:
 
 def _certificate_error(error: Exception) -> TransportError:
     why = getattr(error, "verify_code", 0)
-    code = {_WRONG_NAME: 11235, _EXPIRED: 11236}.get(why, 11237 if why in _NO_CHAIN else 11220)
+    table = {11235: _WRONG_NAME, 11236: _EXPIRED, 11237: _NO_CHAIN}
+    code = next((code for code, reasons in table.items() if why in reasons), 11220)
     return TransportError(code, f"certificate refused: {error}", "ct")
