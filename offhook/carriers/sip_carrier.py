@@ -6,37 +6,34 @@ import asyncio
 import contextlib
 import ipaddress
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 from offhook import clock, sids
 from offhook.carriers import sip_parties
 from offhook.carriers.sip_leg import SipLeg, Sound
-from offhook.carriers.sip_wire import Unreachable, Wire, local_address_towards
+from offhook.carriers.sip_switchboard import Entry, Switchboard
+from offhook.carriers.sip_wire import Unreachable
 from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, route
 from offhook.errors import CarrierError
 from offhook.line.leg import About, Leg, Ringing, Target, Text, Trace
 from offhook.media.plane import MediaFull, MediaPlane, RtpLeg
 from offhook.sip import digest, sdp
-from offhook.sip.core import Heard, Over
-from offhook.sip.endpoint import Endpoint
+from offhook.sip.core import Over
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, Send, bracketed, hop_of, is_ip
-from offhook.sip.inbound import Inbound, Incoming
+from offhook.sip.hop import Hop, bracketed, hop_of
+from offhook.sip.inbound import Inbound
 from offhook.sip.message import Response
-from offhook.sip.outbound import Answered, Invitation, Progress
-from offhook.sip.session import Confirmed, Info, Offered
+from offhook.sip.outbound import Invitation
 from offhook.sip.uri import Uri, parse_uri
 
 log = structlog.get_logger("offhook.sip")
 
-T = TypeVar("T")
 OnCall = Callable[[Leg, str, str], Awaitable[None]]
 
-DEFAULT_ROUTE = "192.0.2.1"  # an address that only the default route leads to (RFC 5737)
 CLOSING_SECONDS = 5.0  # for the last answers, when the carrier is closed
 
 
@@ -60,8 +57,7 @@ class SipSettings:
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """What a trunk said to OPTIONS. `status` is 0 when it said nothing; `seconds` is the way there
-    and back."""
+    """What a trunk said to OPTIONS; `status` 0 is nothing. `seconds` are there and back."""
 
     trunk: str
     address: str
@@ -71,7 +67,7 @@ class Pong:
 
     @property
     def healthy(self) -> bool:
-        """Whether somebody is there and knows us: any answer but a challenge we cannot meet."""
+        """Whether somebody is there and lets us in: any answer but a refusal of who we are."""
         return self.status > 0 and self.status not in (401, 403, 407)
 
 
@@ -84,18 +80,12 @@ class SipCarrier:
         self.name = settings.name
         self.settings = settings
         self._media, self._on_call, self._rand = media, on_call, rand
-        self._wire = Wire(self._receive, self._undeliverable)
-        self._endpoint = Endpoint(self._sent_by, self._contact, rand, tcp=settings.tcp)
+        self._board = Switchboard(
+            self._incoming, rand, public_ip=settings.public_ip, tcp=settings.tcp
+        )
         self._door = Door(settings.trunks, ipaddress.ip_address(settings.host).is_loopback)
         secret = settings.secret or rand().encode()
         self._logins = digest.Server(settings.realm, secret, rand)
-        self._legs: dict[int, SipLeg] = {}  # by the serial of the call
-        self._traces: dict[int, Trace] = {}
-        self._ringing: dict[int, Ringing] = {}
-        self._last_byes: dict[int, asyncio.Future[Over]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._alarm: asyncio.TimerHandle | None = None
-        self._flushing = False
         self._refusing = False
 
     @classmethod
@@ -109,26 +99,18 @@ class SipCarrier:
     ) -> SipCarrier:
         """Listening. Raises OSError when the port is taken."""
         carrier = cls(settings, media, on_call, rand)
-        await carrier._wire.open(settings.host, settings.port, tcp=settings.tcp)
+        await carrier._board.wire.open(settings.host, settings.port, tcp=settings.tcp)
         return carrier
 
     @property
-    def host(self) -> str:
-        return self._wire.host
-
-    @property
-    def port(self) -> int:
-        return self._wire.port
+    def address(self) -> tuple[str, int]:
+        """Host and port that both UDP and TCP listen at."""
+        return self._board.wire.host, self._board.wire.port
 
     @property
     def counts(self) -> Counter[str]:
         """Messages that were malformed, stray or undeliverable, and calls that were refused."""
-        lost = Counter(malformed=self._wire.malformed_streams)
-        return self._endpoint.counts + lost
-
-    @property
-    def calls(self) -> int:
-        return len(self._legs)
+        return self._board.counts
 
     # Stopping
 
@@ -139,18 +121,14 @@ class SipCarrier:
     async def close(self) -> None:
         """Ends every call that is left, waits a little for the last answers, lets the port go."""
         self.refuse_calls()
-        for leg in tuple(self._legs.values()):
-            self._spawn(leg.hang_up())
+        for entry in tuple(self._board.entries.values()):
+            if entry.leg:
+                self._board.spawn(entry.leg.hang_up())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
-                while self._tasks or self._last_byes:
-                    await asyncio.wait([*self._tasks, *self._last_byes.values()])
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._alarm:
-            self._alarm.cancel()
-        await self._wire.close()
+                while self._board.tasks:
+                    await asyncio.wait(self._board.tasks)
+        await self._board.close()
 
     # Calls out
 
@@ -164,17 +142,17 @@ class SipCarrier:
         return trunk is not None and trunk.emergency
 
     async def dial(self, target: Target, ringing: Ringing) -> Leg:
+        """As `Carrier.dial`. 404 is a number that no trunk takes, 503 a hop that cannot be reached
+        or never replied."""
         trunk, uri = self._way(target.to)
-        hop = hop_of(uri)
-        if hop.transport not in (("UDP", "TCP") if self.settings.tcp else ("UDP",)):
-            raise CarrierError(503, f"no {hop.transport} here")
-        try:
-            hop = Hop(hop.transport, await self._wire.resolve(hop.host, hop.port), hop.port)
-        except Unreachable as error:
-            raise CarrierError(503, str(error)) from error
+        hop = await self._resolved(hop_of(uri))
         media = await self._open_media()
-        leg = SipLeg(self._act, self._sound(media, hop), About(), target.trace, self.name)
-        return await self._dial(leg, ringing, self._invitation(leg, target, trunk, uri, hop))
+        leg = SipLeg(self._board.act, self._sound(media, hop), About(), target.trace, self.name)
+        try:
+            return await self._dial(leg, ringing, self._invitation(leg, target, trunk, uri, hop))
+        except ValueError as error:  # a field that would break out of its line
+            await media.close()
+            raise CarrierError(400, str(error)) from error
 
     def _way(self, to: str) -> tuple[Trunk | None, Uri]:
         if not to.startswith(("sip:", "sips:")):
@@ -187,13 +165,22 @@ class SipCarrier:
         except BadSip as wrong:
             raise CarrierError(404, wrong.reason) from wrong
 
+    async def _resolved(self, hop: Hop) -> Hop:
+        if hop.transport not in (("UDP", "TCP") if self.settings.tcp else ("UDP",)):
+            raise CarrierError(503, f"no {hop.transport} here")
+        try:
+            host = await self._board.wire.resolve(hop.host, hop.port)
+        except Unreachable as error:
+            raise CarrierError(503, str(error)) from error
+        return Hop(hop.transport, host, hop.port)
+
     def _invitation(
         self, leg: SipLeg, target: Target, trunk: Trunk | None, uri: Uri, hop: Hop
     ) -> Invitation:
         username, password = target.username, target.password
         if trunk:
             username, password = trunk.username, trunk.password
-        host = bracketed(self._address(hop))
+        host = bracketed(self._board.address(hop))
         return Invitation(
             uri=str(uri.bare()),
             from_=sip_parties.from_field(target, trunk, host),
@@ -205,62 +192,59 @@ class SipCarrier:
         )
 
     async def _dial(self, leg: SipLeg, ringing: Ringing, invitation: Invitation) -> Leg:
-        try:
-            call = self._endpoint.invite(invitation, clock.now())
-        except ValueError as error:  # a field that would break out of its line
-            await leg.media.close()
-            raise CarrierError(400, str(error)) from error
-        self._enter(call.serial, leg, leg.trace)
-        self._ringing[call.serial] = ringing
+        call = self._board.endpoint.invite(invitation, clock.now())
+        entry = self._board.entries[call.serial] = Entry(leg.trace, leg, ringing)
         leg.dialling(call)
-        self._flush()
+        self._board.flush()
         try:
             await leg.settled()
         except asyncio.CancelledError:
             await leg.hang_up()
             raise
         finally:
-            self._ringing.pop(call.serial, None)
-        if leg.confirmed.done():
-            return leg
-        raise leg.refused()
+            entry.ringing = None
+        if leg.ended.done():
+            raise leg.refused()
+        return leg
 
     async def send(self, text: Text, report: Callable[[str, int], None]) -> None:
+        """Always refused: texts do not go by SIP."""
         raise CarrierError(405, "texts do not go by SIP")
 
     # Calls in
 
     def _incoming(self, call: Inbound) -> None:
-        admitted = self._admit(call)
-        if admitted is None:
-            return
-        if self._refusing:
-            call.reject(503, clock.now(), ("Retry-After", "30"))
-            return
-        call.trying(clock.now())
-        self._spawn(self._arrive(call, admitted.trunk))
-
-    def _admit(self, call: Inbound) -> Admitted | None:
         """Who it is from is settled before anybody looks at whom it is to."""
-        now, seen = clock.now(), self._door.look(call.source.host)
+        now, admitted = clock.now(), self._admit(call)
+        if not isinstance(admitted, Admitted):
+            self._board.endpoint.counts["refused"] += 1
+            status, challenges = admitted
+            call.reject(status, now, *(("WWW-Authenticate", each) for each in challenges))
+        elif self._refusing:
+            call.reject(503, now, ("Retry-After", "30"))
+        else:
+            call.trying(now)
+            self._board.spawn(self._arrive(call, admitted.trunk))
+
+    def _admit(self, call: Inbound) -> Admitted | tuple[int, list[str]]:
+        """Let in, or the status and the challenges of the refusal."""
+        seen = self._door.look(call.source.host)
         if isinstance(seen, Admitted):
             return seen
-        self._endpoint.counts["refused"] += 1
         if seen is None:
-            call.reject(403, now)
-            return None
+            return 403, []
         at, request = clock.utc().timestamp(), call.request
-        answers = request.values("authorization")
-        known = passwords(seen)
         verdict, username = self._logins.check(
-            answers, "INVITE", request.uri, request.body, known, at
+            request.values("authorization"),
+            request.method,
+            request.uri,
+            request.body,
+            passwords(seen),
+            at,
         )
         if verdict == "right":
-            self._endpoint.counts["refused"] -= 1
             return Admitted(next(trunk for trunk in seen if trunk.peer_username == username))
-        challenges = self._logins.challenges(at, stale=verdict == "stale")
-        call.reject(401, now, *(("WWW-Authenticate", challenge) for challenge in challenges))
-        return None
+        return 401, self._logins.challenges(at, stale=verdict == "stale")
 
     async def _arrive(self, call: Inbound, trunk: Trunk | None) -> None:
         try:
@@ -268,31 +252,26 @@ class SipCarrier:
         except sdp.BadSdp:
             offered = []
         if offered is not None and not sdp.speakable(offered):
-            self._act(lambda now: call.reject(488, now))
+            self._board.act(lambda now: call.reject(488, now))
             return
         try:
             media = await self._open_media()
         except CarrierError as full:
             code = full.code
-            self._act(lambda now: call.reject(code, now))
+            self._board.act(lambda now: call.reject(code, now))
             return
-        if call.over:
+        entry = self._board.entries.get(call.serial)
+        if call.over or entry is None:  # the caller did not wait
             await media.close()
             return
         about = sip_parties.about_call(call.request, call.source, trunk)
-        leg = SipLeg(
-            self._act,
-            self._sound(media, call.source),
-            about,
-            self._traces.get(call.serial, Trace()),
-            self.name,
-        )
+        sound = self._sound(media, call.source)
+        entry.leg = leg = SipLeg(self._board.act, sound, about, entry.trace, self.name)
         leg.arrived(call, offered)
-        self._enter(call.serial, leg, leg.trace)
-        to, from_ = sip_parties.called(call.request), sip_parties.caller(call.request, trunk)
-        await self._hand_over(leg, to, from_)
+        await self._hand_over(leg, call, trunk)
 
-    async def _hand_over(self, leg: SipLeg, to: str, from_: str) -> None:
+    async def _hand_over(self, leg: SipLeg, call: Inbound, trunk: Trunk | None) -> None:
+        to, from_ = sip_parties.called(call.request), sip_parties.caller(call.request, trunk)
         try:
             await self._on_call(leg, to, from_)
         except Exception:
@@ -303,166 +282,38 @@ class SipCarrier:
     # Other requests
 
     async def bye(self, dialog: dict[str, Any]) -> None:
-        """Ends the call of a dialog that a lost process had, from `About.dialog`."""
-        session = self._endpoint.restore(dialog)
+        """Ends the call of a dialog that a lost process had, from `About.dialog`.
+
+        Returns when the other side has said yes, or nothing for 32 seconds.
+        """
+        session = self._board.endpoint.restore(dialog)
         over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
-        self._last_byes[session.serial] = over
-        self._act(session.bye)
+        self._board.entries[session.serial] = Entry(Trace(), over=over)
+        self._board.act(session.bye)
         await asyncio.shield(over)
 
     async def options(self, trunk: Trunk) -> Pong:
-        """Asks a trunk whether it is there, with its credentials if it wants some."""
-        began, uri = clock.now(), trunk.uri
-        hop, answer = hop_of(uri), asyncio.get_running_loop().create_future()
+        """Asks a trunk whether it is there, with our credentials if it wants some."""
+        began, uri, hop = clock.now(), trunk.uri, hop_of(trunk.uri)
+        answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
 
         def heard(response: Response | None, now: float) -> None:
             if not answer.done() and (response is None or response.status >= 200):
                 answer.set_result(response)
 
         login = digest.Credentials(trunk.username, trunk.password) if trunk.username else None
-        self._act(lambda now: self._endpoint.options(str(uri), hop, heard, now, login))
+        self._board.act(lambda now: self._board.endpoint.options(str(uri), hop, heard, now, login))
         response = await answer
-        seconds = clock.now() - began
-        if response is None:
-            return Pong(trunk.name, str(hop), 0, "no reply", seconds)
-        return Pong(trunk.name, str(hop), response.status, response.reason, seconds)
+        status, reason = (response.status, response.reason) if response else (0, "no reply")
+        return Pong(trunk.name, str(hop), status, reason, clock.now() - began)
 
-    # What happens
-
-    def _receive(self, data: bytes, hop: Hop) -> None:
-        try:
-            self._endpoint.receive(data, hop, clock.now())
-        except Exception:
-            log.exception("a message broke the SIP endpoint", hop=str(hop))
-        self._flush()
-
-    def _undeliverable(self, send: Send) -> None:
-        self._act(lambda now: self._endpoint.undeliverable(send, now))
-
-    def _act(self, doing: Callable[[float], T]) -> T:
-        done = doing(clock.now())
-        self._flush()
-        return done
-
-    def _flush(self) -> None:
-        """Sends what is to be sent, tells the legs what happened, and sets the alarm anew."""
-        if self._flushing:
-            return
-        self._flushing = True
-        try:
-            while outputs := self._endpoint.take():
-                for output in outputs:
-                    self._handle(output)
-        finally:
-            self._flushing = False
-        self._set_alarm()
-
-    def _set_alarm(self) -> None:
-        wake_at = self._endpoint.wake_at
-        if self._alarm and (wake_at is None or self._alarm.when() != wake_at):
-            self._alarm.cancel()
-            self._alarm = None
-        if wake_at is not None and self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_at(wake_at, self._wake)
-
-    def _wake(self) -> None:
-        self._alarm = None
-        self._act(self._endpoint.fire)
-
-    def _handle(self, output: object) -> None:
-        match output:
-            case Send():
-                self._trace(output.serial, "sent", output.hop, output.data)
-                self._wire.send(output)
-            case Heard(serial, hop, data):
-                self._trace(serial, "received", hop, data)
-            case Incoming(call, data):
-                self._traces[call.serial] = Trace()
-                self._trace(call.serial, "received", call.source, data)
-                self._incoming(call)
-            case Over():
-                self._over(output)
-            case _:
-                self._tell_leg(output)
-
-    def _tell_leg(self, event: object) -> None:
-        match event:
-            case Progress(serial, response):
-                if leg := self._legs.get(serial):
-                    self._ringing[serial](leg, leg.progressed(response))
-            case Answered(serial, session, response):
-                if (leg := self._legs.get(serial)) and not leg.answered(session, response):
-                    self._act(session.bye)
-            case Confirmed(session, request):
-                if leg := self._legs.get(session.serial):
-                    leg.acknowledged(request)
-            case Offered(session, request):
-                if leg := self._legs.get(session.serial):
-                    leg.offered(session, request)
-            case Info(session, request):
-                if leg := self._legs.get(session.serial):
-                    leg.informed(request)
-
-    def _over(self, over: Over) -> None:
-        self._traces.pop(over.serial, None)
-        if waiting := self._last_byes.pop(over.serial, None):
-            waiting.set_result(over)
-        if leg := self._legs.pop(over.serial, None):
-            leg.over(over)
-            self._spawn(leg.let_go())
-
-    def _trace(self, serial: int, direction: str, hop: Hop, data: bytes) -> None:
-        trace = self._traces.get(serial)
-        if trace is None:
-            return
-        local = f"{hop.transport} {self._sent_by(hop)}"
-        trace.add(
-            "sip",
-            {
-                "direction": direction,
-                "local": local,
-                "remote": str(hop),
-                "text": sip_parties.traced(data),
-            },
-        )
-
-    # Small things
-
-    def _enter(self, serial: int, leg: SipLeg, trace: Trace) -> None:
-        self._legs[serial], self._traces[serial] = leg, trace
+    # Sound
 
     async def _open_media(self) -> RtpLeg:
         try:
-            return await self._media.open_rtp(self._wire.host)
+            return await self._media.open_rtp(self._board.wire.host)
         except MediaFull as full:
             raise CarrierError(503, str(full)) from full
 
     def _sound(self, media: RtpLeg, hop: Hop) -> Sound:
-        return Sound(media, self._address(hop), int(self._rand()[:8], 16))
-
-    def _address(self, hop: Hop) -> str:
-        """Our address as this hop should see it."""
-        bound = self._wire.host
-        loopback = is_ip(hop.host) and ipaddress.ip_address(hop.host).is_loopback
-        if self.settings.public_ip and not loopback:
-            return self.settings.public_ip
-        if bound in ("0.0.0.0", "::"):
-            return local_address_towards(hop.host if is_ip(hop.host) else DEFAULT_ROUTE, hop.port)
-        return bound
-
-    def _sent_by(self, hop: Hop) -> str:
-        return f"{bracketed(self._address(hop))}:{self._wire.port}"
-
-    def _contact(self, hop: Hop) -> str:
-        transport = "" if hop.transport == "UDP" else f";transport={hop.transport.lower()}"
-        return f"sip:{self._sent_by(hop)}{transport}"
-
-    def _spawn(self, doing: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.ensure_future(doing)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("a SIP task crashed", exc_info=error)
+        return Sound(media, self._board.address(hop), int(self._rand()[:8], 16))

@@ -69,7 +69,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What both sides said yes to. `send` and `receive` are ours; `nowhere`: no place to send to."""
+    """What both sides said yes to. `send` and `receive` are ours; `nowhere` is the old hold."""
 
     host: str
     port: int

@@ -28,6 +28,10 @@ class Confirmed:
     session: Session
     request: Request
 
+    @property
+    def serial(self) -> int:
+        return self.session.serial
+
 
 @dataclass(frozen=True, slots=True)
 class Offered:
@@ -35,6 +39,10 @@ class Offered:
 
     session: Session
     request: Request
+
+    @property
+    def serial(self) -> int:
+        return self.session.serial
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,10 @@ class Reanswered:
     session: Session
     response: Response | None
 
+    @property
+    def serial(self) -> int:
+        return self.session.serial
+
 
 @dataclass(frozen=True, slots=True)
 class Info:
@@ -51,6 +63,10 @@ class Info:
 
     session: Session
     request: Request
+
+    @property
+    def serial(self) -> int:
+        return self.session.serial
 
 
 @dataclass(slots=True)

@@ -1,0 +1,205 @@
+"""The SIP endpoint at work: joined to its sockets and the clock, and its legs told what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from offhook import clock
+from offhook.carriers import sip_parties
+from offhook.carriers.sip_leg import SipLeg
+from offhook.carriers.sip_wire import Wire, local_address_towards
+from offhook.line.leg import Ringing, Trace
+from offhook.sip.core import Heard, Over
+from offhook.sip.endpoint import Endpoint
+from offhook.sip.hop import Hop, Send, bracketed, is_ip
+from offhook.sip.inbound import Inbound, Incoming
+from offhook.sip.outbound import Answered, Progress
+from offhook.sip.session import Confirmed, Info, Offered
+
+log = structlog.get_logger("offhook.sip")
+
+T = TypeVar("T")
+
+DEFAULT_ROUTE = "192.0.2.1"  # an address that only the default route leads to (RFC 5737)
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is kept of a call while it lasts. A call in has no leg until it was admitted."""
+
+    trace: Trace
+    leg: SipLeg | None = None
+    ringing: Ringing | None = None
+    over: asyncio.Future[Over] | None = None
+
+
+class Switchboard:
+    """`incoming` is told of each INVITE that opens a dialog."""
+
+    def __init__(
+        self,
+        incoming: Callable[[Inbound], None],
+        rand: Callable[[], str],
+        *,
+        public_ip: str,
+        tcp: bool,
+    ) -> None:
+        self.wire = Wire(self._receive, self._undeliverable)
+        self.endpoint = Endpoint(self.sent_by, self._contact, rand, tcp=tcp)
+        self.entries: dict[int, Entry] = {}  # by the serial of the call
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._incoming, self._public_ip = incoming, public_ip
+        self._alarm: asyncio.TimerHandle | None = None
+        self._flushing = False
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Messages that were malformed, stray or undeliverable, and calls that were refused."""
+        return self.endpoint.counts + Counter(malformed=self.wire.malformed_streams)
+
+    async def close(self) -> None:
+        for task in tuple(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self._alarm:
+            self._alarm.cancel()
+        await self.wire.close()
+
+    def act(self, doing: Callable[[float], T]) -> T:
+        """Does something to the endpoint now, and sees that what comes of it is sent."""
+        done = doing(clock.now())
+        self.flush()
+        return done
+
+    def flush(self) -> None:
+        """Sends what is to be sent, tells the legs what happened, and sets the alarm anew."""
+        if self._flushing:
+            return
+        self._flushing = True
+        try:
+            while outputs := self.endpoint.take():
+                for output in outputs:
+                    self._handle(output)
+        finally:
+            self._flushing = False
+        self._set_alarm()
+
+    def spawn(self, doing: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.ensure_future(doing)
+        self.tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a SIP task crashed", exc_info=error)
+
+    # The sockets and the clock
+
+    def _receive(self, data: bytes, hop: Hop) -> None:
+        try:
+            self.endpoint.receive(data, hop, clock.now())
+        except Exception:
+            log.exception("a message broke the SIP endpoint", hop=str(hop))
+        self.flush()
+
+    def _undeliverable(self, send: Send) -> None:
+        self.act(lambda now: self.endpoint.undeliverable(send, now))
+
+    def _set_alarm(self) -> None:
+        wake_at = self.endpoint.wake_at
+        if self._alarm and self._alarm.when() != wake_at:
+            self._alarm.cancel()
+            self._alarm = None
+        if wake_at is not None and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_at(wake_at, self._wake)
+
+    def _wake(self) -> None:
+        self._alarm = None
+        self.act(self.endpoint.fire)
+
+    # What happens
+
+    def _handle(self, output: object) -> None:
+        match output:
+            case Send():
+                self._trace(output.serial, "sent", output.hop, output.data)
+                self.wire.send(output)
+            case Heard(serial, hop, data):
+                self._trace(serial, "received", hop, data)
+            case Incoming(call, data):
+                self.entries[call.serial] = Entry(Trace())
+                self._trace(call.serial, "received", call.source, data)
+                self._incoming(call)
+            case Over():
+                self._over(output)
+            case Progress() | Answered() | Confirmed() | Offered() | Info():
+                entry = self.entries.get(output.serial)
+                if entry and entry.leg:
+                    self._tell(entry.leg, entry.ringing, output)
+
+    def _tell(
+        self,
+        leg: SipLeg,
+        ringing: Ringing | None,
+        event: Progress | Answered | Confirmed | Offered | Info,
+    ) -> None:
+        match event:
+            case Progress(_, response):
+                early = leg.progressed(response)
+                if ringing:
+                    ringing(leg, early)
+            case Answered(_, session, response):
+                if not leg.answered(session, response):
+                    self.act(session.bye)
+            case Confirmed(_, request):
+                leg.acknowledged(request)
+            case Offered(session, request):
+                leg.offered(session, request)
+            case Info(_, request):
+                leg.informed(request)
+
+    def _over(self, over: Over) -> None:
+        entry = self.entries.pop(over.serial, None)
+        if entry and entry.over:
+            entry.over.set_result(over)
+        if entry and entry.leg:
+            entry.leg.over(over)
+            self.spawn(entry.leg.let_go())
+
+    def _trace(self, serial: int, direction: str, hop: Hop, data: bytes) -> None:
+        if entry := self.entries.get(serial):
+            told = {
+                "direction": direction,
+                "transport": hop.transport,
+                "local": self.sent_by(hop),
+                "remote": f"{bracketed(hop.host)}:{hop.port}",
+                "text": sip_parties.traced(data),
+            }
+            entry.trace.add("sip", told)
+
+    # Where we are
+
+    def address(self, hop: Hop) -> str:
+        """Our address as this hop should see it: loopback is never given the public one."""
+        bound = self.wire.host
+        loopback = is_ip(hop.host) and ipaddress.ip_address(hop.host).is_loopback
+        if self._public_ip and not loopback:
+            return self._public_ip
+        if bound in ("0.0.0.0", "::"):
+            return local_address_towards(hop.host if is_ip(hop.host) else DEFAULT_ROUTE, hop.port)
+        return bound
+
+    def sent_by(self, hop: Hop) -> str:
+        return f"{bracketed(self.address(hop))}:{self.wire.port}"
+
+    def _contact(self, hop: Hop) -> str:
+        transport = "" if hop.transport == "UDP" else f";transport={hop.transport.lower()}"
+        return f"sip:{self.sent_by(hop)}{transport}"
