@@ -22,6 +22,8 @@ from offhook.twiml.program import Document, Verb
 
 FILE_SECONDS = 10.0
 API = "https://api.test"
+NOTHING_RECORDED = RecordOutcome(None)
+TALKED = DialOutcome("completed")
 
 
 @dataclass
@@ -40,9 +42,9 @@ class Application:
 class ScriptedCall:
     whisper: bool = False
     answered: bool = False
-    recorded: RecordOutcome = RecordOutcome(None)
+    recorded: RecordOutcome = NOTHING_RECORDED
     record_seconds: float = 3.0
-    dialled: DialOutcome = DialOutcome("completed")
+    dialled: DialOutcome = TALKED
     dial_seconds: float = 20.0
     text_status: str = "sent"
     answered_at: float | None = None

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Every attribute of every verb that runs: what it is when left out, when good and when bad."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """How an answer is read: reference pages "TwiML for voice" and "TwiML for messages"."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Checking TwiML without running it."""
 
 from __future__ import annotations

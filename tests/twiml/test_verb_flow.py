@@ -94,7 +94,8 @@ async def test_sms_sends_a_text_and_the_next_verb_follows():
 async def test_sms_goes_where_its_attributes_say():
     call = ScriptedCall()
     await call.runs(
-        '<Response><Sms to="+15550001111" from="+15550002222" statusCallback="/s">a</Sms></Response>'
+        '<Response><Sms to="+15550001111" from="+15550002222" statusCallback="/s">a</Sms>'
+        "</Response>"
     )
     assert call.texts == [("+15550001111", "+15550002222", "a", "/s", "POST")]
 

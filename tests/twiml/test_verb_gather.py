@@ -40,9 +40,7 @@ async def test_the_action_is_the_current_document_by_default_and_method_is_obeye
 
 
 async def test_the_first_key_silences_the_prompt():
-    call, _ = await gathers(
-        'numDigits="1" action="/menu"', lambda call: call.presses("7", at=2), menu=END
-    )
+    await gathers('numDigits="1" action="/menu"', lambda call: call.presses("7", at=2), menu=END)
     assert now() == 2.0
 
 
