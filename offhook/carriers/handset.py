@@ -98,16 +98,24 @@ class SimulatedLeg(Leg):
 
 
 class Handset:
-    """The person's end of a call: made by them (`outgoing`) or received.
+    """The person's end of a call: made by them (`outgoing`) or received. `leg` is the other end.
 
     What is done on a call that is over does nothing; waiting on it raises HungUp.
     """
 
     def __init__(
-        self, line: Line, media: MediaLeg, number: str, other: str, outgoing: bool, greeting: Clip
+        self,
+        line: Line,
+        leg: Leg,
+        media: MediaLeg,
+        number: str,
+        other: str,
+        *,
+        outgoing: bool,
+        greeting: Clip,
     ) -> None:
         self.media, self.number, self.other, self.outgoing = media, number, other, outgoing
-        self.greeting = greeting
+        self.leg, self.greeting = leg, greeting
         self.began = clock.now()
         self._line, self._pressing = line, asyncio.Lock()
 

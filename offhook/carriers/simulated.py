@@ -19,6 +19,7 @@ from offhook.errors import CarrierError
 from offhook.line.leg import About, Ended, HungUp, Leg, Ringing, Target, Text
 from offhook.media.clip import Clip
 from offhook.media.plane import MediaPlane
+from offhook.model.message import Message
 
 log = structlog.get_logger("offhook.simulated")
 
@@ -75,7 +76,7 @@ class SimulatedNetwork:
         self,
         media: MediaPlane,
         on_call: Callable[[Leg, str, str], Coroutine[Any, Any, Any]],
-        on_text: Callable[[str, str, str, Media], Coroutine[Any, Any, Any]],
+        on_text: Callable[[str, str, str, Media], Coroutine[Any, Any, Message | None]],
         *,
         numbers: Mapping[str, str] | None = None,
         takes_all: bool = True,
@@ -118,9 +119,9 @@ class SimulatedNetwork:
             log.exception("call crashed", to=to, from_=from_)
             line.end(Ended("network", CRASHED))
 
-    async def text(self, from_: str, to: str, body: str, media: Media = ()) -> None:
-        """Somebody texts the platform; returns when it has the text."""
-        await self._on_text(to, from_, body, media)
+    async def text(self, from_: str, to: str, body: str, media: Media = ()) -> Message | None:
+        """Somebody texts the platform: what it made of it, None when it does not want it."""
+        return await self._on_text(to, from_, body, media)
 
     async def dial(self, target: Target, ringing: Ringing) -> Leg:
         """As Carrier.dial says."""
@@ -140,12 +141,15 @@ class SimulatedNetwork:
         self, line: Line, phone: Phone, other: str, outgoing: bool
     ) -> tuple[SimulatedLeg, Handset]:
         near, far = await line.open(self._media)
-        handset = Handset(line, far, phone.number, other, outgoing, phone.greeting)
+        leg = SimulatedLeg(line, near, About())
+        handset = Handset(
+            line, leg, far, phone.number, other, outgoing=outgoing, greeting=phone.greeting
+        )
         phone.calls.append(handset)
         if self.watch:
             self.watch(handset)
         phone.note()
-        return SimulatedLeg(line, near, About()), handset
+        return leg, handset
 
     async def _behave(self, phone: Phone, handset: Handset) -> None:
         try:
