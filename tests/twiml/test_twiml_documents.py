@@ -66,7 +66,7 @@ def test_document_types_and_their_entities_are_refused(body):
 
 
 def test_elements_nested_beyond_reason_are_refused():
-    assert failure("<Response>" + "<p>" * 60)[0] == 12100
+    assert failure("<Response>" + "<p>" * 60 + "</p>" * 60 + "</Response>")[0] == 12100
 
 
 def test_another_version_of_xml_is_12101():
@@ -193,5 +193,9 @@ def test_gather_holds_prompts_only(child, code):
 
 def test_a_prompt_inside_gather_has_codes_of_its_own():
     inside = '<Say voice="robot">a</Say><Say loop="x">a</Say>'
-    assert codes(f"<Response><Gather>{inside}</Gather></Response>") == [13321, 13322]
-    assert codes(f"<Response>{inside}</Response>") == [13511, 13510]
+    twiml = f"<Response><Gather>{inside}</Gather>{inside}</Response>"
+    assert codes(twiml) == [13321, 13322, 13511, 13510]
+
+
+def test_attributes_that_belong_to_xml_itself_are_nobodys_business():
+    assert codes('<Response><Say xml:lang="en" xmlns="http://a.test">a</Say></Response>') == []

@@ -179,7 +179,12 @@ async def test_what_is_no_number_is_left_out_and_the_others_ring():
     assert call.notes == [13223]
 
 
-@pytest.mark.parametrize("inside", ["ann", "", "<Number>ann</Number>", "<Sip>ann</Sip>"])
+LONG_HEADERS = f"<Sip>sip:b@b.test?X-A={'1' * 1024}</Sip>"
+
+
+@pytest.mark.parametrize(
+    "inside", ["ann", "", "<Number>ann</Number>", "<Sip>ann</Sip>", LONG_HEADERS]
+)
 async def test_nobody_to_ring_has_failed(inside):
     call = ScriptedCall()
     [asked] = await call.runs(

@@ -88,7 +88,13 @@ async def test_sms_sends_a_text_and_the_next_verb_follows():
         "<Response><Sms>\n  Store Location:\n  123 Easy St.\n</Sms><Say>sent</Say></Response>"
     )
     assert call.texts == [("", "", "Store Location:\n123 Easy St.", "", "POST")]
-    assert (call.heard, call.answered) == (["sent"], True)
+    assert call.heard == ["sent"]
+
+
+async def test_sms_answers():
+    call = ScriptedCall()
+    await call.runs("<Response><Sms>a</Sms></Response>")
+    assert call.answered_at == 0.0
 
 
 async def test_sms_goes_where_its_attributes_say():

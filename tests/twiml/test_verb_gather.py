@@ -39,6 +39,12 @@ async def test_the_action_is_the_current_document_by_default_and_method_is_obeye
     assert [(fetch.url, fetch.method) for fetch in asked] == [("", "GET")]
 
 
+async def test_it_answers_even_without_a_prompt():
+    call = ScriptedCall()
+    await call.runs("<Response><Gather/></Response>")
+    assert call.answered_at == 0.0
+
+
 async def test_the_first_key_silences_the_prompt():
     await gathers('numDigits="1" action="/menu"', lambda call: call.presses("7", at=2), menu=END)
     assert now() == 2.0

@@ -52,6 +52,12 @@ async def test_polly_and_google_voices_get_the_markup():
     assert markup == 'Hi <break time="1s"/> <prosody rate="slow">you &amp; me</prosody>'
 
 
+async def test_words_without_tags_are_no_markup():
+    call = ScriptedCall()
+    await call.runs('<Response><Say voice="Polly.Joanna">fish &amp; chips</Say></Response>')
+    assert call.spoken[0][:2] == ("fish & chips", "")
+
+
 @pytest.mark.parametrize("voice", ["", 'voice="man"', 'voice="alice"'])
 async def test_the_basic_voices_get_the_words_without_their_tags(voice):
     call = ScriptedCall()
