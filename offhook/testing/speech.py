@@ -8,12 +8,14 @@ import wave
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
+
 from offhook import clock
 from offhook.errors import SpeechError
 from offhook.media.clip import RATE, Clip
 from offhook.speech.ssml import read, text_of
 from offhook.speech.voices import choose
-from offhook.testing.voice import speak
+from offhook.testing.voice import speak, transcribe
 
 NOTHING_TO_SAY, TOO_LONG = 13520, 13521
 
@@ -82,9 +84,17 @@ def _telephone_wav(body: bytes) -> bytes | None:
         with wave.open(io.BytesIO(body)) as file:
             if (file.getnchannels(), file.getsampwidth(), file.getframerate()) != (1, 2, RATE):
                 return None
-            return file.readframes(file.getnframes())
+            return bytes(file.readframes(file.getnframes()))
     except (wave.Error, EOFError):
         return None
+
+
+def transcribe_wav(path: str) -> list[str]:
+    """What is said in each channel of a recording (WAV, 16 bit, 8 kHz)."""
+    with wave.open(path) as file:
+        channels = file.getnchannels()
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, channels)
+    return [transcribe(samples[:, channel].tobytes()) for channel in range(channels)]
 
 
 def wav_of(clip: Clip) -> bytes:
