@@ -1,4 +1,4 @@
-"""The composition root: settings in, a running platform out. The only module that imports everything."""
+"""The composition root: settings in, a running platform out."""
 
 from __future__ import annotations
 

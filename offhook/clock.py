@@ -1,7 +1,7 @@
 """The only place that reads a clock.
 
-Everything waits on the running loop's time. A loop that owns its time (`offhook.testing.virtual_time`)
-also offers `utc` and `outside`, and the same code runs on it unchanged.
+Everything waits on the running loop's time. A loop that owns its time, as tests have, also offers
+`utc` and `outside`, and the same code runs on it unchanged.
 """
 
 from __future__ import annotations

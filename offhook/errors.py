@@ -8,7 +8,7 @@ class OffhookError(Exception):
 
 
 class ConfigError(OffhookError):
-    """The operator's: a setting that cannot work. One line that says what to change; exit code 2."""
+    """The operator's: a setting that cannot work. One line that says what to change."""
 
 
 class ApiError(OffhookError):
@@ -50,7 +50,7 @@ class WebhookError(OffhookError):
 
 
 class SpeechError(OffhookError):
-    """The application's: text that cannot be spoken or media that cannot be played; `code` is 13xxx."""
+    """The application's: text or media that cannot be heard; `code` is 13xxx."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -58,8 +58,10 @@ class SpeechError(OffhookError):
 
 
 class CarrierError(OffhookError):
-    """The network's: the call or message was refused. `code` is a SIP status (RFC 3261 section 21)."""
+    """The network's: a refusal. `code` is a SIP status (RFC 3261 section 21)."""
 
-    def __init__(self, code: int, reason: str = "", headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self, code: int, reason: str = "", headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         super().__init__(f"{code} {reason}".strip())
         self.code, self.reason, self.headers = code, reason, headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -15,14 +16,16 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from offhook import app, demo
+from offhook import app, demo, doctor
 from offhook.api.app import api_app
-from offhook.api.own import own_routes
-from offhook.carriers.sip import SipCarrier
+from offhook.carriers.sip_carrier import SipCarrier, SipSettings
+from offhook.carriers.trunks import Trunk
 from offhook.config import Address, Settings
+from offhook.config.settings import Trunk as TrunkRules
 from offhook.errors import ConfigError
 from offhook.exchange import inbound, retention
 from offhook.exchange.exchange import Route
+from offhook.own import own_routes
 
 log = structlog.get_logger("offhook")
 TRIES = 100  # ports above a default one that is taken
@@ -40,39 +43,67 @@ class Serving:
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Serving]:
-    """The platform on its sockets. Raises ConfigError when one cannot be had."""
-    listener = http_socket(settings.http)
+    """The platform on its sockets; leaving drains it. Raises ConfigError when one cannot be had."""
+    listener = http_socket(settings.http, settings.asked("http"))
     host, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    local_url = f"http://{shown}:{port}"
-    settings = settings.reached_at(local_url)
+    settings = settings.model_copy(update={"http": Address(host, port)})
     async with app.running(settings) as platform:
-        sip = await _sip(settings, platform)
-        platform.routes.append(Route(sip, sip.takes, sip.emergency))
-        web = _web(platform, sip)
-        server = _Server(_uvicorn(web))
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        keeper = asyncio.create_task(
-            retention.keep(
-                platform.exchange, settings.retention.traces_days, settings.retention.recordings_days
-            )
-        )
-        await app.open_lines(platform)
-        number = await app.demo_number(platform)
+        sip = await sip_carrier(settings, platform)
+        server = _Server(_uvicorn(_web(platform, sip)))
+        tasks = [
+            asyncio.create_task(server.serve(sockets=[listener]), name="http"),
+            asyncio.create_task(_retention(platform), name="retention"),
+        ]
         try:
-            yield Serving(platform, local_url, f"{sip.host}:{sip.port}", number)
-            await sip.stop_taking_calls()
+            await app.open_lines(platform, Route(sip, sip.takes, sip.emergency))
+            number = await app.demo_number(platform)
+            yield Serving(platform, settings.api_url, str(Address(*sip.address)), number)
+            sip.refuse_calls()
             await platform.drain(settings.drain)
         finally:
-            keeper.cancel()
             await sip.close()
             server.should_exit = True
-            await asyncio.gather(task, keeper, return_exceptions=True)
+            tasks[1].cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def http_socket(address: Address) -> socket.socket:
+async def _retention(platform: app.Platform) -> None:
+    rules = platform.settings.retention
+    await retention.keep(platform.exchange, rules.traces_days, rules.recordings_days)
+
+
+async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
+    """SIP on its port; a default port that is taken gives way to the next free one."""
+    address, asked = settings.sip, settings.asked("sip")
+    ports = [address.port] if asked else range(address.port, address.port + TRIES)
+    trunks = tuple(trunk_of(each) for each in settings.trunk)
+    for port in ports:
+        chosen = SipSettings(address.host, port, str(settings.public_ip or ""), trunks)
+        try:
+            return await SipCarrier.open(
+                chosen, platform.exchange.media, partial(inbound.on_call, platform.exchange)
+            )
+        except OSError as error:
+            if asked or error.errno != errno.EADDRINUSE:
+                raise ConfigError(_taken("sip", Address(address.host, port), error)) from None
+    raise ConfigError(f"no SIP port from {address} on is free; choose one with --sip")
+
+
+def trunk_of(rules: TrunkRules) -> Trunk:
+    """A trunk of the settings as the SIP carrier wants it."""
+    secret, peer = rules.password, rules.peer_password
+    return Trunk(
+        rules.name, rules.address, rules.transport, rules.prefixes, rules.allow,
+        rules.username, secret.get_secret_value() if secret else "",
+        rules.peer_username, peer.get_secret_value() if peer else "",
+        caller_id=rules.caller_id.default, plus=rules.caller_id.format == "e164",
+        emergency=rules.emergency,
+    )  # fmt: skip
+
+
+def http_socket(address: Address, asked: bool) -> socket.socket:
     """A listening socket; a default port that is taken gives way to the next free one."""
-    ports = [address.port] if address.given else range(address.port, address.port + TRIES)
+    ports = [address.port] if asked else range(address.port, address.port + TRIES)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     for port in ports:
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -82,9 +113,51 @@ def http_socket(address: Address) -> socket.socket:
             listener.listen(2048)
         except OSError as error:
             listener.close()
-            if error.errno != 98 or address.given:
-                raise ConfigError(f"--http {address}: {error.strerror}; choose another") from None
+            if asked or error.errno != errno.EADDRINUSE:
+                raise ConfigError(_taken("http", Address(address.host, port), error)) from None
             continue
         listener.setblocking(False)
         return listener
-    raise ConfigError(f"--http {address}: no free port up to {address.port + TRIES}")
+    raise ConfigError(f"no HTTP port from {address} on is free; choose one with --http")
+
+
+def _taken(option: str, address: Address, error: OSError) -> str:
+    why = (error.strerror or str(error)).lower()
+    return f"cannot listen on {address} ({why}): choose another with --{option} HOST:PORT"
+
+
+def _web(platform: app.Platform, sip: SipCarrier) -> Starlette:
+    """Everything on the HTTP port: our own routes, the demonstration, then the API."""
+    own = own_routes(
+        platform.exchange,
+        platform.network,
+        lambda: platform.healthy,
+        partial(doctor.checks, platform, sip),
+    )
+    web = Starlette(routes=[*own, Mount("/demo", demo.application())])
+    web.router.default = api_app(platform.exchange)
+    return web
+
+
+def _uvicorn(web: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        web, log_config=None, access_log=False, lifespan="off", server_header=False,
+        timeout_keep_alive=75, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: they drain the calls first."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def stopped() -> None:
+    """Returns at the first SIGTERM or SIGINT."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, asked.set)
+    await asked.wait()

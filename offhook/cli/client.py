@@ -1,8 +1,7 @@
-"""The command line's way to a running Offhook: over HTTP, with the credentials it left in its folder."""
+"""The way to a running Offhook: over HTTP, with the credentials it left in its data folder."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -80,7 +79,9 @@ class Client:
                 yield json.loads(line)
 
     @asynccontextmanager
-    async def socket(self, path: str, **params: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async def socket(
+        self, path: str, **params: str
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         async with self._session.ws_connect(path, params=params) as socket:
             yield socket
 
@@ -109,7 +110,7 @@ async def connected(data: Path) -> AsyncIterator[Client]:
     async with aiohttp.ClientSession(running.api, auth=auth) as session:
         try:
             yield Client(running, session)
-        except (aiohttp.ClientConnectionError, asyncio.TimeoutError):
+        except (TimeoutError, aiohttp.ClientConnectionError):
             raise ConfigError(
                 f"no answer from {running.api}: is Offhook still running? 'offhook up' starts it"
             ) from None

@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from offhook import __version__
+from offhook.cli import serving
 from offhook.cli.client import Client, connected
-from offhook.config import DEFAULT_DATA
+from offhook.config import DEFAULT_DATA as DATA
 from offhook.errors import ConfigError
 
 VOICE = {
@@ -53,22 +54,31 @@ def main() -> None:
         sys.exit(130)
 
 
-def asks(command: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., None]:
+Command = Callable[..., Coroutine[Any, Any, int | None]]
+
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path), default=DATA, envvar="OFFHOOK_DATA",
+    show_default=True, help="The data folder of the Offhook to talk to.",
+)  # fmt: skip
+
+
+def asks(command: Command) -> Callable[..., None]:
     """A command that talks to the running Offhook of `--data`."""
 
-    @click.option(
-        "--data", type=click.Path(path_type=Path), default=DEFAULT_DATA, envvar="OFFHOOK_DATA",
-        show_default=True, help="The data folder of the Offhook to talk to.",
-    )  # fmt: skip
+    @data_option
     @wraps(command)
     def run(data: Path, **options: Any) -> None:
-        async def conversation() -> Any:
-            async with connected(data) as client:
-                return await command(client, **options)
-
-        sys.exit(asyncio.run(conversation()) or 0)
+        converse(data, command, **options)
 
     return run
+
+
+def converse(data: Path, command: Command, **options: Any) -> None:
+    async def conversation() -> int | None:
+        async with connected(data) as client:
+            return await command(client, **options)
+
+    sys.exit(asyncio.run(conversation()) or 0)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
@@ -161,19 +171,17 @@ async def _number(client: Client, number: str) -> Any:
 
 
 @cli.group(invoke_without_command=True)
-@click.pass_context
-def calls(context: click.Context) -> None:
-    """Calls: the latest ones, or the story of one ('offhook calls show SID')."""
-    if context.invoked_subcommand is None:
-        context.invoke(list_calls)
-
-
-@calls.command("list")
 @limit
 @as_json
-@asks
+@data_option
+@click.pass_context
+def calls(context: click.Context, data: Path, limit: int, as_json: bool) -> None:
+    """The latest calls; 'offhook calls show SID' tells the story of one."""
+    if context.invoked_subcommand is None:
+        converse(data, list_calls, limit=limit, as_json=as_json)
+
+
 async def list_calls(client: Client, limit: int, as_json: bool) -> None:
-    """The latest calls."""
     found = await client.everything(f"{client.account}/Calls.json", "calls", limit)
     show(found, ("sid", "date_created", "direction", "from", "to", "status", "duration"), as_json)
 
@@ -185,9 +193,9 @@ async def list_calls(client: Client, limit: int, as_json: bool) -> None:
 @asks
 async def show_call(client: Client, sid: str, pcap: Path | None, as_json: bool) -> None:
     """Everything that happened in the call SID: webhooks, TwiML, SIP, keys, recordings."""
-    from offhook.api.own import PREFIX
     from offhook.cli.pcap import capture
     from offhook.cli.story import story
+    from offhook.own import PREFIX
 
     events = (await client.get(f"{PREFIX}/calls/{sid}/events"))["events"]
     if not events:
@@ -213,8 +221,8 @@ async def messages(client: Client, limit: int, as_json: bool) -> None:
 @asks
 async def logs(client: Client, as_json: bool) -> None:
     """Follow what happens, until stopped."""
-    from offhook.api.own import PREFIX
     from offhook.cli.story import lines
+    from offhook.own import PREFIX
 
     async for event in client.lines(f"{PREFIX}/events"):
         told = "\n    ".join(lines(event))
@@ -227,7 +235,7 @@ async def logs(client: Client, as_json: bool) -> None:
 @asks
 async def doctor(client: Client, as_json: bool) -> int:
     """Check ports, speech, trunks and the clock. Exit code 1 when something is wrong."""
-    from offhook.api.own import PREFIX
+    from offhook.own import PREFIX
 
     checks = (await client.get(f"{PREFIX}/doctor"))["checks"]
     if as_json:
@@ -254,7 +262,7 @@ async def text(client: Client, from_: str, to: str, body: str, as_json: bool) ->
 @cli.command()
 @click.argument("number")
 @click.option("--from", "from_", default="+15550001111", show_default=True, help="Who calls.")
-@click.option("--data", type=click.Path(path_type=Path), default=DEFAULT_DATA, envvar="OFFHOOK_DATA")
+@data_option
 @as_json
 def call(number: str, from_: str, data: Path, as_json: bool) -> None:
     """Call NUMBER from the terminal: hear it in words, press keys, hang up."""
@@ -273,6 +281,4 @@ def lint(source: str, channel: str | None) -> None:
     sys.exit(report(source, channel))
 
 
-from offhook.cli import serving as _serving  # noqa: E402  (adds up, demo and config)
-
-_serving.add_to(cli)
+serving.add_to(cli)

@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import click
 
-from offhook.api.own import PREFIX
 from offhook.cli.client import connected
 from offhook.cli.story import lines
+from offhook.own import PREFIX
 
 SHOWN = {"said", "status", "recording", "ended", "debugger", "key"}
 KEYS = set("0123456789*#ABCDwW")
@@ -75,5 +75,3 @@ async def _keyboard() -> asyncio.StreamReader:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     return reader
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -52,7 +52,10 @@ def _said(data: Mapping[str, Any]) -> list[str]:
 def _sip(data: Mapping[str, Any]) -> list[str]:
     text = str(data.get("text", "")).replace("\r\n", "\n").strip().split("\n")
     arrow = "->" if data.get("direction") == "out" else "<-"
-    return [f"SIP {arrow} {data.get('remote', '')}: {text[0]}", *(f"  | {line}" for line in text[1:])]
+    return [
+        f"SIP {arrow} {data.get('remote', '')}: {text[0]}",
+        *(f"  | {line}" for line in text[1:]),
+    ]
 
 
 def _debugger(data: Mapping[str, Any]) -> list[str]:
@@ -64,15 +67,17 @@ def _pairs(data: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in data.items() if value not in ("", None))
 
 
-TELLERS = {
+TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "webhook": _webhook,
     "twiml": _twiml,
     "said": _said,
     "sip": _sip,
     "debugger": _debugger,
     "key": lambda data: [f"key {data['key']}"],
-    "status": lambda data: [f"status {data['status']}"]
-    + ([f"  SIP {data['sip_response_code']}"] if data.get("sip_response_code") else []),
+    "status": lambda data: (
+        [f"status {data['status']}"]
+        + ([f"  SIP {data['sip_response_code']}"] if data.get("sip_response_code") else [])
+    ),
     "recording": lambda data: [f"recording {data['sid']} {data['status']} {data['seconds'] or ''}"],
     "ended": lambda data: [f"ended by {data['by']}, {data['code']} {data['reason']}".rstrip()],
 }

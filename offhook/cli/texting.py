@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from offhook.aio import within
-from offhook.api.own import PREFIX
 from offhook.cli.client import Client
+from offhook.own import PREFIX
 
 PATIENCE = 16.0  # seconds; an application may take 15 to answer
 

@@ -1,0 +1,75 @@
+"""What `offhook doctor` looks at, inside the running platform."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+from offhook import clock
+from offhook.app import Platform
+from offhook.carriers.sip_carrier import SipCarrier
+from offhook.carriers.trunks import Trunk
+from offhook.config import Address
+from offhook.errors import OffhookError
+
+Check = tuple[str, bool, str]
+LITTLE_SPACE = 500_000_000  # bytes
+
+
+async def checks(platform: Platform, sip: SipCarrier) -> list[Check]:
+    """What was looked at, whether it is well, and what was found."""
+    trunks = await asyncio.gather(*(_trunk(sip, each) for each in sip.settings.trunks))
+    return [
+        ("http", True, f"listening at {platform.exchange.rules.public_url}"),
+        ("sip", True, f"listening on {Address(*sip.address)}"),
+        _sound(platform),
+        await _speech(platform),
+        await _store(platform),
+        _disk(platform),
+        await _clock(),
+        *trunks,
+    ]
+
+
+def _sound(platform: Platform) -> Check:
+    well = platform.media.healthy
+    ports = platform.settings.rtp
+    told = f"RTP ports {ports.start}-{ports.stop - 1}, {platform.settings.workers} worker(s)"
+    return "sound", well, told if well else "a media worker has died"
+
+
+async def _speech(platform: Platform) -> Check:
+    began = clock.now()
+    try:
+        clip = await platform.speech.say("Doctor.", "", "", "en-US")
+    except OffhookError as error:
+        return "speech", False, str(error)
+    return "speech", True, f"{clip.seconds:.1f} s said in {clock.now() - began:.3f} s"
+
+
+async def _store(platform: Platform) -> Check:
+    began = clock.now()
+    await platform.exchange.store.read(lambda connection: None)
+    return "store", True, f"answers in {(clock.now() - began) * 1000:.1f} ms"
+
+
+def _disk(platform: Platform) -> Check:
+    free = shutil.disk_usage(platform.settings.data).free
+    return "disk", free > LITTLE_SPACE, f"{free // 1_000_000} MB free in {platform.settings.data}"
+
+
+async def _clock() -> Check:
+    """The wall clock and the loop's must run alike: a clock that jumps breaks dates and nonces."""
+    wall, loop = clock.utc(), clock.now()
+    await asyncio.sleep(0.5)
+    drift = (clock.utc() - wall).total_seconds() - (clock.now() - loop)
+    told = f"{clock.utc():%Y-%m-%d %H:%M:%S} UTC, drift {drift * 1000:.0f} ms in half a second"
+    return "clock", abs(drift) < 0.1, told
+
+
+async def _trunk(sip: SipCarrier, trunk: Trunk) -> Check:
+    if not trunk.address:
+        return f"trunk {trunk.name}", True, "calls in only"
+    pong = await sip.options(trunk)
+    told = f"{pong.address}: {pong.status or ''} {pong.reason} in {pong.seconds:.2f} s"
+    return f"trunk {trunk.name}", pong.healthy, told

@@ -1,0 +1,189 @@
+"""What is ours beside the API: the status page, health, and what the command line needs."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import StreamingResponse as Streaming
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from offhook import __version__
+from offhook.aio import race
+from offhook.api.auth import Doorkeeper
+from offhook.carriers.handset import Handset
+from offhook.carriers.simulated import SimulatedNetwork
+from offhook.errors import ApiError
+from offhook.exchange.exchange import Exchange
+from offhook.model.account import Account
+from offhook.model.journal import Event
+from offhook.store import records
+
+PREFIX = "/offhook/v1"
+FOLLOWED = 10_000  # events that a slow reader may be behind
+Checks = Callable[[], Awaitable[list[tuple[str, bool, str]]]]
+
+
+def own_routes(
+    exchange: Exchange, network: SimulatedNetwork, healthy: Callable[[], bool], checks: Checks
+) -> list[BaseRoute]:
+    own = Own(exchange, network, healthy, checks, Doorkeeper(exchange))
+    return [
+        Route("/", own.status),
+        Route("/healthz", own.health),
+        Route(f"{PREFIX}/calls/{{sid}}/events", own.story),
+        Route(f"{PREFIX}/events", own.follow),
+        Route(f"{PREFIX}/doctor", own.doctor),
+        Route(f"{PREFIX}/texts", own.text, methods=["POST"]),
+        WebSocketRoute(f"{PREFIX}/phone", own.phone),
+    ]
+
+
+class Own:
+    def __init__(
+        self,
+        exchange: Exchange,
+        network: SimulatedNetwork,
+        healthy: Callable[[], bool],
+        checks: Checks,
+        doorkeeper: Doorkeeper,
+    ) -> None:
+        self._exchange, self._network, self._healthy = exchange, network, healthy
+        self._checks, self._doorkeeper = checks, doorkeeper
+
+    async def health(self, request: Request) -> Response:
+        """200 when calls can be taken, else 503."""
+        well = self._healthy()
+        return PlainTextResponse("ok\n" if well else "not ready\n", 200 if well else 503)
+
+    async def status(self, request: Request) -> Response:
+        """A plain page: that it runs, and how busy it is. Nothing that needs a password."""
+        state = "ready for calls" if self._healthy() else "not ready"
+        lines = f"Offhook {__version__} is {state}. Calls now: {len(self._exchange.live)}."
+        base = html.escape(str(request.base_url))
+        return HTMLResponse(
+            "<!doctype html><title>Offhook</title>"
+            f"<h1>Offhook</h1><p>{html.escape(lines)}</p>"
+            f"<p>API: <code>{base}2010-04-01/Accounts/…</code> · "
+            '<a href="/healthz">health</a></p>'
+        )
+
+    async def story(self, request: Request) -> Response:
+        """A call's or message's events, oldest first."""
+        account = await self._account(request)
+        sid = request.path_params["sid"]
+        events = await self._exchange.store.read(records.events.of, sid)
+        mine = [as_json(event) for event in events if event.account_sid == account.sid]
+        return JSONResponse({"events": mine})
+
+    async def follow(self, request: Request) -> Response:
+        """Every event of the account as it happens, one JSON object a line."""
+        account = await self._account(request)
+        return Streaming(self._lines(account.sid), media_type="application/x-ndjson")
+
+    async def _lines(self, account_sid: str) -> AsyncIterator[str]:
+        queue: asyncio.Queue[Event] = asyncio.Queue(FOLLOWED)
+
+        def hear(event: Event) -> None:
+            if event.account_sid == account_sid and not queue.full():
+                queue.put_nowait(event)
+
+        self._exchange.journal.listeners.add(hear)
+        try:
+            while True:
+                yield json.dumps(as_json(await queue.get())) + "\n"
+        finally:
+            self._exchange.journal.listeners.discard(hear)
+
+    async def doctor(self, request: Request) -> Response:
+        await self._account(request)
+        found = await self._checks()
+        return JSONResponse(
+            {"checks": [{"name": name, "ok": ok, "detail": told} for name, ok, told in found]}
+        )
+
+    async def text(self, request: Request) -> Response:
+        """A text from a simulated phone to one of our numbers."""
+        await self._account(request)
+        form = await request.form()
+        sent = await self._network.text(
+            str(form.get("From", "")), str(form.get("To", "")), str(form.get("Body", ""))
+        )
+        if sent is None:
+            return JSONResponse({"message": f"{form.get('To', '')} is no number of ours"}, 404)
+        return JSONResponse({"sid": sent.sid}, 201)
+
+    async def phone(self, socket: WebSocket) -> None:
+        """A phone in the terminal: told events, it takes {"press": "1"} and {"hang_up": true}.
+
+        reference: WebSocket close codes, RFC 6455 section 7.4 (1008: credentials).
+        """
+        try:
+            await self._account(socket)
+        except ApiError:
+            return await socket.close(1008)
+        await socket.accept()
+        to, from_ = socket.query_params.get("To", ""), socket.query_params.get("From", "")
+        handset = await self._network.call(from_, to)
+        told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+        def hear(event: Event) -> None:
+            live = self._exchange.live.get(event.subject)
+            if live and live.leg is handset.leg:
+                told.put_nowait(as_json(event))
+
+        self._exchange.journal.listeners.add(hear)
+        try:
+            await race(_tell(socket, told, handset), _obey(socket, handset))
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self._exchange.journal.listeners.discard(hear)
+            handset.hang_up()
+
+    async def _account(self, connection: HTTPConnection) -> Account:
+        address = connection.client.host if connection.client else ""
+        authorization = connection.headers.get("authorization", "")
+        return await self._doorkeeper.caller(authorization, address)
+
+
+async def _tell(socket: WebSocket, told: asyncio.Queue[dict[str, Any]], phone: Handset) -> None:
+    """Everything that happens, then how it ended."""
+
+    async def gone() -> dict[str, Any] | None:
+        await asyncio.shield(phone.ended)
+        return None
+
+    while (event := await race(told.get(), gone())) is not None:
+        await socket.send_json(event)
+    while not told.empty():
+        await socket.send_json(told.get_nowait())
+    ended = phone.ended.result()
+    await socket.send_json(
+        {"kind": "ended", "data": {"by": ended.by, "code": ended.code, "reason": ended.reason}}
+    )
+    await socket.close()
+
+
+async def _obey(socket: WebSocket, phone: Handset) -> None:
+    while True:
+        asked = await socket.receive_json()
+        if asked.get("press"):
+            phone.press(str(asked["press"])[:64])
+        if asked.get("hang_up"):
+            phone.hang_up()
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    return {
+        "subject": event.subject,
+        "at": event.at.isoformat(),
+        "kind": event.kind,
+        "data": event.data,
+    }
