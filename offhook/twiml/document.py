@@ -76,8 +76,12 @@ class _Reader:
         self.problems: list[Problem] = []
         self.codes: Mapping[int, int] = {}
 
+    @property
+    def is_full(self) -> bool:
+        return len(self.problems) >= MOST_PROBLEMS
+
     def report(self, node: Node, code: int, message: str) -> None:
-        if len(self.problems) < MOST_PROBLEMS:
+        if not self.is_full:
             code = self.codes.get(code, code)
             self.problems.append(problem(code, message, node.line, node.column))
 
@@ -86,7 +90,8 @@ class _Reader:
         for child in node.children:
             element = parent.children.get(child.name)
             if element is None:
-                self._unknown(parent, child)
+                if not self.is_full:
+                    self._unknown(parent, child)
             elif (made := self.element(element, child)) is not None:
                 placed.append(Placed(made, child.name, child.line, child.column))
         return tuple(placed)
@@ -98,7 +103,7 @@ class _Reader:
             if name in element.attributes:
                 if not self._value(element, node, name, text.strip(), values):
                     return None
-            elif not name.startswith("xml"):
+            elif not name.startswith("xml") and not self.is_full:
                 known = suggestion(name, tuple(element.attributes))
                 self.report(node, SCHEMA_WARNING, f"<{node.name}> has no attribute {name}{known}")
         values |= {each: read(node, self.report) for each, read in element.contents.items()}

@@ -22,8 +22,8 @@ async def interpret(
     for _ in range(MOST_DOCUMENTS):
         document = await fetch(start)
         for problem in document.problems:
-            where = f"line {problem.line}, column {problem.column}"
-            call.note(problem.code, f"{problem.message} ({where})")
+            call.position = ("", problem.line, problem.column)
+            call.note(problem.code, problem.message)
         following = await perform(document.verbs, call)
         if following is None:
             return

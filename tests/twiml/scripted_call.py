@@ -54,6 +54,8 @@ class ScriptedCall:
     pressed: list[str] = field(default_factory=list)
     notes: list[int] = field(default_factory=list)
     notes_said: list[str] = field(default_factory=list)
+    notes_at: list[tuple[str, int, int]] = field(default_factory=list)
+    position: tuple[str, int, int] = ("", 0, 0)
     positions: list[tuple[str, int, int]] = field(default_factory=list)
     recordings: list[RecordVerb] = field(default_factory=list)
     dials: list[DialOrder] = field(default_factory=list)
@@ -178,9 +180,11 @@ class ScriptedCall:
     def note(self, code: int, message: str = "") -> None:
         self.notes.append(code)
         self.notes_said.append(message)
+        self.notes_at.append(self.position)
 
     def at(self, verb: str, line: int, column: int) -> None:
-        self.positions.append((verb, line, column))
+        self.position = (verb, line, column)
+        self.positions.append(self.position)
 
 
 def now() -> float:

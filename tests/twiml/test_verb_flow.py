@@ -159,9 +159,15 @@ async def test_the_call_knows_which_verb_runs():
 
 async def test_what_is_wrong_with_a_document_is_noted_with_its_place():
     call = ScriptedCall()
-    await call.runs('<Response>\n <Pause length="long"/></Response>')
-    assert call.notes == [13910]
-    assert call.notes_said[0].endswith("(line 2, column 2)")
+    await call.runs('<Response><Say>a</Say>\n <Pause length="long"/></Response>')
+    assert (call.notes, call.notes_at) == ([13910], [("", 2, 2)])
+    assert call.notes_said == ['<Pause length="long"> must be a whole number from 1']
+
+
+async def test_what_a_verb_notes_stands_where_the_verb_stands():
+    call = ScriptedCall()
+    await call.runs("<Response>\n <Echo/></Response>")
+    assert call.notes_at == [("Echo", 2, 2)]
 
 
 async def test_a_failure_to_get_a_document_is_the_callers_to_handle():
