@@ -100,6 +100,8 @@ class SimulatedLeg(Leg):
 class Handset:
     """The person's end of a call: made by them (`outgoing`) or received. `leg` is the other end.
 
+    `call_sid` is known of received calls.
+
     What is done on a call that is over does nothing; waiting on it raises HungUp.
     """
 
@@ -113,9 +115,10 @@ class Handset:
         *,
         outgoing: bool,
         greeting: Clip,
+        call_sid: str = "",
     ) -> None:
         self.media, self.number, self.other, self.outgoing = media, number, other, outgoing
-        self.leg, self.greeting = leg, greeting
+        self.leg, self.greeting, self.call_sid = leg, greeting, call_sid
         self.began = clock.now()
         self._line, self._pressing = line, asyncio.Lock()
 

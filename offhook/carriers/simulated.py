@@ -108,7 +108,7 @@ class SimulatedNetwork:
     async def call(self, from_: str, to: str) -> Handset:
         """Somebody calls the platform. Raises MediaFull."""
         line = Line(self._spawn)
-        leg, handset = await self._connect(line, self.phone(from_), to, outgoing=True)
+        leg, handset = await self._connect(line, self.phone(from_), to)
         self._spawn(self._offer(line, leg, to, from_), f"call from {from_} to {to}")
         return handset
 
@@ -129,7 +129,7 @@ class SimulatedNetwork:
             raise CarrierError(404, f"{target.to} is not on the simulated network")
         line = Line(self._spawn)
         phone = self.phone(target.to)
-        leg, handset = await self._connect(line, phone, target.from_, outgoing=False)
+        leg, handset = await self._connect(line, phone, target.from_, target.call_sid)
         self._spawn(self._behave(phone, handset), f"{target.to}, called")
         try:
             return await _until_answered(line, leg, ringing)
@@ -138,13 +138,14 @@ class SimulatedNetwork:
             raise
 
     async def _connect(
-        self, line: Line, phone: Phone, other: str, outgoing: bool
+        self, line: Line, phone: Phone, other: str, call_sid: str = ""
     ) -> tuple[SimulatedLeg, Handset]:
         near, far = await line.open(self._media)
         leg = SimulatedLeg(line, near, About())
         handset = Handset(
-            line, leg, far, phone.number, other, outgoing=outgoing, greeting=phone.greeting
-        )
+            line, leg, far, phone.number, other,
+            outgoing=not call_sid, greeting=phone.greeting, call_sid=call_sid,
+        )  # fmt: skip
         phone.calls.append(handset)
         if self.watch:
             self.watch(handset)

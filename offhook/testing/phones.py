@@ -11,9 +11,10 @@ from offhook.carriers.behaviours import Behaviour
 from offhook.carriers.handset import Handset, State
 from offhook.carriers.simulated import Phone
 from offhook.exchange.exchange import Exchange
-from offhook.line.leg import Ended, Text
+from offhook.line.leg import Ended, Leg, Text
 from offhook.media.clip import Clip
 from offhook.model.call import Call
+from offhook.model.journal import Event
 from offhook.testing.voice import Ear, speak
 
 PATIENCE = 30.0  # virtual seconds that an expectation has
@@ -29,7 +30,7 @@ class PhoneCall:
 
     def __init__(self, handset: Handset, records: Records) -> None:
         self.handset = handset
-        self._records, self._sid = records, ""
+        self._records = records
         self._ear = Ear()
         self._read = 0
         self._frame = asyncio.Event()
@@ -49,8 +50,7 @@ class PhoneCall:
     @property
     def sid(self) -> str:
         """The CallSid, "" while the platform has none for it."""
-        self._sid = self._sid or self._records.sid_of(self.handset)
-        return self._sid
+        return self._records.sid_of(self.handset)
 
     @property
     def record(self) -> Call:
@@ -226,12 +226,19 @@ async def arrives(event: Awaitable[Any], within: float) -> bool:
 
 
 class Records:
-    """What a phone may know of the platform's records."""
+    """What a phone may know of the platform's records. `call` finds one by its SID."""
 
     def __init__(self, exchange: Exchange, call: Callable[[str], Call]) -> None:
-        self._exchange, self.call = exchange, call
+        self.call = call
+        self._exchange = exchange
+        self._sids: dict[Leg, str] = {}
+        exchange.journal.listeners.add(self._note)
+
+    def _note(self, event: Event) -> None:
+        live = self._exchange.live.get(event.subject)
+        if live and live.leg not in self._sids:
+            self._sids[live.leg] = event.subject
 
     def sid_of(self, handset: Handset) -> str:
-        """The CallSid of a live call, by its leg."""
-        live = (sid for sid, each in self._exchange.live.items() if each.leg is handset.leg)
-        return next(live, "")
+        """The CallSid of a call, "" while there is none."""
+        return handset.call_sid or self._sids.get(handset.leg, "")

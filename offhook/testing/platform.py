@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 import tempfile
@@ -77,6 +78,7 @@ class Offhook:
                 await MediaPlane.local(RTP), TestVoice(), self._applications.send, migrate=False
             )
             self._platform = await exits.enter_async_context(app.running(self._settings, parts))
+            self._records = Records(self._platform.exchange, self._call)
             self._platform.network.watch = self._watch
             exits.push_async_callback(self._platform.network.close)
             await app.open_lines(self._platform)
@@ -149,7 +151,6 @@ class Offhook:
         while handset.state == "calling":
             await asyncio.sleep(MOMENT)
         assert call.handset is handset
-        _ = call.sid
         return call
 
     async def text(
@@ -179,11 +180,12 @@ class Offhook:
         __tracebackhide__ = True
         await self._settle()
         url = path if path.startswith("/") else f"/2010-04-01/Accounts/{self.account_sid}/{path}"
-        login = aiohttp.BasicAuth(self.account_sid, self.auth_token)
+        login = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        headers = {"Authorization": f"Basic {login}"}
         sent: dict[str, Any] = {"data" if method == "POST" else "params": values}
         with clock.outside(f"{method} {url}"):
             async with (
-                aiohttp.ClientSession(self.api_url, auth=login) as session,
+                aiohttp.ClientSession(self.api_url, headers=headers) as session,
                 session.request(method, url, **sent) as response,
             ):
                 status, body = response.status, await response.text()
@@ -254,8 +256,7 @@ class Offhook:
         return found
 
     def _watch(self, handset: Handset) -> None:
-        call = PhoneCall(handset, Records(self.platform.exchange, self._call))
-        self.phone(handset.number).calls.append(call)
+        self.phone(handset.number).calls.append(PhoneCall(handset, self._records))
 
     def _owned(self, number: IncomingPhoneNumber) -> IncomingPhoneNumber:
         now = self.utc()

@@ -1,17 +1,19 @@
-"""The kit as an application developer uses it: every example here is one of docs/testing.md's kind."""
+"""The kit as an application developer uses it."""
 
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request as WebRequest
 from starlette.responses import Response as WebResponse
 from starlette.routing import Route
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
 
 from offhook.carriers.handset import Handset
 from offhook.line.leg import Ended
@@ -50,6 +52,17 @@ def wsgi_shop(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 ASGI = Starlette(routes=[Route("/", asgi_shop, methods=["POST"])])
+
+
+class Redirected(TwilioHttpClient):
+    """The official library's own client, with another address in place of its service's."""
+
+    def __init__(self, offhook: Offhook) -> None:
+        super().__init__()
+        self._root = offhook.api_url
+
+    def request(self, method: str, url: str, *args: Any, **options: Any) -> Any:
+        return super().request(method, self._root + urlsplit(url).path, *args, **options)
 
 
 # An application is anything that answers
@@ -136,13 +149,15 @@ async def test_a_day_of_pause_is_over_at_once(offhook: Offhook) -> None:
 
 
 async def test_an_application_in_a_thread_may_use_the_api(offhook: Offhook) -> None:
+    library = Client(offhook.account_sid, offhook.auth_token, http_client=Redirected(offhook))
+
     def page(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        healthy = urllib.request.urlopen(f"{offhook.api_url}/2010-04-01.json").status
+        [call] = library.calls.list()
         start_response("200 OK", [("Content-Type", "text/xml")])
-        return [say(f"The API says {healthy}.").encode()]
+        return [say(f"Your call is {call.status}.").encode()]
 
     offhook.number(US, voice=page)
-    await (await offhook.call(US)).hears("The API says 200.")
+    await (await offhook.call(US)).hears("Your call is ringing.")
 
 
 # Phones
@@ -151,9 +166,7 @@ async def test_an_application_in_a_thread_may_use_the_api(offhook: Offhook) -> N
 async def test_a_failed_expectation_says_what_was_heard(offhook: Offhook) -> None:
     offhook.number(US, voice=answering(say("Goodbye.")))
     call = await offhook.call(US)
-    with pytest.raises(
-        AssertionError, match=r"did not hear 'Hello\.' .* but 'Goodbye\.'; the call"
-    ):
+    with pytest.raises(AssertionError, match=r"hear 'Hello\.' .* but 'Goodbye\.'; the call"):
         await call.hears("Hello.")
 
 
@@ -169,6 +182,7 @@ async def test_silence_can_be_expected(offhook: Offhook) -> None:
 
 async def test_a_phone_is_called_and_answers(offhook: Offhook) -> None:
     """M06: a POST to Calls rings a phone, and runs its document on the answer."""
+    offhook.number(US)
     posted = await offhook.post("Calls.json", To=YOU, From=US, Twiml=say("Your order is ready."))
     assert posted["status"] == "queued"
     call = await offhook.phone(YOU).rings()
@@ -184,7 +198,9 @@ async def test_a_phone_is_called_and_answers(offhook: Offhook) -> None:
 )
 async def test_a_phone_behaves_by_the_table(offhook: Offhook, how: str, status: str) -> None:
     offhook.phone(YOU).behaves(how)
-    await offhook.post("Calls.json", To=YOU, From=US, Twiml=say("Hello?"), Timeout="30")
+    await offhook.post(
+        "Calls.json", To=YOU, From=offhook.number(US), Twiml=say("Hello?"), Timeout="30"
+    )
     await (await offhook.phone(YOU).rings()).ended()
     assert [each.status for each in offhook.calls] == [status]
 
@@ -198,12 +214,12 @@ async def test_a_phone_behaves_as_a_coroutine_does(offhook: Offhook) -> None:
         await phone.press("1")
 
     offhook.phone(YOU).behaves(answers_and_presses)
-    await offhook.post("Calls.json", To=YOU, From=US, Url=offhook.url(shop))
+    await offhook.post("Calls.json", To=YOU, From=offhook.number(US), Url=offhook.url(shop))
     await (await offhook.phone(YOU).rings()).hears("Sales, hello.")
 
 
 async def test_a_bridged_call_is_heard_at_both_ends_and_recorded(offhook: Offhook) -> None:
-    dial = '<Dial record="record-from-answer-dual">%s</Dial>' % YOU
+    dial = f'<Dial record="record-from-answer-dual">{YOU}</Dial>'
     offhook.number(US, voice=answering(f"<Response>{dial}</Response>"))
     caller = await offhook.call(US)
     callee = await offhook.phone(YOU).rings()
@@ -270,22 +286,13 @@ async def test_a_text_that_cannot_be_delivered_says_why(offhook: Offhook) -> Non
 
 async def test_the_official_library_is_a_client_of_the_platform(offhook: Offhook) -> None:
     """M06: the official helper library places a call."""
-    login = (offhook.account_sid, offhook.auth_token)
-
-    def place() -> str:
-        import requests
-
-        answer = requests.post(
-            f"{offhook.api_url}/2010-04-01/Accounts/{login[0]}/Calls.json",
-            {"To": YOU, "From": US, "Twiml": say("Hello from a library.")},
-            auth=login,
-        )
-        return str(answer.json()["sid"])
-
-    sid = await asyncio.to_thread(place)
+    library = Client(offhook.account_sid, offhook.auth_token, http_client=Redirected(offhook))
+    twiml = say("Hello from a library.")
+    offhook.number(US)
+    posted = await asyncio.to_thread(lambda: library.calls.create(to=YOU, from_=US, twiml=twiml))
     call = await offhook.phone(YOU).rings()
     await call.hears("Hello from a library.")
-    assert call.sid == sid
+    assert call.sid == posted.sid
 
 
 async def test_the_story_of_a_call_is_kept(offhook: Offhook) -> None:
@@ -307,11 +314,14 @@ async def test_a_phone_that_crashes_fails_the_test() -> None:
     async def trips(phone: Handset) -> None:
         raise ZeroDivisionError
 
-    with pytest.raises(ExceptionGroup, match="phones crashed"):
+    async def test() -> None:
         async with Offhook() as offhook:
             offhook.phone(YOU).behaves(trips)
-            await offhook.post("Calls.json", To=YOU, From=US, Twiml=say("Hello?"))
+            await offhook.post("Calls.json", To=YOU, From=offhook.number(US), Twiml=say("Hello?"))
             await asyncio.sleep(10)
+
+    with pytest.raises(ExceptionGroup, match="phones crashed"):
+        await test()
 
 
 @pytest.fixture
@@ -323,3 +333,10 @@ def ready(offhook: Offhook) -> str:
 async def test_numbers_may_be_set_up_by_fixtures(offhook: Offhook, ready: str) -> None:
     call: PhoneCall = await offhook.call(ready)
     await call.hears("Press 1 for sales.")
+
+
+async def test_a_call_that_is_refused_has_its_record(offhook: Offhook) -> None:
+    offhook.number(US, voice=answering('<Response><Reject reason="busy"/></Response>'))
+    call = await offhook.call(US)
+    assert await call.ended() == Ended("near", 486)
+    assert call.record.status == "busy"
