@@ -1,0 +1,85 @@
+"""What README and docs show is run as it is printed."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from offhook.testing.platform import Offhook
+
+ROOT = Path(__file__).parent.parent
+
+
+def printed(page: str) -> list[str]:
+    """The Python of a page, block by block."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def prose(page: Path) -> str:
+    """The page without its code."""
+    return re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+
+
+def test_the_example_of_the_test_kit_passes(tmp_path: Path) -> None:
+    for block in printed("docs/testing.md"):
+        if block.startswith("# "):
+            name = block.split()[1]
+            (tmp_path / name).write_text(block)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shop.py"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stdout
+    assert "7 passed" in ran.stdout
+
+
+@pytest.fixture
+def readme_app(tmp_path: Path) -> Iterator[str]:
+    """The README's application, on a free port; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    [source] = printed("README.md")
+    (tmp_path / "app.py").write_text(source.replace("5000", str(port)))
+    command = [sys.executable, "-W", "error", "app.py"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as server:
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+async def test_the_readmes_application_answers_a_call_and_a_text(
+    offhook: Offhook, readme_app: str
+) -> None:
+    """M27: an application that answers in the first five minutes."""
+    offhook.number("+15550002222", voice=f"{readme_app}/voice", sms=f"{readme_app}/sms")
+    call = await offhook.call("+15550002222")
+    await call.hears("Press the number of your favourite season.")
+    call.press("3")
+    await call.hears("You pressed 3.")
+    await offhook.text("+15550001111", "+15550002222", "Is anybody there?")
+    await offhook.phone("+15550001111").reads("You wrote: Is anybody there?")
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+    links = [
+        (page.name, link)
+        for page in pages
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", prose(page))
+        if not (page.parent / link).exists()
+    ]
+    assert links == []
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    sys.path.insert(0, str(ROOT))
+    try:
+        from docs.build import page
+    finally:
+        sys.path.remove(str(ROOT))
+    assert (ROOT / "docs/configuration.md").read_text() == page(), "run `make docs`"
