@@ -161,3 +161,30 @@ def test_a_jar_is_bounded():
     jar.keep(HERE, [f"c{n}=1" for n in range(80)], NOW)
     kept = jar.header(HERE, NOW).split("; ")
     assert (len(kept), kept[-1]) == (50, "c79=1")
+
+
+async def test_there_is_one_cookie_header_and_it_is_up_to_date():
+    """A refusal may set a cookie, which goes along with the credentials."""
+
+    def answer(outgoing):
+        if header(outgoing, "Authorization"):
+            return said()
+        return said(401, WWW_Authenticate='Basic realm="a"', Set_Cookie="c=d")
+
+    inside = Inside(answer)
+    webhooks = Webhooks(inside.send)
+    for url in ("http://me:pw@app.test/", "http://app.test/"):
+        await webhooks.ask(Request(url, jar=CALL))
+    cookies = [[value for name, value in sent.headers if name == "Cookie"] for sent in inside.sent]
+    assert cookies == [[], ["c=d"], ["c=d"]]
+
+
+async def test_a_conversation_ends_on_time_although_others_go_on():
+    inside = Inside(lambda outgoing: said(Set_Cookie="a=b"))
+    webhooks = Webhooks(inside.send)
+    await webhooks.ask(Request("http://app.test/", jar="one|two"))
+    await asyncio.sleep(4 * 3600 - 30)
+    await webhooks.ask(Request("http://app.test/", jar="three|four"))
+    await asyncio.sleep(30)
+    await webhooks.ask(Request("http://app.test/", jar="one|two"))
+    assert header(inside.sent[-1], "Cookie") == ""
