@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import subprocess
@@ -47,9 +48,22 @@ def readme_app(tmp_path: Path) -> Iterator[str]:
     command = [sys.executable, "-W", "error", "app.py"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as server:
         try:
+            _await_listener(server, port)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
+
+
+def _await_listener(server: subprocess.Popen[bytes], port: int) -> None:
+    """Returns when the server accepts connections; fails when it ends instead."""
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                pytest.fail(f"the README's application ended with {server.wait(0.05)}")
+        else:
+            return
 
 
 async def test_the_readmes_application_answers_a_call_and_a_text(
