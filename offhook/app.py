@@ -23,6 +23,7 @@ from offhook.exchange.journal import Journal
 from offhook.media.plane import MediaPlane
 from offhook.model.account import Account, IncomingPhoneNumber
 from offhook.model.journal import PendingCallback
+from offhook.model.numbers import load_places
 from offhook.speech.service import Speech
 from offhook.store import records
 from offhook.store.store import Store, sqlite_url
@@ -101,6 +102,8 @@ async def running(settings: Settings, parts: Parts = Parts()) -> AsyncIterator[P
             settings, exchange, _network(settings, exchange), account, speech, media
         )
         exchange.routes = platform.routes
+        with clock.outside("the tables of places"):
+            await asyncio.to_thread(load_places)
         await notifier.start()
         stack.push_async_callback(notifier.close)
         stack.push_async_callback(_stop, exchange)
