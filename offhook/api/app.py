@@ -81,6 +81,8 @@ class Door:
             self._under_way[account] -= 1
             if not self._under_way[account]:
                 del self._under_way[account]
+        if request.method == "HEAD" and type(response) is Response:
+            response.body = b""
         response.headers.update(_CORS)
         response.headers["Twilio-Request-Id"] = sids.new("RQ")
         response.headers["Twilio-Request-Duration"] = f"{clock.now() - began:.3f}"
@@ -92,13 +94,13 @@ class Door:
     async def _answer(self, request: Request, path: str, suffix: str) -> Response:
         format: Format = "json" if suffix == "json" else "xml"
         try:
-            actions, names = self._routes.find(path)
+            actions, values = self._routes.find(path)
             actions = [action for action in actions if suffix in action.suffixes]
             if not actions:
                 raise _not_found(request)
             if request.method == "OPTIONS":
                 return Response(status_code=200)
-            return await self._perform(request, path, suffix, actions, names)
+            return await self._perform(request, path, suffix, actions, values)
         except ApiError as error:
             if error.code == 20404 and not error.message:
                 error = _not_found(request)
@@ -113,13 +115,14 @@ class Door:
         path: str,
         suffix: str,
         actions: list[Action],
-        names: dict[str, str],
+        values: list[str],
     ) -> Response:
         sent = _query(request) | await _body(request)
-        method = _method(request, sent, is_instance="sid" in names)
+        method = _method(request, sent, actions[0].is_instance)
         action = next((each for each in actions if each.method == method), None)
         if action is None:
             raise _not_allowed(actions, request.method)
+        names = dict(zip(action.names, values, strict=True))
         account, caller = await self._parties(request, action, names)
         format: Format = "json" if suffix == "json" else "xml"
         at = At(self._exchange, account, caller, names, format, suffix, path, sent, request)

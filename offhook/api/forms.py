@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from offhook import sids
 from offhook.errors import ApiError
+from offhook.model.numbers import is_possible, normalise
 
 Form = TypeVar("Form")
 Sent = Mapping[str, Sequence[str]]
@@ -136,6 +137,21 @@ def link(
         return value
 
     return _field(default, Parameter(_single(check, ""), bad, missing, unless))
+
+
+def address(*, missing: int, bad: int) -> Any:
+    """Whom to call: an address with a scheme, or what has digits; E.164 must be possible."""
+
+    def check(value: str) -> str:
+        if ":" in value or (is_possible(normalise(value)) if "+" in value else _has_digit(value)):
+            return value
+        raise ValueError(f"{value[:100]} is not a valid phone number")
+
+    return _field("", Parameter(_single(check, ""), bad, missing))
+
+
+def _has_digit(value: str) -> bool:
+    return any(character.isdecimal() for character in value)
 
 
 def links(*, bad: int) -> Any:

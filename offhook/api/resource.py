@@ -80,6 +80,14 @@ class Action:
     open: bool = False
     dormant: bool = False
 
+    @property
+    def names(self) -> list[str]:
+        return [each[1:-1] for each in self.path.split("/") if each.startswith("{")]
+
+    @property
+    def is_instance(self) -> bool:
+        return self.path.endswith("}")
+
 
 class Resource:
     """The actions below one path. `element` names one of it in XML, `key` the list in JSON."""
@@ -116,7 +124,6 @@ class _Place:
 
     actions: list[Action] = field(default_factory=list)
     following: dict[str, _Place] = field(default_factory=dict)
-    name: str = ""
     named: _Place | None = None
 
 
@@ -131,26 +138,25 @@ class Routes:
                 place = _step(place, segment)
             place.actions.append(action)
 
-    def find(self, path: str) -> tuple[list[Action], dict[str, str]]:
-        """Its actions and what its names stand for; no actions when there is no such path."""
-        place, names = self._root, dict[str, str]()
+    def find(self, path: str) -> tuple[list[Action], list[str]]:
+        """Its actions and what their names stand for; no actions when there is no such path."""
+        place, values = self._root, list[str]()
         for segment in path.split("/")[1:]:
             if segment in place.following:
                 place = place.following[segment]
             elif place.named and segment:
-                names[place.name] = segment
+                values.append(segment)
                 place = place.named
             else:
-                return [], {}
-        return place.actions, names
+                return [], []
+        return place.actions, values
 
 
 def _step(place: _Place, segment: str) -> _Place:
     if not segment.startswith("{"):
         return place.following.setdefault(segment, _Place())
     if place.named is None:
-        place.name, place.named = segment[1:-1], _Place()
-    assert place.name == segment[1:-1], f"{segment} has two names"
+        place.named = _Place()
     return place.named
 
 

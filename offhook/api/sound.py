@@ -15,7 +15,7 @@ _FRAMES = 480_000  # a minute at a time
 
 
 def mono(path: str) -> bytes:
-    """A two-channel WAV file as a WAV file of one: the mean of both."""
+    """A WAV file of two channels as one of a single channel, where both are heard."""
     out = io.BytesIO()
     with wave.open(path) as source, wave.open(out, "wb") as mixed:
         mixed.setnchannels(1)
@@ -23,7 +23,8 @@ def mono(path: str) -> bytes:
         mixed.setframerate(source.getframerate())
         while frames := source.readframes(_FRAMES):
             pairs = np.frombuffer(frames, "<i2").reshape(-1, source.getnchannels())
-            mixed.writeframes(pairs.mean(axis=1).astype("<i2").tobytes())
+            both = pairs.sum(axis=1, dtype=np.int32)
+            mixed.writeframes(np.clip(both, -32768, 32767).astype("<i2").tobytes())
     return out.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.api.resources.accounts import accounts, versions
+from offhook.api.resources.accounts import accounts
 from offhook.api.resources.applications import applications
 from offhook.api.resources.call_recordings import call_recordings
 from offhook.api.resources.calls import calls
@@ -14,6 +14,6 @@ from offhook.api.resources.numbers import numbers
 from offhook.api.resources.recordings import recordings
 
 EVERY = (
-    versions, accounts, applications, calls, call_recordings, call_notifications, events,
+    accounts, applications, calls, call_recordings, call_notifications, events,
     messages, sms_messages, media, numbers, notifications, recordings,
 )  # fmt: skip

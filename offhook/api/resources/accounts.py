@@ -18,14 +18,7 @@ from offhook.store import records
 from offhook.store.store import Connection
 from offhook.store.table import Where
 
-versions = Resource(f"/{VERSION}", element="Version", key="versions")
 accounts = Resource(f"/{VERSION}/Accounts", element="Account", key="accounts")
-
-
-@versions.get(open=True)
-async def version(at: At) -> Rendering:
-    uri = f"/{VERSION}"
-    return {"name": VERSION, "uri": uri, "subresource_uris": {"accounts": f"{uri}/Accounts"}}
 
 
 @accounts.get()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from offhook.api.addresses import Caller, called, caller_id, calling
 from offhook.api.formats import Rendering
-from offhook.api.forms import flag, http_method, link, text, whole, word, words
+from offhook.api.forms import address, flag, http_method, link, text, whole, word, words
 from offhook.api.paging import dates, exactly, page
 from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, below, date, or_none
@@ -30,8 +30,8 @@ LONGEST_TWIML = 4000
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    to: str = text(missing=21201, bad=21211, filled=True)
-    from_: str = text(missing=21213, bad=21212, filled=True)
+    to: str = address(missing=21201, bad=21211)
+    from_: str = text(missing=21213)
     url: str = link(missing=21205, unless=("Twiml", "ApplicationSid"), bad=21205)
     twiml: str = text(bad=32018, longest=LONGEST_TWIML)
     application_sid: str = text()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.responses import FileResponse
-
-from offhook.api.files import forget, is_there
+from offhook.api.files import File, forget, is_there
 from offhook.api.formats import Rendering
 from offhook.api.paging import dates, page
 from offhook.api.reach import fetched, owned
@@ -40,12 +38,12 @@ async def fetch(at: At) -> Rendering:
 
 
 @media.get("/{sid}", suffixes=("",), open=True)
-async def download(at: At) -> FileResponse:
+async def download(at: At) -> File:
     """The bytes, of their own type; whoever knows the address may have them."""
     found = await _of_message(at)
     if not await is_there(found.path):
         raise ApiError(20404)
-    return FileResponse(found.path, media_type=found.content_type)
+    return File(found.path, media_type=found.content_type)
 
 
 @media.delete()

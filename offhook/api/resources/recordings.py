@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from offhook import clock
 from offhook.api import forms
-from offhook.api.files import forget, is_there, off_loop
+from offhook.api.files import File, forget, is_there, off_loop
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, whole
 from offhook.api.paging import dates, exactly, page
@@ -68,7 +68,7 @@ async def wav(at: At) -> Response:
     found, mixed = await _sound(at)
     if mixed:
         return Bytes(await off_loop("a mix", lambda: mono(found.path)), media_type="audio/x-wav")
-    return FileResponse(found.path, media_type="audio/x-wav")
+    return File(found.path, media_type="audio/x-wav")
 
 
 @recordings.get("/{sid}", suffixes=("mp3",), open=True)
