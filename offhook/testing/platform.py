@@ -37,6 +37,7 @@ from offhook.store.store import Connection, sqlite_url
 from offhook.testing.applications import Application, Applications, Webhook
 from offhook.testing.phones import MOMENT, PhoneCall, Records, TestPhone
 from offhook.testing.speech import TestVoice
+from offhook.testing.virtual_time import START
 from offhook.webhooks.fence import Fence
 from offhook.webhooks.transport_aiohttp import AiohttpTransport
 
@@ -118,7 +119,7 @@ class Offhook:
 
         `fields` are others of the IncomingPhoneNumber record, such as `voice_method`.
         """
-        now = self.utc() if self._platform else datetime.fromtimestamp(0).astimezone()
+        now = START  # until it is written
         record = IncomingPhoneNumber(
             sids.new("PN"), ACCOUNT_SID, number, now, now, number,
             voice_url=self.url(voice), sms_url=self.url(sms),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 Address = tuple[str, int]
@@ -31,7 +31,7 @@ def steady(datagram: Datagram) -> Sequence[float]:
 
 
 def rough(
-    chance: random.Random,
+    chance: Random,
     *,
     loss: float = 0.0,
     duplication: float = 0.0,

@@ -33,7 +33,7 @@ _MARKS = {START: (0, 63), END: (16, 47)}  # tones of the marks
 
 PURE = 0.75  # share of a frame's energy that the two tones of a symbol must have
 AUDIBLE = 100.0  # mean amplitude below which a frame is silence
-BATCH = 100  # frames that are kept until somebody asks what they say
+BATCH = 12  # frames that are read at once: the largest product for which BLAS starts no threads
 PAUSE = 0.1  # seconds without a symbol after which what was being said is over
 
 Samples = npt.NDArray[np.int16]

@@ -70,7 +70,7 @@ class Redirected(TwilioHttpClient):
 
 @pytest.mark.parametrize("app", [shop, ASGI, wsgi_shop], ids=["function", "ASGI", "WSGI"])
 async def test_an_application_answers_a_call(offhook: Offhook, app: Any) -> None:
-    """M01: the voice URL of the number that was called is asked, and its TwiML performed."""
+    """M01: the application behind the called number is asked, and its TwiML performed."""
     offhook.number(US, voice=app)
     call = await offhook.call(US)
     await call.hears("Press 1 for sales.")
@@ -110,8 +110,6 @@ async def test_a_function_runs_in_virtual_time(offhook: Offhook) -> None:
 
 
 async def test_a_function_that_fails_has_its_number_say_so(offhook: Offhook) -> None:
-    """M14: an application that fails is made up for by the fallback."""
-
     def fails(request: Request) -> str:
         raise ZeroDivisionError
 
@@ -139,13 +137,24 @@ async def test_a_response_has_its_own_status_and_type(offhook: Offhook) -> None:
 
 
 async def test_a_day_of_pause_is_over_at_once(offhook: Offhook) -> None:
+    """Six calls, one after the other: none may last longer than four hours."""
     offhook.number(
-        US, voice=answering('<Response><Pause length="14000"/><Say>Still there?</Say></Response>')
+        US, voice=answering('<Response><Pause length="14390"/><Say>Still there?</Say></Response>')
     )
+    for _ in range(6):
+        call = await offhook.call(US)
+        await call.hears_nothing(14_380)
+        await call.hears("Still there?")
+        await call.ended()
+    assert offhook.now > 86_000
+
+
+async def test_every_frame_of_ten_minutes_is_heard(offhook: Offhook) -> None:
+    offhook.number(US, voice=answering('<Response><Say loop="0">Please hold.</Say></Response>'))
     call = await offhook.call(US)
-    await asyncio.sleep(13_990)
-    assert call.heard == ""
-    await call.hears("Still there?")
+    await asyncio.sleep(600)
+    said = len(speak("Please hold.").pcm) / 16_000
+    assert call.heard.count("Please hold.") == int(600 / said)
 
 
 async def test_an_application_in_a_thread_may_use_the_api(offhook: Offhook) -> None:
@@ -181,7 +190,7 @@ async def test_silence_can_be_expected(offhook: Offhook) -> None:
 
 
 async def test_a_phone_is_called_and_answers(offhook: Offhook) -> None:
-    """M06: a POST to Calls rings a phone, and runs its document on the answer."""
+    """M05: a REST request starts a call, which runs its document on the answer."""
     offhook.number(US)
     posted = await offhook.post("Calls.json", To=YOU, From=US, Twiml=say("Your order is ready."))
     assert posted["status"] == "queued"
@@ -260,7 +269,7 @@ async def test_keys_that_are_played_are_seen(offhook: Offhook) -> None:
 
 
 async def test_a_text_gets_its_reply(offhook: Offhook) -> None:
-    """M04: an incoming text asks the message URL, whose Message verb is sent back."""
+    """M02: an incoming text asks the number's SMS URL; the application answers with XML."""
 
     async def replies(request: Request) -> str:
         return f"<Response><Message>You said {request.params['Body']}</Message></Response>"
@@ -285,7 +294,7 @@ async def test_a_text_that_cannot_be_delivered_says_why(offhook: Offhook) -> Non
 
 
 async def test_the_official_library_is_a_client_of_the_platform(offhook: Offhook) -> None:
-    """M06: the official helper library places a call."""
+    """M24: the official helper library works against the API."""
     library = Client(offhook.account_sid, offhook.auth_token, http_client=Redirected(offhook))
     twiml = say("Hello from a library.")
     offhook.number(US)
