@@ -45,6 +45,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 async def _run(item: pytest.Function) -> None:
+    if task := asyncio.current_task():
+        task.set_name(item.name)  # by which it is known when it is stuck
     given: dict[str, Any] = item.funcargs
     wanted = inspect.signature(item.obj).parameters
     async with AsyncExitStack() as platforms:
