@@ -43,6 +43,8 @@ class SipSettings:
 
     `port` 0 takes a free one. `public_ip` is written into Contact and SDP; without it, the address
     that leads to the other side is. Nodes that share `secret` know each other's nonces.
+    `algorithms` are those of our challenges; many phones drop a call that offers them SHA-256, also
+    beside MD5.
     """
 
     host: str = "127.0.0.1"
@@ -52,6 +54,7 @@ class SipSettings:
     tcp: bool = True
     realm: str = "offhook"
     secret: bytes = b""
+    algorithms: tuple[str, ...] = ("MD5",)
     name: str = "sip"
 
 
@@ -85,7 +88,7 @@ class SipCarrier:
         )
         self._door = Door(settings.trunks, ipaddress.ip_address(settings.host).is_loopback)
         secret = settings.secret or rand().encode()
-        self._logins = digest.Server(settings.realm, secret, rand)
+        self._logins = digest.Server(settings.realm, secret, rand, settings.algorithms)
         self._refusing = False
 
     @classmethod

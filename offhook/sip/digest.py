@@ -17,7 +17,7 @@ from offhook.sip.grammar import quoted, unquoted
 
 ALGORITHMS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 NONCE_SECONDS = 300
-_PAIR = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,]+)\s*(?:,|$)\s*')
+_PAIR = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|$)\s*')
 _MAC_BYTES = 18
 MOST_NONCES = 10_000
 
@@ -147,7 +147,8 @@ class Server:
     ) -> tuple[Verdict, str]:
         """The verdict and, when right, the username. `known` maps usernames to passwords.
 
-        `uri` is the Request-URI; the digest's own must be the same, or the answer is not for us.
+        `uri` is the Request-URI. The digest's own must be the same, or, as some clients have it,
+        the same without its user.
         """
         answers = [parse(value) for value in authorization]
         mine = next((one for one in answers if one.get("realm") == self.realm), None)
@@ -177,7 +178,8 @@ class Server:
             return False
         right = response_of(credentials, method, mine.get("uri", ""), body, {"nonce": "", **mine})
         same = _equal(right, mine.get("response", "").lower())
-        return same and password is not None and mine.get("uri") == uri
+        place = uri.partition(":")[0] + ":" + uri.rpartition("@")[2]
+        return same and password is not None and mine.get("uri") in (uri, place)
 
     def _fresh(self, mine: dict[str, str], at: float) -> bool:
         """Whether this nonce was not used with this count before (RFC 7616 section 3.4.5)."""

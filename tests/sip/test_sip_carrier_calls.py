@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
-from offhook.line.leg import HungUp, Leg, Target
+from offhook.line.leg import Leg, Target
 from offhook.media.plane import MediaPlane
 
 

@@ -1,0 +1,181 @@
+"""Session descriptions: offers and answers.  RFC 4566, RFC 3264, RFC 4733."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook.sip import sdp
+from offhook.sip.sdp import Agreed, BadSdp, Ours
+
+OURS = Ours("192.0.2.1", 10000, 77)
+HEAD = "v=0\no=- 1 1 IN IP4 10.0.0.1\ns=-\nc=IN IP4 10.0.0.1\nt=0 0\n"
+
+
+def body(text: str, head: str = HEAD) -> bytes:
+    return (head + text).replace("\n", "\r\n").encode()
+
+
+def answered(text: str, head: str = HEAD) -> tuple[list[str], Agreed]:
+    made, agreed = sdp.answer(sdp.parse(body(text, head)), OURS)
+    return made.decode().split("\r\n"), agreed
+
+
+def media_lines(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith("m=")]
+
+
+def test_our_offer_is_g711_and_keys():
+    assert sdp.offer(OURS).decode().split("\r\n") == [
+        "v=0",
+        "o=- 77 1 IN IP4 192.0.2.1",
+        "s=-",
+        "c=IN IP4 192.0.2.1",
+        "t=0 0",
+        "m=audio 10000 RTP/AVP 0 8 101",
+        "a=rtpmap:0 PCMU/8000",
+        "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=fmtp:101 0-15",
+        "a=ptime:20",
+        "a=sendrecv",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("offered", "codec", "number", "keys"),
+    [
+        ("m=audio 4000 RTP/AVP 0\n", "PCMU", 0, None),
+        ("m=audio 4000 RTP/AVP 8 0\n", "PCMA", 8, None),
+        ("m=audio 4000 RTP/AVP 0 8 101\na=rtpmap:101 telephone-event/8000\n", "PCMU", 0, 101),
+        ("m=audio 4000 RTP/AVP 96 8 97\na=rtpmap:96 opus/48000/2\na=rtpmap:97 TELEPHONE-event/8000\n", "PCMA", 8, 97),
+        ("m=audio 4000 RTP/AVP 111 96\na=rtpmap:111 opus/48000/2\na=rtpmap:96 pcmu/8000/1\n", "PCMU", 96, None),
+        ("m=audio 4000/2 RTP/AVP 18 0 101\na=rtpmap:101 telephone-event/16000\n", "PCMU", 0, None),
+        ("m=audio 4000 RTP/AVP 0\na=rtcp-mux\na=rtcp:4001\na=ice-ufrag:x\na=candidate:1 1 udp 1 10.0.0.1 4000 typ host\nb=AS:80\nk=clear:x\na=ptime:30\na=nonsense\n", "PCMU", 0, None),
+    ],
+)  # fmt: skip
+def test_the_offerers_first_codec_that_we_have_is_taken(
+    offered: str, codec: str, number: int, keys: int | None
+):
+    lines, agreed = answered(offered)
+    assert (agreed.codec, agreed.payload_type, agreed.keys_type) == (codec, number, keys)
+    types = f"{number} {keys}" if keys else str(number)
+    assert media_lines(lines) == [f"m=audio 10000 RTP/AVP {types}"]
+    assert f"a=rtpmap:{number} {codec}/8000" in lines
+    assert (agreed.host, agreed.port) == ("10.0.0.1", 4000)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "send", "receive"),
+    [
+        ("sendrecv", "sendrecv", True, True),
+        ("sendonly", "recvonly", False, True),
+        ("recvonly", "sendonly", True, False),
+        ("inactive", "inactive", False, False),
+    ],
+)
+def test_hold_is_answered_in_kind(theirs: str, ours: str, send: bool, receive: bool):
+    """RFC 3264 sections 6.1 and 8.4."""
+    lines, agreed = answered(f"m=audio 4000 RTP/AVP 0\na={theirs}\n")
+    assert f"a={ours}" in lines
+    assert (agreed.send, agreed.receive, agreed.nowhere) == (send, receive, False)
+
+
+def test_a_direction_of_the_session_holds_unless_the_media_says_otherwise():
+    lines, agreed = answered("m=audio 4000 RTP/AVP 0\n", HEAD + "a=sendonly\n")
+    assert not agreed.send
+    lines, agreed = answered("m=audio 4000 RTP/AVP 0\na=sendrecv\n", HEAD + "a=sendonly\n")
+    assert agreed.send
+    assert "a=sendrecv" in lines
+
+
+@pytest.mark.parametrize("place", ["IN IP4 0.0.0.0", "IN IP6 ::"])
+def test_hold_in_the_old_way_is_an_address_of_none(place: str):
+    lines, agreed = answered(f"m=audio 4000 RTP/AVP 0\nc={place}\n")
+    assert (agreed.send, agreed.receive, agreed.nowhere) == (False, True, True)
+    assert "a=recvonly" in lines
+
+
+def test_the_medias_own_address_comes_before_the_sessions():
+    _, agreed = answered("m=audio 4000 RTP/AVP 0\nc=IN IP4 10.0.0.9\n")
+    assert agreed.host == "10.0.0.9"
+    _, agreed = answered("m=audio 4000 RTP/AVP 0\nc=IN IP6 2001:db8::9\n", "v=0\ns=-\n")
+    assert agreed.host == "2001:db8::9"
+
+
+def test_what_we_do_not_speak_is_refused_in_its_place():
+    """RFC 3264 section 6: as many sections, in the same order, port 0."""
+    lines, _ = answered(
+        "m=video 5000 RTP/AVP 31\nm=audio 4002 RTP/SAVP 0\nm=audio 0 RTP/AVP 0\n"
+        "m=audio 4004 RTP/AVP 0\nm=audio 4006 RTP/AVP 0\nm=application 9 UDP/BFCP *\n"
+    )
+    assert media_lines(lines) == [
+        "m=video 0 RTP/AVP 31",
+        "m=audio 0 RTP/SAVP 0",
+        "m=audio 0 RTP/AVP 0",
+        "m=audio 10000 RTP/AVP 0",
+        "m=audio 0 RTP/AVP 0",
+        "m=application 0 UDP/BFCP *",
+    ]
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        "",
+        "m=audio 4000 RTP/AVP 18 9\n",
+        "m=audio 0 RTP/AVP 0\n",
+        "m=audio 4000 RTP/SAVP 0\n",
+        "m=video 4000 RTP/AVP 0\n",
+        "m=audio 4000 RTP/AVP 101\na=rtpmap:101 telephone-event/8000\n",
+        "m=audio 4000 RTP/AVP 0\na=rtpmap:0 G729/8000\n",
+    ],
+)
+def test_nothing_in_common_is_an_error(offered: str):
+    assert not sdp.speakable(sdp.parse(body(offered)))
+    with pytest.raises(BadSdp):
+        answered(offered)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"v=1\r\n", b"hello", b"v=0\r\nm=audio\r\n", b"v=0\r\nm=audio x RTP/AVP 0\r\n",
+        b"v=0\r\nm=audio 99999 RTP/AVP 0\r\n", b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n",
+        b"v=0\r\nc=IN IP4 not.an.address\r\nm=audio 4000 RTP/AVP 0\r\n",
+        b"v=0\r\nc=nonsense\r\nm=audio 4000 RTP/AVP 0\r\n", b"v=0\r\nnonsense\r\n",
+        b"v=0\r\n" + b"m=audio 0 RTP/AVP 0\r\n" * 40, b"v=0\r\nm=audio 4000 RTP/AVP\r\n",
+    ],
+)  # fmt: skip
+def test_what_is_no_description_is_refused(data: bytes):
+    with pytest.raises(BadSdp):
+        sdp.parse(data)
+
+
+def test_line_feeds_alone_are_read():
+    [media] = sdp.parse(body("m=audio 4000 RTP/AVP 0\n").replace(b"\r\n", b"\n"))
+    assert media.port == 4000
+
+
+@pytest.mark.parametrize(
+    ("answer", "agreed"),
+    [
+        ("m=audio 4000 RTP/AVP 8 101\na=rtpmap:101 telephone-event/8000\n", Agreed("10.0.0.1", 4000, "PCMA", 8, 101, True, True)),
+        ("m=audio 4000 RTP/AVP 0\na=sendonly\n", Agreed("10.0.0.1", 4000, "PCMU", 0, None, False, True)),
+        ("m=audio 4000 RTP/AVP 0\na=recvonly\n", Agreed("10.0.0.1", 4000, "PCMU", 0, None, True, False)),
+    ],
+)  # fmt: skip
+def test_the_answer_to_our_offer_is_taken(answer: str, agreed: Agreed):
+    assert sdp.accepted(sdp.parse(body(answer))) == agreed
+
+
+@pytest.mark.parametrize("answer", ["", "m=audio 0 RTP/AVP 0\n", "m=audio 4000 RTP/AVP 9\n"])
+def test_an_answer_that_refuses_the_sound_is_an_error(answer: str):
+    with pytest.raises(BadSdp):
+        sdp.accepted(sdp.parse(body(answer)))
+
+
+def test_both_sides_of_this_project_understand_each_other():
+    made, theirs = sdp.answer(sdp.parse(sdp.offer(OURS)), Ours("2001:db8::2", 20000, 5))
+    assert theirs == Agreed("192.0.2.1", 10000, "PCMU", 0, 101, True, True)
+    assert sdp.accepted(sdp.parse(made)) == Agreed("2001:db8::2", 20000, "PCMU", 0, 101, True, True)
