@@ -120,7 +120,8 @@ async def call(
     """One request to an ASGI application."""
     path, _, more = path.partition("?")
     scope: Scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1", "method": method,
         "path": path, "raw_path": path.encode(), "root_path": "", "scheme": "http",
         "query_string": "&".join(filter(None, (more, query))).encode(),
         "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items() if v],

@@ -77,7 +77,6 @@ async def test_a_message_is_created_queued(serving: Serving) -> None:
         ({"MediaUrl": ["http://a.test/1"] * 11}, 21623),
         ({"ValidityPeriod": "0"}, 21624),
         ({"ValidityPeriod": "36001"}, 21624),
-        ({"MessagingServiceSid": "MG" + "0" * 32}, 21701),
         ({"ScheduleType": "fixed"}, 35118),
     ],
 )
@@ -87,6 +86,11 @@ async def test_a_parameter_that_is_wrong_has_its_code(
     async with serving() as api:
         assert (await send(api, **parameters)).code == (400, code)
         assert (await api.get("Messages.json")).json["messages"] == []
+
+
+async def test_there_are_no_messaging_services(serving: Serving) -> None:
+    async with serving() as api:
+        assert (await send(api, MessagingServiceSid="MG" + "0" * 32)).code == (404, 21701)
 
 
 async def test_what_is_missing_is_named_in_order(serving: Serving) -> None:
