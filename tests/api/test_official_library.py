@@ -15,7 +15,7 @@ from twilio.http import HttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from offhook import clock
+from offhook import clock, sids
 from offhook.store import records
 
 URL = "http://application.test/voice"
@@ -172,7 +172,7 @@ async def test_wrong_credentials(serving: Serving) -> None:
 
         def script() -> None:
             with pytest.raises(TwilioRestException) as refused:
-                wrong.calls.list()
+                wrong.calls(sids.new("CA")).fetch()
             assert (refused.value.status, refused.value.code) == (401, 20003)
 
         with clock.outside("a script with the official library"):
