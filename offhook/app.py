@@ -6,16 +6,18 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import structlog
 
 from offhook import clock, sids
-from offhook.aio import within
+from offhook.aio import race, within
 from offhook.carriers.simulated import SimulatedNetwork
 from offhook.config import Settings
+from offhook.demo import ECHO_NUMBER
 from offhook.errors import WebhookError
 from offhook.exchange import debugger, inbound, messages, recovery
 from offhook.exchange.exchange import Exchange, Route, Rules, Voices
@@ -26,7 +28,7 @@ from offhook.model.journal import PendingCallback
 from offhook.model.numbers import load_places
 from offhook.speech.service import Speech
 from offhook.store import records
-from offhook.store.store import Store, sqlite_url
+from offhook.store.store import Connection, Store, sqlite_url
 from offhook.webhooks.ask import Answer, Webhooks
 from offhook.webhooks.cache import Cache
 from offhook.webhooks.fence import Fence
@@ -36,6 +38,7 @@ from offhook.webhooks.transport_aiohttp import AiohttpTransport
 
 log = structlog.get_logger("offhook")
 DEMO_NUMBER = "+15550100100"
+DEMO_FACT = "demo"  # the root that the demo number's URLs had at the last start
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Platform:
     speech: Voices
     media: MediaPlane
     routes: list[Route] = field(default_factory=list)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)  # ends a drain before its time
 
     @property
     def healthy(self) -> bool:
@@ -70,7 +74,7 @@ class Platform:
         self.exchange.open = False
         if self.exchange.live or self.exchange.attempts:
             log.info("draining", calls=len(self.exchange.live), seconds=seconds)
-            await within(seconds, self._quiet())
+            await within(seconds, race(self._quiet(), self._hurried()))
         for attempt in tuple(self.exchange.attempts.values()):
             attempt.give_up("canceled")
         for live in tuple(self.exchange.live.values()):
@@ -81,6 +85,9 @@ class Platform:
     async def _quiet(self) -> None:
         while self.exchange.live or self.exchange.attempts:
             await asyncio.sleep(0.05)
+
+    async def _hurried(self) -> None:
+        await self.hurry.wait()
 
 
 @asynccontextmanager
@@ -157,11 +164,12 @@ def _exchange(
 
 def _network(settings: Settings, exchange: Exchange) -> SimulatedNetwork:
     rules = settings.simulated
+    listed = {ECHO_NUMBER: "echo"} | rules.numbers if rules.enabled else {}
     return SimulatedNetwork(
         exchange.media,
         partial(inbound.on_call, exchange),
         partial(messages.on_text, exchange),
-        numbers=rules.numbers,
+        numbers=listed,
         takes_all=settings.simulates_everything,
     )
 
@@ -182,22 +190,37 @@ async def first_account(store: Store, settings: Settings) -> Account:
 
 
 async def demo_number(platform: Platform) -> str:
-    """The number of the demonstration, added when it was never there."""
-    store, exchange = platform.exchange.store, platform.exchange
-    number = await store.read(records.numbers.by_number, DEMO_NUMBER)
-    base = f"{exchange.rules.public_url}/demo"
-    if number is None and not await store.read(records.numbers.count):
-        at = clock.utc()
+    """The number of the demonstration, added at the first start; "" when it was given up."""
+    base = f"{platform.exchange.rules.public_url}/demo"
+    account, at = platform.account.sid, clock.utc()
+    return await platform.exchange.store.write(_demo_number, account, base, at)
+
+
+def _demo_number(connection: Connection, account_sid: str, base: str, at: datetime) -> str:
+    before = records.facts.get(connection, DEMO_FACT)
+    number = records.numbers.by_number(connection, DEMO_NUMBER)
+    if number is None and before is None and not records.numbers.count(connection):
         number = IncomingPhoneNumber(
-            sids.new("PN"), platform.account.sid, DEMO_NUMBER, at, at, "Demo",
+            sids.new("PN"), account_sid, DEMO_NUMBER, at, at, "Demo",
             voice_url=f"{base}/voice", sms_url=f"{base}/sms",
         )  # fmt: skip
-        await store.write(records.numbers.insert, number)
+        records.numbers.insert(connection, number)
+    elif number and before and before != base:  # the port or the public URL is another one now
+        moved = {
+            field: base + url.removeprefix(before)
+            for field in ("voice_url", "sms_url")
+            if (url := getattr(number, field)).startswith(f"{before}/")
+        }
+        records.numbers.save(connection, replace(number, **moved))
+    records.facts.put(connection, DEMO_FACT, base)
     return DEMO_NUMBER if number else ""
 
 
 async def open_lines(platform: Platform, *carriers: Route) -> None:
-    """Connects the carriers, then takes up what a crash interrupted."""
-    platform.routes.extend(carriers)
+    """Connects the carriers, then takes up what a crash interrupted.
+
+    The simulated network comes first: what is listed for it must not go out on a trunk.
+    """
     platform.routes.append(Route(platform.network, platform.network.takes))
+    platform.routes.extend(carriers)
     await recovery.recover(platform.exchange)

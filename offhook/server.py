@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -44,6 +46,29 @@ class Serving:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """The platform on its sockets; leaving drains it. Raises ConfigError when one cannot be had."""
+    with sole_use(settings.data):
+        async with _serving(settings) as where:
+            yield where
+
+
+@contextmanager
+def sole_use(data: Path) -> Iterator[None]:
+    """Two platforms on one folder would take each other's calls for those of a crash.
+
+    Raises ConfigError. The lock goes with the process, however that ends.
+    """
+    with (data / "lock").open("w") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"an Offhook is running on {data} already: stop it, or choose another --data"
+            ) from None
+        yield
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncIterator[Serving]:
     listener = http_socket(settings.http, settings.asked("http"))
     host, port = listener.getsockname()[:2]
     settings = settings.model_copy(update={"http": Address(host, port)})
@@ -154,10 +179,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def stopped() -> None:
-    """Returns at the first SIGTERM or SIGINT."""
+async def stopped(hurry: asyncio.Event) -> None:
+    """Returns at the first SIGTERM or SIGINT; the next one sets `hurry`."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def take() -> None:
+        (hurry if asked.is_set() else asked).set()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, asked.set)
+        loop.add_signal_handler(each, take)
     await asked.wait()

@@ -33,6 +33,10 @@ class Running:
         path.chmod(0o600)
         path.write_text(json.dumps(asdict(self)))
 
+    @staticmethod
+    def forget(data: Path) -> None:
+        (data / RUNTIME).unlink(missing_ok=True)
+
     @classmethod
     def find(cls, data: Path) -> Running:
         """Raises ConfigError when nothing was started there."""

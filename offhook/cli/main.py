@@ -252,11 +252,14 @@ async def doctor(client: Client, as_json: bool) -> int:
 @click.argument("body")
 @as_json
 @asks
-async def text(client: Client, from_: str, to: str, body: str, as_json: bool) -> None:
-    """Send BODY from a simulated phone FROM to your number TO, and print the replies."""
+async def text(client: Client, from_: str, to: str, body: str, as_json: bool) -> int:
+    """Send BODY from a simulated phone FROM to your number TO, and print the replies.
+
+    Exit code 1 when there is none.
+    """
     from offhook.cli.texting import send_and_wait
 
-    await send_and_wait(client, from_, to, body, as_json)
+    return await send_and_wait(client, from_, to, body, as_json)
 
 
 @cli.command()

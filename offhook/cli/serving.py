@@ -59,8 +59,13 @@ async def _up(settings: Settings) -> None:
         )
         running.leave(settings.data)
         click.echo(welcome(running, settings))
-        await stopped()
-        click.echo("stopping: no new calls; those that are up may finish")
+        await stopped(it.platform.hurry)
+        if calls := len(it.platform.exchange.live) + len(it.platform.exchange.attempts):
+            click.echo(
+                f"stopping: no new calls; {calls} may go on for {settings.drain:g} s"
+                " (Ctrl-C again ends them at once)"
+            )
+    Running.forget(settings.data)
     click.echo("stopped")
 
 
