@@ -218,6 +218,9 @@ class Settings(BaseSettings):
     public_url: Url = Field(default="", examples=["https://phone.example.com"])
     """The URL that applications and browsers reach the API by when a proxy is in front of it."""
 
+    call_limit: int = Field(default=14_400, ge=60, le=2_592_000)
+    """Seconds that a call may last at most."""
+
     drain: float = Field(default=5, ge=0)
     """Seconds that live calls may go on when Offhook is told to stop."""
 
