@@ -8,20 +8,21 @@ What a wire carries is heard at its other end in the same tick; a room mixes wha
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain
 from random import Random
-from typing import Final
 
 import numpy as np
 
 from offhook.media import keys
 from offhook.media.clip import FRAME, SAMPLES
 from offhook.media.codecs import Pcm
+from offhook.media.inband import InBand
+from offhook.media.keypad import Keypad, Pressing
 from offhook.media.mixing import add
 from offhook.media.orders import Event, RecorderOrder, Remote, Stats
 from offhook.media.players import Cadence, Players, render
+from offhook.media.ports import MediaFull
 from offhook.media.receiving import CODECS, Receivers
 from offhook.media.recorders import Block, Pause, Recorders
 from offhook.media.reports import Reports
@@ -29,7 +30,6 @@ from offhook.media.rooms import Rooms, Seat
 from offhook.media.rtp import Address, Batch
 from offhook.media.sending import Senders
 
-OVER: Final = keys.Beat("", 0)
 CAPACITY = 2048  # legs of one engine; memory is taken as they come
 
 
@@ -42,15 +42,6 @@ class Output:
     reports: list[tuple[int, bytes]] = field(default_factory=list)  # RTCP, to the port above
     events: list[Event] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Pressing:
-    """Keys being pressed on a leg. `jobs` are over when `beats` run out."""
-
-    beats: Iterator[keys.Beat | None]
-    jobs: list[int]
-    start: int = 0  # timestamp at which the present event began
 
 
 class Engine:
@@ -71,13 +62,15 @@ class Engine:
         )  # heard from, and said to, far ends
         self._present = np.zeros((2, capacity), np.bool_)
         self._wire: dict[int, int] = {}  # both ways
+        self._orphans: list[int] = []  # whose other end has closed, but was heard until now
         self._remote: dict[int, Remote] = {}  # of connected RTP legs
         self._taps: set[int] = set()
         self._echoes: set[int] = set()
         self._patience: dict[int, float] = {}  # seconds without packets until `dead`
-        self._pressing: dict[int, Pressing] = {}
+        self._keypad = Keypad()
         self._senders = Senders(capacity, random)
         self._receivers = Receivers(capacity, self._key)
+        self._in_band = InBand(capacity)
         self._reports = Reports(self._senders, self._receivers)
         self._players = Players(capacity)
         self._rooms = Rooms()
@@ -90,11 +83,12 @@ class Engine:
     # Legs
 
     def open_rtp(self, leg: int) -> int:
-        """The leg's slot, by which packets are addressed. Raises IndexError when all are taken."""
+        """The leg's slot, by which packets are addressed. Raises MediaFull."""
         slot = self._open(leg)
         self._senders.open(slot)
         self._receivers.open(slot, self.now)
         self._reports.open(slot)
+        self._in_band.open(slot)
         return slot
 
     def open_wire(self, leg: int, other: int) -> None:
@@ -102,6 +96,8 @@ class Engine:
         self._wire[here], self._wire[there] = there, here
 
     def _open(self, leg: int) -> int:
+        if not self._free:
+            raise MediaFull("the engine has no room for another leg")
         slot = heapq.heappop(self._free)
         self._slot[leg], self._leg[slot] = slot, leg
         self._sound[:, slot] = 0
@@ -128,10 +124,7 @@ class Engine:
         if (slot := self._slot.pop(leg, None)) is None:
             return
         self._catch_up()
-        over = self._players.stop(slot)
-        if pressing := self._pressing.pop(slot, None):
-            over += pressing.jobs
-        self._done(over)
+        self._done(self._players.stop(slot) + self._keypad.stop(slot))
         self._output.blocks += self._recorders.without(slot)
         self._rooms.leave(slot)
         stats = self._reports.stats(slot) if slot in self._remote else Stats()
@@ -140,7 +133,8 @@ class Engine:
 
     def _forget(self, slot: int) -> None:
         if (other := self._wire.pop(slot, None)) is not None:
-            self._wire.pop(other, None)
+            del self._wire[other]
+            self._orphans.append(other)
         self._receivers.close(slot)
         self._reports.close(slot)
         for known in (self._remote, self._patience, self._leg):
@@ -165,17 +159,13 @@ class Engine:
         if (slot := self._slot.get(leg)) is None:
             self._done([job])
         else:
-            self._press(slot, [job], digits)
+            self._keypad.press(slot, [job], digits)
 
     def stop(self, leg: int, job: int) -> None:
         """End a job at once."""
         if (slot := self._slot.get(leg)) is None:
             return
-        self._done(self._players.stop(slot, job))
-        pressing = self._pressing.get(slot)
-        if pressing and job in pressing.jobs:
-            del self._pressing[slot]
-            self._done(pressing.jobs)
+        self._done(self._players.stop(slot, job) + self._keypad.stop(slot, job))
 
     def echo(self, leg: int, on: bool) -> None:
         self._switch(self._echoes, leg, on)
@@ -256,7 +246,7 @@ class Engine:
         return None if limit is None else (self._tick + limit) * FRAME
 
     def _busy(self) -> bool:
-        if self._remote or self._players or self._pressing:
+        if self._remote or self._players or self._keypad:
             return True
         return bool(self._present[0, self._here].any())
 
@@ -296,6 +286,9 @@ class Engine:
     def _layout(self) -> None:
         self._top = max(self._leg, default=-1) + 1
         self._rtp = np.array(sorted(self._remote), np.intp)
+        self._listens = np.array(
+            [slot for slot in self._rtp.tolist() if self._by_ear(slot)], np.intp
+        )
         sends = [slot for slot in sorted(self._remote) if self._remote[slot].send]
         self._sends = np.array(sends, np.intp)
         self._here = np.array(list(self._wire), np.intp)
@@ -307,6 +300,9 @@ class Engine:
             frames, present = self._receivers.jitter_buffers.take(self._rtp)
             self._sound[0, self._rtp] = frames
             self._present[0, self._rtp] = present
+        if len(self._listens):
+            for slot, key in self._in_band.hear(self._listens, self._sound[0, self._listens]):
+                self._key(slot, key)
 
     def _say(self) -> None:
         heard, said = self._sound[0, : self._top], self._sound[1, : self._top]
@@ -325,9 +321,11 @@ class Engine:
     def _send(self) -> None:
         """Packets of all RTP legs, each a sound or, while a key is pressed, an event."""
         slots = self._sends
-        if self._pressing:
-            events = [slot for slot in list(self._pressing) if self._beat(slot)]
+        if self._keypad:
+            sounding, over = self._keypad.tick()
+            events = [press[0] for press in sounding if self._press(*press)]
             slots = slots[~np.isin(slots, events)]
+            self._done(over)
         if len(slots):
             self._senders.pack(slots, self._sound[1], self._present[1])
             self._output.media = slots.tolist()
@@ -339,6 +337,10 @@ class Engine:
         if len(self._here):
             self._sound[0, self._here] = self._sound[1, self._there]
             self._present[0, self._here] = self._present[1, self._there]
+        if self._orphans:
+            self._sound[0, self._orphans] = 0
+            self._present[0, self._orphans] = False
+            self._orphans.clear()
 
     def _overhear(self) -> None:
         for slot in self._taps:
@@ -359,22 +361,8 @@ class Engine:
 
     # Keys
 
-    def _press(self, slot: int, jobs: list[int], digits: str) -> None:
-        before = self._pressing.get(slot, Pressing(iter(()), []))
-        beats = chain(before.beats, keys.beats(digits))
-        self._pressing[slot] = Pressing(beats, before.jobs + jobs, before.start)
-
-    def _beat(self, slot: int) -> bool:
-        """One tick of pressing; True if the leg's packet of this tick is an event."""
-        pressing = self._pressing[slot]
-        beat = next(pressing.beats, OVER)
-        if beat is OVER:
-            del self._pressing[slot]
-            self._done(pressing.jobs)
-            return False
-        return beat is not None and self._sound_key(slot, pressing, beat)
-
-    def _sound_key(self, slot: int, pressing: Pressing, beat: keys.Beat) -> bool:
+    def _press(self, slot: int, pressing: Pressing, beat: keys.Beat) -> bool:
+        """One tick of a key; True if the leg's packet of this tick is an event."""
         if slot in self._wire:
             if beat.ticks == 1:
                 self._key(self._wire[slot], beat.key)
@@ -399,14 +387,15 @@ class Engine:
         """The far end of this leg pressed a key; in a room of two the other's far end gets it."""
         self._tell(Event("key", self._leg[slot], key))
         other = self._rooms.partner(slot)
-        if other is None or (self._in_band(slot) and self._in_band(other)):
+        if other is None or (self._by_ear(slot) and self._by_ear(other)):
             return
         if other in self._wire:
             self._key(self._wire[other], key)
         else:
-            self._press(other, [], key)
+            self._keypad.press(other, [], key)
 
-    def _in_band(self, slot: int) -> bool:
+    def _by_ear(self, slot: int) -> bool:
+        """Whether keys of this leg are tones among the sound."""
         return slot in self._remote and self._remote[slot].dtmf_payload_type is None
 
     def _done(self, jobs: Iterable[int]) -> None:

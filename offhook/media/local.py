@@ -12,6 +12,7 @@ from offhook import clock
 from offhook.media.clip import FRAME
 from offhook.media.engine import Output
 from offhook.media.orders import Event
+from offhook.media.ports import MediaFull
 from offhook.media.rtp import Address, Arrived, batches
 from offhook.media.studio import Studio
 
@@ -61,7 +62,12 @@ class LocalHost:
         except OSError:
             rtp.close()
             raise
-        slot = self._slots[leg] = self._studio.open_rtp(leg)
+        try:
+            slot = self._slots[leg] = self._studio.open_rtp(leg)
+        except MediaFull:
+            rtp.close()
+            rtcp.close()
+            raise
         self._sockets[slot] = rtp, rtcp
 
     async def _bind(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import ipaddress
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -132,7 +134,11 @@ class RtpLeg(MediaLeg):
         self.port = port
 
     def connect(self, remote: Remote) -> None:
-        """What the session description agreed on; again after a re-INVITE."""
+        """What the session description agreed on; again after a re-INVITE.
+
+        Raises ValueError for a host that is not a numeric address: nothing is looked up here.
+        """
+        ipaddress.ip_address(remote.host)
         self.host.do(Studio.connect, self.id, remote)
 
     def on_timeout(self, seconds: float, hook: Callable[[], None]) -> None:
@@ -267,14 +273,15 @@ class MediaPlane:
             leg = RtpLeg(self, host, next(self._ids), port)
             try:
                 await host.open_rtp(leg.id, local_ip, port)
-            except OSError:  # somebody else has it
+            except BaseException as error:
                 self._ports.give_back(port)
-                continue
-            except BaseException:
-                self._ports.give_back(port)
-                raise
-            self._legs[leg.id] = leg
-            return leg
+                if not isinstance(error, OSError):
+                    raise
+                if error.errno != errno.EADDRINUSE:
+                    raise MediaFull(f"no RTP port on {local_ip}: {error}") from error
+            else:
+                self._legs[leg.id] = leg
+                return leg
         raise MediaFull("no RTP port could be opened")
 
     async def open_wire(self, near: MediaLeg | None = None) -> tuple[MediaLeg, MediaLeg]:

@@ -28,19 +28,17 @@ class Sockets:
         self._rows = np.zeros((AT_ONCE, ROW), np.uint8)
         self._views = [row.data for row in self._rows]
 
-    def open(self, ip: str, port: int) -> tuple[socket.socket, socket.socket]:
-        """A pair of bound sockets. Raises OSError."""
+    def open(self, slot: int, ip: str, port: int) -> None:
+        """A pair of sockets on this port and the one above. Raises OSError."""
         rtp = _bound(ip, port)
         try:
-            return rtp, _bound(ip, port + 1)
+            rtcp = _bound(ip, port + 1)
         except OSError:
             rtp.close()
             raise
-
-    def add(self, slot: int, pair: tuple[socket.socket, socket.socket]) -> None:
-        self._rtp[slot], self._rtcp[slot] = pair
-        self._selector.register(pair[0], selectors.EVENT_READ, (slot, True))
-        self._selector.register(pair[1], selectors.EVENT_READ, (slot, False))
+        self._rtp[slot], self._rtcp[slot] = rtp, rtcp
+        self._selector.register(rtp, selectors.EVENT_READ, (slot, True))
+        self._selector.register(rtcp, selectors.EVENT_READ, (slot, False))
 
     def close(self, slot: int) -> None:
         for sockets in (self._rtp, self._rtcp):

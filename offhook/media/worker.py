@@ -6,6 +6,7 @@ reads orders from it, writes events to it, one message each way in a tick, and e
 
 from __future__ import annotations
 
+import errno
 import gc
 import math
 import select
@@ -23,6 +24,7 @@ from offhook.media.clip import FRAME
 from offhook.media.engine import Output
 from offhook.media.link import Unframer, frame
 from offhook.media.orders import Event
+from offhook.media.ports import MediaFull
 from offhook.media.sockets import Sockets
 from offhook.media.studio import Studio
 
@@ -103,13 +105,18 @@ class Worker:
     def _open_rtp(self, leg: int, ip: str, port: int) -> None:
         """`opened` tells whether it could be done."""
         try:
-            pair = self._sockets.open(ip, port)
-        except OSError as error:
-            self._events.append(Event("opened", leg, error.errno))
+            slot = self._studio.open_rtp(leg)
+        except MediaFull:
+            self._events.append(Event("opened", leg, errno.EMFILE))
             return
-        slot = self._slots[leg] = self._studio.open_rtp(leg)
-        self._sockets.add(slot, pair)
-        self._events.append(Event("opened", leg, 0))
+        self._slots[leg] = slot
+        try:
+            self._sockets.open(slot, ip, port)
+        except OSError as error:
+            self._studio.close(leg)
+            self._events.append(Event("opened", leg, error.errno))
+        else:
+            self._events.append(Event("opened", leg, 0))
 
     def _tick(self, due: float, now: float) -> None:
         """The tick that is due; after a stall, or a rest, the present one."""

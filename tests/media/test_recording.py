@@ -1,0 +1,283 @@
+"""Recordings, as the file on disk has them."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from media_sounds import AGREED, FarEnd, Sound, alike, level, numbered, share, tone
+from media_sounds import Studio as Bench
+
+from offhook.media import wav
+from offhook.media.clip import FRAME
+from offhook.media.orders import Event, Recorded, RecorderOrder
+from offhook.media.studio import Studio
+
+LIMITLESS = 3600.0
+
+
+class Desk(Bench):
+    """A studio that writes its files at once, two phones on it, and one recorder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.told: list[Event] = []
+        engine = Studio(Random(1), lambda work, then: then(work()), self.told.append)
+        super().__init__(engine)
+        self.wire(1, 101)
+        self.wire(2, 102)
+
+    def record(
+        self,
+        *tracks: tuple[tuple[int, str], ...],
+        max_seconds: float = LIMITLESS,
+        silence: float = 0,
+        trim: bool = False,
+        path: Path | None = None,
+    ) -> None:
+        order = RecorderOrder(str(path or self.path), tracks, max_seconds, silence, trim)  # type: ignore[arg-type]
+        self.engine.now = self.now
+        self.engine.record(5, order)
+
+    def run(self, seconds: float) -> None:
+        for _ in range(round(seconds / FRAME)):
+            self.write(self.tick().blocks)
+
+    def write(self, blocks: object) -> None:
+        self.engine.write(blocks)  # type: ignore[attr-defined]
+
+    def say(self, leg: int, sound: Sound) -> None:
+        self.engine.play(100 + leg, 900 + leg, sound)
+
+    def order(self, order: Callable[[], None]) -> None:
+        self.engine.now = self.now
+        order()
+        self.write(self.engine.collect().blocks)
+
+    def stop(self) -> Recorded:
+        self.order(lambda: self.engine.stop_recorder(5))
+        return self.outcome()
+
+    def outcome(self) -> Recorded:
+        (outcome,) = [one.value for one in self.told if (one.kind, one.id) == ("recorded", 5)]
+        assert isinstance(outcome, Recorded)
+        return outcome
+
+    def sound(self) -> Sound:
+        """What the file holds, a row for each channel."""
+        with wave.open(str(self.path)) as file:
+            assert (file.getframerate(), file.getsampwidth()) == (8000, 2)
+            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+            return samples.reshape(-1, file.getnchannels()).T
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "recording.wav")
+
+
+def test_the_caller_is_recorded_as_he_was_heard(desk):
+    desk.record(((1, "in"),))
+    desk.say(1, tone(440, 1.3))
+    desk.run(1.5)
+    assert desk.stop() == Recorded(1.5, "stopped", 75, silent=False)
+    (sound,) = desk.sound()
+    assert (sound[:10400] == tone(440, 1.3)).all()
+    assert level(sound[10400:]) == 0
+    assert len(sound) == 12000
+
+
+def test_each_channel_is_the_sum_of_its_sources(desk):
+    desk.record(((1, "in"), (2, "in")), ((1, "out"),))
+    desk.say(1, tone(400, 1, 3000))
+    desk.say(2, tone(700, 1, 3000))
+    desk.engine.play(1, 9, tone(1100, 1, 3000))
+    desk.run(1)
+    desk.stop()
+    callers, prompt = desk.sound()
+    assert [share(callers, hertz) > 0.4 for hertz in (400, 700, 1100)] == [True, True, False]
+    assert share(prompt, 1100) > 0.99
+
+
+def test_two_recorders_do_not_disturb_each_other(desk, tmp_path):
+    other = tmp_path / "other.wav"
+    desk.record(((1, "in"),))
+    desk.run(0.5)
+    desk.engine.record(6, RecorderOrder(str(other), (((2, "in"),),), 1.0, 0, False))
+    desk.say(1, tone(400, 2))
+    desk.say(2, tone(700, 2))
+    desk.run(1.5)
+    desk.stop()
+    (sound,) = desk.sound()
+    assert len(sound) == 16000
+    assert share(sound[4000:], 400) > 0.99
+    assert wav.seconds(str(other)) == 1.0
+
+
+def test_a_recording_ends_at_its_greatest_length(desk):
+    desk.record((((1, "in"),)), max_seconds=1.2)
+    desk.say(1, tone(440, 5))
+    desk.run(3)
+    assert desk.outcome() == Recorded(1.2, "max", 60, silent=False)
+    assert len(desk.sound()[0]) == 9600
+
+
+def test_silence_for_as_long_as_was_asked_ends_it(desk):
+    desk.record((((1, "in"),)), silence=2)
+    desk.run(1.9)
+    desk.say(1, tone(440, 0.5))
+    desk.run(2.4)
+    assert desk.told == []
+    desk.run(0.2)
+    assert desk.outcome() == Recorded(4.4, "silence", 220, silent=False)
+
+
+def test_trimming_takes_the_silence_at_the_end_off(desk):
+    desk.record((((1, "in"),)), silence=1, trim=True)
+    desk.run(0.5)
+    desk.say(1, tone(440, 0.7))
+    desk.run(3)
+    assert desk.outcome() == Recorded(1.2, "silence", 110, silent=False)
+    (sound,) = desk.sound()
+    assert level(sound[:4000]) == 0, "not at the beginning"
+    assert (sound[4000:] == tone(440, 0.7)).all()
+
+
+def test_nothing_but_silence_trims_to_nothing(desk):
+    desk.record((((1, "in"),)), silence=1, trim=True)
+    desk.run(1.5)
+    assert desk.outcome() == Recorded(0.0, "silence", 50, silent=True)
+    assert desk.sound().shape == (1, 0)
+
+
+def test_faint_noise_is_silence_and_quiet_speech_is_not(desk):
+    desk.record((((1, "in"),)), silence=1)
+    noise = np.random.default_rng(1).normal(0, 40, 24000).astype(np.int16)
+    desk.say(1, np.concatenate((tone(300, 1.5, 500), noise)))
+    desk.run(3)
+    assert desk.outcome().seconds == 2.5
+
+
+def test_a_line_from_which_nothing_comes_is_not_silence(desk):
+    """The timeout counts silence that was received; the time goes on all the same."""
+    desk.rtp_leg(3)
+    desk.record((((3, "in"),)), silence=1)
+    far = FarEnd()
+    for n in range(20):
+        desk.arrive(3, far.packet(n, b"\xff" * 160))
+        desk.run(FRAME)
+    desk.run(3)
+    assert desk.told == []
+    for n in range(170, 210):
+        desk.arrive(3, far.packet(n, b"\xff" * 160))
+        desk.run(FRAME)
+    outcome = desk.outcome()
+    assert outcome.reason == "silence"
+    assert outcome.frames == 50
+    assert 4.0 < outcome.seconds < 4.3
+
+
+def test_nothing_received_is_no_frames(desk):
+    desk.rtp_leg(3, AGREED)
+    desk.record(((3, "in"),))
+    desk.run(1)
+    assert desk.stop() == Recorded(1.0, "stopped", 0, silent=True)
+
+
+def test_lost_packets_leave_a_gap_of_their_length(desk):
+    desk.rtp_leg(3)
+    desk.record(((3, "in"),))
+    for n in range(40):
+        if n not in (20, 21):
+            desk.arrive(3, FarEnd().packet(n, numbered(5)))
+        desk.run(FRAME)
+    desk.stop()
+    (sound,) = desk.sound()
+    silent = [n for n, frame in enumerate(sound.reshape(-1, 160)) if not frame.any()]
+    assert silent == [0, 21, 22]
+
+
+@pytest.mark.parametrize(("skip", "seconds"), [(True, 1.0), (False, 1.6)])
+def test_a_pause_is_left_out_or_silent(desk, skip, seconds):
+    desk.record((((1, "in"),)), silence=0.5)
+    desk.say(1, tone(440, 5))
+    desk.run(0.5)
+    desk.order(lambda: desk.engine.pause_recorder(5, "skip" if skip else "silence"))
+    desk.run(0.6)
+    desk.order(lambda: desk.engine.pause_recorder(5, ""))
+    desk.run(0.5)
+    assert desk.stop().seconds == seconds
+    (sound,) = desk.sound()
+    assert level(sound[:4000]) > 5000
+    assert level(sound[4000:-4000]) == 0
+    assert level(sound[-4000:]) > 5000
+
+
+def test_a_recording_ends_with_the_last_of_its_legs(desk):
+    desk.record(((1, "in"),), ((2, "in"),))
+    desk.say(1, tone(400, 3))
+    desk.say(2, tone(700, 3))
+    desk.run(1)
+    desk.order(lambda: desk.engine.close(1))
+    desk.run(0.5)
+    assert desk.told == []
+    desk.order(lambda: desk.engine.close(2))
+    assert desk.outcome().reason == "ended"
+    first, second = desk.sound()
+    assert level(first[8000:]) == 0
+    assert share(second, 700) > 0.99
+    assert len(second) == 12000
+
+
+def test_time_in_which_nothing_sounds_is_recorded_without_a_tick(desk):
+    desk.record((((1, "in"),)), max_seconds=7200, silence=3600)
+    desk.say(1, tone(440, 0.5))
+    desk.run(0.52)
+    assert desk.engine.due() == pytest.approx(3600.5)
+    desk.ticks = 100_000
+    assert desk.stop().seconds == 2000.0
+    (sound,) = desk.sound()
+    assert (sound[:4000] == tone(440, 0.5)).all()
+    assert level(sound[4000:]) == 0
+
+
+def test_a_silent_phone_is_given_up_without_a_tick(desk):
+    desk.record((((1, "in"),)), silence=5)
+    assert desk.engine.due() == pytest.approx(5.0)
+    desk.ticks = 249
+    desk.run(FRAME)
+    assert desk.outcome() == Recorded(5.0, "silence", 250, silent=True)
+
+
+def test_the_file_can_be_read_at_any_moment(desk):
+    desk.record(((1, "in"),))
+    assert desk.sound().shape == (1, 0)
+    desk.say(1, tone(440, 10))
+    for second in (1, 2, 3):
+        desk.run(1)
+        (sound,) = desk.sound()
+        assert len(sound) == second * 8000
+        assert alike(sound, tone(440, 0.5)) > 0.99
+    desk.stop()
+
+
+def test_a_file_that_cannot_be_written_fails_the_recording_and_nothing_else(desk, tmp_path):
+    desk.record((((1, "in"),)), path=tmp_path / "no such folder" / "x.wav")
+    desk.say(1, tone(440, 1))
+    desk.run(1.5)
+    assert desk.stop() == Recorded(0.0, "failed", 0, silent=True)
+    desk.engine.tap(1, True)
+    desk.say(1, tone(440, 1))
+    desk.run(1)
+    assert len(desk.heard(1)) == 100
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"\x07" * 20])
+def test_what_is_no_recording_holds_no_sound(tmp_path, content):
+    path = tmp_path / "x.wav"
+    path.write_bytes(content)
+    assert wav.seconds(str(path)) == 0.0

@@ -1,0 +1,138 @@
+"""Whose packets count, and where ours go: RFC 4961, and the sense of RFC 7362."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from media_sounds import AGREED, FAR, FarEnd, Studio, number
+
+NAT = ("198.51.100.3", 61000)
+STRANGER = ("203.0.113.66", 9)
+
+
+def listen(studio: Studio, leg: int, source: tuple[str, int], numbers: range) -> list[int | None]:
+    """What is newly heard while these packets arrive from there, one a tick."""
+    before, far = len(studio.heard(leg)), FarEnd()
+    for n in numbers:
+        studio.arrive(leg, far.packet(n), source)
+        studio.tick()
+    return [number(frame) for frame in studio.heard(leg)[before:]]
+
+
+@pytest.fixture
+def studio() -> Studio:
+    studio = Studio()
+    studio.rtp_leg(1)
+    return studio
+
+
+def target(studio: Studio) -> tuple[object, ...]:
+    return studio.engine.target(studio.slots[1])
+
+
+def test_packets_go_where_the_session_description_says(studio):
+    studio.tick()
+    assert target(studio) == FAR
+
+
+def test_packets_go_where_the_first_ones_came_from(studio):
+    assert listen(studio, 1, NAT, range(5))
+    assert target(studio) == NAT
+
+
+def test_a_stranger_cannot_talk_into_a_live_call(studio):
+    listen(studio, 1, FAR, range(5))
+    for n in range(20):
+        studio.arrive(1, FarEnd().packet(5 + n))
+        studio.arrive(1, FarEnd().packet(30 + n), STRANGER)
+        studio.tick()
+    assert {number(frame) for frame in studio.heard(1)} <= set(range(25))
+    assert target(studio) == FAR
+
+
+def test_the_announced_address_takes_its_place_from_a_stranger_at_once(studio):
+    listen(studio, 1, STRANGER, range(5))
+    assert listen(studio, 1, FAR, range(5, 10))[-1] is not None
+    assert target(studio) == FAR
+
+
+def test_a_far_end_that_moves_is_followed_after_a_quarter_of_a_second_of_silence(studio):
+    listen(studio, 1, NAT, range(10))
+    assert listen(studio, 1, STRANGER, range(10, 20)) == [9], "too soon"
+    assert target(studio) == NAT
+    assert len(listen(studio, 1, STRANGER, range(20, 40))) > 10
+    assert target(studio) == STRANGER
+
+
+def test_what_is_not_rtp_moves_nobody(studio):
+    studio.arrive(1, b"\x00\x01\x00\x00stun", STRANGER)
+    studio.tick()
+    assert target(studio) == FAR
+
+
+def test_a_new_agreement_is_followed_at_once(studio):
+    listen(studio, 1, NAT, range(5))
+    studio.engine.connect(1, replace(AGREED, host="192.0.2.99", port=7000))
+    assert target(studio) == ("192.0.2.99", 7000)
+    assert number(studio.heard(1)[-1]) == 3
+    assert listen(studio, 1, ("192.0.2.99", 7000), range(5, 10))
+
+
+def test_an_agreement_that_changes_only_the_direction_keeps_the_learned_source(studio):
+    listen(studio, 1, NAT, range(5))
+    studio.engine.connect(1, replace(AGREED, send=False))
+    assert target(studio) == NAT
+
+
+def test_another_codec_is_understood_from_the_agreement_on(studio):
+    listen(studio, 1, FAR, range(5))
+    studio.engine.connect(1, replace(AGREED, codec="PCMA", payload_type=8))
+    far = FarEnd(replace(FarEnd().first, payload_type=8))
+    before = len(studio.heard(1))
+    for n in range(5, 12):
+        studio.arrive(1, far.packet(n, b"\xaa" * 160))
+        studio.tick()
+    assert 32256 in np.frombuffer(studio.heard(1)[before + 1], "<i2")
+
+
+def test_on_hold_nothing_is_sent_and_nothing_is_heard(studio):
+    studio.tick(3)
+    studio.engine.connect(1, replace(AGREED, send=False, receive=False))
+    sent = len(studio.sent(1))
+    assert listen(studio, 1, FAR, range(10)) == []
+    assert len(studio.sent(1)) == sent
+    studio.engine.connect(1, AGREED)
+    assert len(listen(studio, 1, FAR, range(10, 20))) > 5
+    packets = studio.sent(1)
+    assert len(packets) == sent + 10
+    assert packets[sent].ts - packets[sent - 1].ts == 11 * 160, "time went on meanwhile"
+    assert packets[sent].seq - packets[sent - 1].seq == 1
+
+
+def test_a_connected_leg_sends_fifty_packets_a_second_of_silence(studio):
+    studio.tick(50)
+    packets = studio.sent(1)
+    assert [packet.seq - packets[0].seq for packet in packets] == list(range(50))
+    assert [packet.ts - packets[0].ts for packet in packets] == [160 * n for n in range(50)]
+    assert {packet.payload for packet in packets} == {b"\xff" * 160}
+    assert [packet.marker for packet in packets] == [True] + [False] * 49
+
+
+def test_a_stall_is_a_gap_in_time_and_not_a_burst(studio):
+    studio.tick(2)
+    studio.ticks += 10
+    studio.tick()
+    packets = studio.sent(1)
+    assert len(packets) == 3
+    assert packets[2].ts - packets[1].ts == 11 * 160
+
+
+def test_a_leg_from_which_nothing_comes_is_reported_dead_once(studio):
+    studio.engine.expect(1, 2.0)
+    listen(studio, 1, FAR, range(20))
+    studio.tick(99)
+    assert studio.events("dead", 1) == []
+    studio.tick(200)
+    assert len(studio.events("dead", 1)) == 1
