@@ -19,7 +19,7 @@ from offhook import clock, sids
 from offhook.api import formats, forms
 from offhook.api.auth import Doorkeeper, may_act_for
 from offhook.api.formats import Format
-from offhook.api.resource import Action, At, Listed, Resource, Routes, split_suffix
+from offhook.api.resource import Action, Answer, At, Listed, Resource, Routes, split_suffix
 from offhook.api.resources import EVERY
 from offhook.errors import ApiError
 from offhook.exchange.exchange import Exchange
@@ -126,18 +126,8 @@ class Door:
         account, caller = await self._parties(request, action, names)
         format: Format = "json" if suffix == "json" else "xml"
         at = At(self._exchange, account, caller, names, format, suffix, path, sent, request)
-        answer = await (
-            action.run(at, forms.read(action.form, sent)) if action.form else action.run(at)
-        )
-        if isinstance(answer, Response):
-            return answer
-        if answer is None:
-            return Response(status_code=204)
-        if isinstance(answer, Listed):
-            return formats.write_list(
-                format, answer.paging, action.key, action.element, answer.items
-            )
-        return formats.write(format, action.status, answer, action.element)
+        read = [forms.read(action.form, sent)] if action.form else []
+        return _written(action, format, await action.run(at, *read))
 
     async def _parties(
         self, request: Request, action: Action, names: dict[str, str]
@@ -163,6 +153,16 @@ class Door:
         if caller.status != "active" or (account.status != "active" and not action.dormant):
             raise ApiError(20005, f"Account {account.sid} is {account.status}", 403)
         return account, caller
+
+
+def _written(action: Action, format: Format, answer: Answer) -> Response:
+    if isinstance(answer, Response):
+        return answer
+    if answer is None:
+        return Response(status_code=204)
+    if isinstance(answer, Listed):
+        return formats.write_list(format, answer.paging, action.key, action.element, answer.items)
+    return formats.write(format, action.status, answer, action.element)
 
 
 def _path_of(request: Request) -> str:

@@ -51,9 +51,8 @@ def write_list(
 
 def write_error(format: Format, error: ApiError) -> Response:
     """The error body; its properties are in alphabetical order in both formats."""
-    status, message = error.status or catalogue.http_status(error.code), error.message
-    if not message or message == str(error.code):
-        message = catalogue.message(error.code)
+    status = error.status or catalogue.http_status(error.code)
+    message = error.message or catalogue.message(error.code)
     body: dict[str, Any] = {"code": error.code, "message": message}
     if error.code == 20003:
         body["detail"] = "Your AccountSid or AuthToken was incorrect."
