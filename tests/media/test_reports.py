@@ -1,0 +1,176 @@
+"""RTCP and the figures kept with a call: RFC 3550 section 6 and appendix A."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from media_sounds import AGREED, FarEnd, Studio
+
+from offhook.media import rtcp
+from offhook.media.orders import Stats
+from offhook.media.rtp import Packet
+
+BLOCK = rtcp.Reception(0xFEED, 25, -3, 70000, 12, 0x12345678, 65536)
+
+
+def reports(studio: Studio, leg: int = 1) -> list[rtcp.Report]:
+    sent = [pair for output in studio.outputs for pair in output.reports]
+    read = [rtcp.read(data) for slot, data in sent if slot == studio.slots[leg]]
+    return [report for report in read if report]
+
+
+def stats(studio: Studio, leg: int = 1) -> Stats:
+    studio.engine.close(leg)
+    (event,) = studio.events("closed", leg)
+    assert isinstance(event.value, Stats)
+    return event.value
+
+
+def talk(studio: Studio, numbers: list[int], far: FarEnd | None = None, wait: float = 0.0) -> None:
+    far = far or FarEnd()
+    for n in numbers:
+        studio.arrive(1, far.packet(n), after=wait * (n % 2))
+        studio.tick()
+
+
+@pytest.fixture
+def studio() -> Studio:
+    studio = Studio()
+    studio.rtp_leg(1)
+    return studio
+
+
+class TestPackets:
+    @pytest.mark.parametrize("sent", [None, (rtcp.ntp(3.5), 800, 9, 1440)])
+    @pytest.mark.parametrize("reception", [None, BLOCK])
+    def test_what_is_written_is_read(self, sent, reception):
+        ntp = None if sent is None else rtcp.middle(sent[0])
+        receptions = () if reception is None else (reception,)
+        assert rtcp.read(rtcp.report(7, sent, reception)) == rtcp.Report(7, ntp, receptions)
+
+    def test_a_compound_packet_names_its_sender_after_the_report(self):
+        """Section 6.1: a report first, a source description with a CNAME in every one."""
+        data = rtcp.report(7, None, None)
+        lengths = struct.unpack_from("!H", data, 2)[0] * 4 + 4
+        assert data[1] == rtcp.RECEIVER_REPORT
+        assert data[lengths + 1] == rtcp.DESCRIPTION
+        assert rtcp.CNAME in data
+        assert len(data) % 4 == 0
+
+    def test_a_report_is_found_behind_another_packet(self):
+        bye = b"\x81\xcb\0\1\0\0\0\7"
+        assert rtcp.read(bye + rtcp.report(7, None, BLOCK)) == rtcp.Report(7, None, (BLOCK,))
+
+    @pytest.mark.parametrize("cut", [1, 7, 20, 30, 50])
+    def test_a_packet_cut_short_is_nothing(self, cut):
+        data = rtcp.report(7, (1, 2, 3, 4), BLOCK)[:52]
+        assert rtcp.read(data[:cut]) is None
+
+    @given(st.binary(max_size=120))
+    def test_no_datagram_is_too_strange_to_read(self, data):
+        report = rtcp.read(data)
+        assert report is None or len(report.receptions) <= 31
+
+
+class TestSending:
+    def test_a_leg_reports_every_five_seconds(self, studio):
+        talk(studio, list(range(1000)))
+        sent = reports(studio)
+        assert len(sent) == 4
+        stamps = [report.ntp for report in sent]
+        assert [b - a for a, b in pairwise(stamps)] == [5 * 65536] * 3
+
+    def test_it_reports_what_it_received(self, studio):
+        talk(studio, [n for n in range(300) if n % 10 != 9])
+        block = reports(studio)[0].receptions[0]
+        assert block.ssrc == 0xFEED
+        assert block.fraction_lost / 256 == pytest.approx(0.1, abs=0.01)
+        assert block.lost == pytest.approx((block.highest - 99) / 10, abs=1)
+
+    def test_a_leg_on_hold_is_a_mere_receiver(self, studio):
+        studio.engine.connect(1, replace(AGREED, send=False))
+        talk(studio, list(range(600)))
+        assert [report.ntp for report in reports(studio)][-1] is None
+
+    def test_a_far_end_that_never_spoke_is_not_reported_on(self, studio):
+        studio.tick(300)
+        assert [report.receptions for report in reports(studio)] == [()]
+
+
+class TestReceiving:
+    def answer(self, studio: Studio, **changes: object) -> None:
+        ssrc = studio.sent(1)[0].ssrc
+        block = replace(BLOCK, ssrc=ssrc, **changes)  # type: ignore[arg-type]
+        studio.engine.now = studio.now
+        studio.engine.report(studio.slots[1], rtcp.report(9, None, block))
+
+    def test_the_round_trip_is_what_is_left_without_the_far_ends_delay(self, studio):
+        studio.tick(100)
+        left_at = rtcp.middle(rtcp.ntp(studio.now - 0.75))
+        self.answer(studio, last_report=left_at, delay=int(0.7 * 65536), lost=4)
+        figures = stats(studio)
+        assert figures.round_trip_ms == pytest.approx(50, abs=0.1)
+        assert figures.far_lost == 4
+
+    def test_a_report_on_somebody_else_is_not_ours(self, studio):
+        studio.tick(10)
+        studio.engine.report(studio.slots[1], rtcp.report(9, None, replace(BLOCK, ssrc=1)))
+        assert stats(studio).far_lost == 0
+
+    def test_our_next_report_says_when_theirs_came(self, studio):
+        talk(studio, list(range(100)))
+        studio.engine.now = studio.now
+        theirs = (rtcp.ntp(77.25), 0, 1, 160)
+        studio.engine.report(studio.slots[1], rtcp.report(9, theirs, None))
+        came = studio.now
+        while not reports(studio):
+            studio.tick()
+        block = reports(studio)[0].receptions[0]
+        assert block.last_report == rtcp.middle(theirs[0])
+        assert block.delay == pytest.approx((studio.now - came) * 65536, abs=2)
+
+
+class TestFigures:
+    def test_packets_are_counted_both_ways(self, studio):
+        talk(studio, list(range(50)))
+        figures = stats(studio)
+        assert (figures.packets_sent, figures.packets_received, figures.lost) == (50, 50, 0)
+
+    @pytest.mark.parametrize(
+        ("what", "numbers", "lost", "late", "duplicates"),
+        [
+            ("three lost", [n for n in range(50) if n not in (5, 6, 30)], 3, 0, 0),
+            ("one late", [*range(10), *range(11, 20), 10, *range(20, 30)], 0, 1, 0),
+            ("one twice", [*range(10), 9, *range(10, 20)], -1, 0, 1),
+            ("two swapped", [0, 1, 3, 2, *range(4, 20)], 0, 0, 0),
+        ],
+    )
+    def test_losses(self, studio, what, numbers, lost, late, duplicates):
+        """A duplicate counts as received, so that it can make up for a loss (RFC 3550 A.3)."""
+        talk(studio, numbers)
+        figures = stats(studio)
+        assert figures.lost == max(0, lost)
+        assert (figures.late, figures.duplicates) == (late, duplicates or figures.duplicates)
+
+    def test_losses_around_the_end_of_the_sequence(self, studio):
+        far = FarEnd(Packet(0, False, 65530, 0, 7, b""))
+        talk(studio, [n for n in range(30) if n not in (5, 6, 7)], far)
+        assert stats(studio).lost == 3
+
+    def test_losses_of_an_earlier_stream_are_kept(self, studio):
+        talk(studio, [0, 1, 2, 5, 6, 7])
+        talk(studio, [0, 1, 3, 4], FarEnd(Packet(0, False, 40000, 9, 0xBEEF, b"")))
+        assert stats(studio).lost == 3
+
+    def test_jitter_is_none_when_packets_come_evenly(self, studio):
+        talk(studio, list(range(100)))
+        assert stats(studio).jitter_ms == pytest.approx(0, abs=0.2)
+
+    def test_jitter_settles_at_the_mean_change_of_transit(self, studio):
+        talk(studio, list(range(400)), wait=0.008)
+        assert stats(studio).jitter_ms == pytest.approx(8, rel=0.05)

@@ -1,0 +1,180 @@
+"""The same plane with its engine in worker processes, on real sockets and in real time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media_sounds import alike, clip, joined, share, tone
+
+from offhook.media.clip import Clip
+from offhook.media.plane import MediaFull, MediaLeg, MediaPlane, RecordOrder, Remote, RtpLeg, Stats
+from offhook.media.remote import WorkerHost
+
+pytestmark = pytest.mark.real_time
+LOOPBACK = "127.0.0.1"
+
+
+def free_ports(count: int) -> range:
+    """So many ports in a row that nobody has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        first = min(probe.getsockname()[1], 65000) & ~1
+    return range(first, first + count)
+
+
+@asynccontextmanager
+async def workers(count: int = 1, ports: int = 40) -> AsyncIterator[MediaPlane]:
+    async with asyncio.timeout(20):
+        plane = await MediaPlane.workers(count, free_ports(ports))
+        try:
+            yield plane
+        finally:
+            await plane.close()
+
+
+async def real_pair(plane: MediaPlane) -> tuple[RtpLeg, RtpLeg]:
+    here = await plane.open_rtp(LOOPBACK)
+    there = await plane.open_rtp(LOOPBACK, near=here)
+    here.connect(Remote(LOOPBACK, there.port, "PCMU", 0, 101))
+    there.connect(Remote(LOOPBACK, here.port, "PCMU", 0, 101))
+    return here, there
+
+
+def worker_of(leg: MediaLeg) -> int:
+    assert isinstance(leg.host, WorkerHost)
+    return leg.host.pid
+
+
+async def test_a_clip_and_keys_go_from_one_leg_to_another(tmp_path: Path):
+    """Over the loopback: heard by a tap, written by a recorder, counted at the end."""
+    prompt = tmp_path / "prompt"
+    prompt.write_bytes(tone(440, 1).astype("<i2").tobytes())
+    path = str(tmp_path / "call.wav")
+    async with workers() as plane:
+        here, there = await real_pair(plane)
+        heard: list[bytes] = []
+        there.tap(heard.append)
+        order = RecordOrder(path, (((there, "in"),),), silence_seconds=0.4, trim=True)
+        recorder = await plane.record(order)
+        await here.play(Clip(1, path=str(prompt)))
+        recorded = await recorder.done()
+        await here.send_digits("5#")
+        keys = [await there.keys.get() for _ in range(2)]
+        figures = await here.close()
+    assert alike(joined(heard), tone(440, 0.9)) > 0.98
+    assert keys == ["5", "#"]
+    assert recorded.reason == "silence"
+    assert figures.packets_sent > 60
+    assert figures.packets_received > 60
+    with wave.open(path) as file:
+        sound = np.frombuffer(file.readframes(10**6), "<i2")
+    assert len(sound) == recorded.seconds * 8000
+    assert alike(sound, tone(440, 0.9)) > 0.98
+
+
+async def test_a_bridge_in_a_worker_carries_the_sound(tmp_path: Path):
+    async with workers() as plane:
+        caller, ours = await real_pair(plane)
+        callee, theirs = await real_pair(plane)
+        await plane.open_room(ours, theirs)
+        heard: list[bytes] = []
+        callee.tap(heard.append)
+        await caller.play(clip(tone(700, 0.6)))
+        await asyncio.sleep(0.2)
+        sound = joined(heard)
+        assert alike(sound, tone(700, 0.4)) > 0.95
+        assert share(sound, 700) > 0.2
+
+
+async def test_cancelling_reaches_the_worker():
+    async with workers() as plane:
+        here, there = await plane.open_wire()
+        heard: list[bytes] = []
+        there.tap(heard.append)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await here.play(clip(tone(440, 10)))
+        await asyncio.sleep(0.1)
+        count = len(heard)
+        await asyncio.sleep(0.2)
+        assert 0 < len(heard) == count < 30
+
+
+async def test_legs_spread_over_the_workers_and_neighbours_stay_together():
+    async with workers(2) as plane:
+        first, second = [await plane.open_rtp(LOOPBACK) for _ in range(2)]
+        third = await plane.open_rtp(LOOPBACK, near=second)
+        assert worker_of(first) != worker_of(second) == worker_of(third)
+        with pytest.raises(ValueError, match="one worker"):
+            await plane.open_room(first, second)
+        with pytest.raises(ValueError, match="one worker"):
+            await plane.record(RecordOrder("x.wav", (((first, "in"), (second, "in")),)))
+
+
+async def test_ports_are_bound_in_the_worker_and_run_out():
+    async with workers(ports=4) as plane:
+        legs = [await plane.open_rtp(LOOPBACK) for _ in range(2)]
+        with pytest.raises(MediaFull):
+            await plane.open_rtp(LOOPBACK)
+        with (
+            pytest.raises(OSError, match="in use"),
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken,
+        ):
+            taken.bind((LOOPBACK, legs[0].port))
+        await legs[0].close()
+        assert (await plane.open_rtp(LOOPBACK)).port == legs[0].port
+
+
+async def test_an_address_that_is_not_ours_is_refused():
+    async with workers() as plane:
+        with pytest.raises(MediaFull, match=r"192\.0\.2\.1"):
+            await plane.open_rtp("192.0.2.1")
+
+
+async def test_a_worker_that_dies_ends_its_legs_and_another_takes_its_place(tmp_path: Path):
+    async with workers() as plane:
+        here, there = await real_pair(plane)
+        told = asyncio.Event()
+        here.on_timeout(3600, told.set)
+        path = str(tmp_path / "x.wav")
+        recorder = await plane.record(RecordOrder(path, (((there, "in"),),)))
+        playing = asyncio.ensure_future(here.play(clip(tone(440, 60))))
+        await asyncio.sleep(1.3)
+        dead = worker_of(here)
+        os.kill(dead, signal.SIGKILL)
+        await playing
+        await told.wait()
+        assert not plane.healthy
+        assert await here.close() == Stats()
+        recorded = await recorder.done()
+        assert (recorded.seconds, recorded.reason) == (1.0, "ended"), "what had been written"
+        while not plane.healthy:
+            await asyncio.sleep(0.05)
+        here, there = await real_pair(plane)
+        assert worker_of(here) != dead
+        await here.play(clip(tone(440, 0.1)))
+
+
+async def test_a_worker_ends_when_the_main_process_is_gone():
+    """Its end of the socket pair closes, however the main process died."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        worker = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "offhook.media.worker", str(theirs.fileno())),
+            pass_fds=[theirs.fileno()],
+        )
+        theirs.close()
+        ours.settimeout(10)
+        assert await asyncio.to_thread(ours.recv, 1000), "it has begun"
+        ours.close()
+        assert await asyncio.wait_for(worker.wait(), 10) == 0
