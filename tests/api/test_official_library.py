@@ -62,7 +62,8 @@ async def test_calls(serving: Serving) -> None:
         calls = [client.calls.create(to=THEIRS, from_=OURS, url=URL) for _ in range(3)]
         assert [call.status for call in calls] == ["queued"] * 3
         call = client.calls(calls[0].sid).fetch()
-        assert (call.to, call._from, call.direction) == (THEIRS, OURS, "outbound-api")
+        assert (call.to, call.direction) == (THEIRS, "outbound-api")
+        assert call.from_formatted == "(415) 555-0100"
         assert isinstance(call.date_created, datetime)
         listed = client.calls.list(page_size=2, to=THEIRS)
         assert [each.sid for each in listed] == [each.sid for each in reversed(calls)]
