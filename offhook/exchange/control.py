@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
-from offhook import clock
+from offhook.aio import within
 from offhook.errors import ApiError
-from offhook.exchange import recordings
-from offhook.exchange.exchange import Exchange
+from offhook.exchange import recordings, status
+from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.recordings import RecordSetting
+from offhook.line.live_call import LiveCall
 from offhook.model.call import FINAL, Call
 from offhook.model.fetch import Callback, Script
 from offhook.model.recording import Recording
@@ -17,64 +17,68 @@ from offhook.store import records
 
 NOT_IN_PROGRESS = 21220
 WRONG_RECORDING_STATE = 16114
+PATIENCE = 5.0  # seconds that a REST request waits for a call to end
 
 
 async def current(exchange: Exchange, sid: str) -> Call:
-    live = exchange.live.get(sid)
-    found = live.record if live else await exchange.store.read(records.calls.get, sid)
+    held = _held(exchange, sid)
+    found = held.record if held else await exchange.store.read(records.calls.get, sid)
     if found is None:
         raise ApiError(20404)
     return found
 
 
-def _under_way(call: Call) -> None:
-    if call.status in FINAL:
+def _held(exchange: Exchange, sid: str) -> LiveCall | Attempt | None:
+    return exchange.live.get(sid) or exchange.attempts.get(sid)
+
+
+def _under_way(exchange: Exchange, sid: str) -> LiveCall | Attempt:
+    """The call, live or being placed. Raises ApiError 21220 when it is over."""
+    held = _held(exchange, sid)
+    if held is None or held.record.status in FINAL:
         raise ApiError(NOT_IN_PROGRESS, "Call is not in-progress. Cannot redirect.")
+    return held
 
 
 async def redirect(exchange: Exchange, call: Call, script: Script) -> Call:
     """Another document at once; for a call that still rings, on its answer."""
-    _under_way(call)
-    live, attempt = exchange.live.get(call.sid), exchange.attempts.get(call.sid)
-    if live:
-        kept = script if script.fallback_url else replace(
-            script, fallback_url=live.script.fallback_url,
-            fallback_method=live.script.fallback_method,
-        )  # fmt: skip
-        live.script, live.document_url = kept, ""
-        live.redirects.put_nowait(script.start)
-    elif attempt:
-        attempt.script = script
-    else:
+    held = _under_way(exchange, call.sid)
+    if isinstance(held, Attempt):
+        held.script = script
+        return held.record
+    if held.closing or held.gone:
         raise ApiError(NOT_IN_PROGRESS, "Call is not in-progress. Cannot redirect.")
-    return await current(exchange, call.sid)
+    held.script = script if script.fallback_url else replace(
+        script, fallback_url=held.script.fallback_url, fallback_method=held.script.fallback_method
+    )  # fmt: skip
+    held.document_url = ""
+    held.redirects.put_nowait(script.start)
+    return held.record
 
 
 async def hang_up(exchange: Exchange, call: Call) -> Call:
     """`Status=completed`: ends it in whatever state it is."""
-    _under_way(call)
-    live, attempt = exchange.live.get(call.sid), exchange.attempts.get(call.sid)
-    if live:
-        unanswered = "completed" if live.answered else "canceled"
-        live.rejected = live.rejected or unanswered  # type: ignore[assignment]
-        await live.leg.hang_up()
-        return live.record
-    if attempt:
-        attempt.give_up("canceled")
-    return await current(exchange, call.sid)
+    return await _end(exchange, _under_way(exchange, call.sid))
 
 
 async def cancel(exchange: Exchange, call: Call) -> Call:
     """`Status=canceled`: only before the answer; has no effect on a call in progress."""
-    _under_way(call)
-    attempt = exchange.attempts.get(call.sid)
-    if attempt:
-        attempt.give_up("canceled")
-        return replace(call, status="canceled", date_updated=clock.utc())
-    live = exchange.live.get(call.sid)
-    if live and not live.answered:
-        return await hang_up(exchange, call)
-    return await current(exchange, call.sid)
+    held = _under_way(exchange, call.sid)
+    if isinstance(held, LiveCall) and held.answered:
+        return held.record
+    return await _end(exchange, held)
+
+
+async def _end(exchange: Exchange, held: LiveCall | Attempt) -> Call:
+    """Gives the record once it is final; a phone that takes its time over a BYE is not waited
+    for."""
+    if isinstance(held, Attempt):
+        held.give_up("canceled")
+    else:
+        held.rejected = held.rejected or "canceled"
+        exchange.spawn(held.leg.hang_up(), "hung up by REST")
+    await within(PATIENCE, held.over.wait())
+    return held.record
 
 
 async def amend(
@@ -85,26 +89,21 @@ async def amend(
     time_limit: int | None = None,
 ) -> Call:
     """Replaces the status callback, the fallback (URL, method) or the time limit (from now)."""
-    _under_way(call)
-    live = exchange.live.get(call.sid)
+    held = _under_way(exchange, call.sid)
     if callback:
-        call = replace(await current(exchange, call.sid), callback=callback)
-        await exchange.store.write(records.calls.save, call)
-    if live:
-        live.record = call if callback else live.record
+        await status.amend(exchange, held, callback=callback)
+    if isinstance(held, LiveCall):
         if fallback:
-            live.script = replace(
-                live.script, fallback_url=fallback[0], fallback_method=fallback[1]
-            )
+            url, method = fallback
+            held.script = replace(held.script, fallback_url=url, fallback_method=method)
         if time_limit is not None:
-            exchange.spawn(_cut(exchange, call.sid, time_limit), "time limit")
-    return await current(exchange, call.sid)
+            exchange.spawn(_cut(exchange, held, time_limit), "time limit")
+    return held.record
 
 
-async def _cut(exchange: Exchange, sid: str, seconds: float) -> None:
-    await asyncio.sleep(seconds)
-    live = exchange.live.get(sid)
-    if live:
+async def _cut(exchange: Exchange, live: LiveCall, seconds: float) -> None:
+    """A crossing end of the call ends the waiting too."""
+    if await within(seconds, live.over.wait()) is None:
         live.note(32015)
         await live.leg.hang_up()
 
@@ -112,24 +111,22 @@ async def _cut(exchange: Exchange, sid: str, seconds: float) -> None:
 async def start_recording(exchange: Exchange, call: Call, setting: RecordSetting) -> Recording:
     """Records a live call from now on."""
     live = exchange.live.get(call.sid)
-    if not live or not live.answered:
+    if not live or not live.answered or live.gone:
         raise ApiError(NOT_IN_PROGRESS, "Call is not in-progress. Cannot record.")
     return await recordings.record_call(exchange, live, setting, "StartCallRecordingAPI")
 
 
 async def steer_recording(
-    exchange: Exchange, recording: Recording, status: str, pause_behavior: str = "silence"
+    exchange: Exchange, recording: Recording, to: str, pause_behavior: str = "silence"
 ) -> Recording:
     """`paused`, `in-progress` again, or `stopped`."""
     taking = exchange.takings.get(recording.sid)
     if taking is None:
         raise ApiError(WRONG_RECORDING_STATE)
-    if status == "stopped":
+    if to == "stopped":
         return replace(await recordings.end(exchange, taking), status="stopped")
-    if status == "in-progress":
-        taking.recorder.resume()
-    else:
+    if to == "paused":
         taking.recorder.pause(pause_behavior == "skip")
-    taking.recording = replace(taking.recording, status=status, date_updated=clock.utc())  # type: ignore[arg-type]
-    await exchange.store.write(records.recordings.save, taking.recording)
-    return taking.recording
+        return await recordings.mark(exchange, taking, "paused")
+    taking.recorder.resume()
+    return await recordings.mark(exchange, taking, "in-progress")

@@ -71,9 +71,9 @@ def note_call(exchange: Exchange, call: LiveCall, code: int, message: str = "") 
 
 def note_failure(
     exchange: Exchange, account_sid: str, subject: str, error: WebhookError | DocumentError,
-    url: str = "", variables: str = "",
+    url: str = "", variables: str = "", answer: Answer | None = None,
 ) -> None:  # fmt: skip
-    """About a document that could not be had or run."""
+    """About a document that could not be had, or not be read from the `answer`."""
     if isinstance(error, WebhookError):
         note(
             exchange, account_sid, error.code, error.message, subject=subject, url=error.url or url,
@@ -82,7 +82,9 @@ def note_failure(
     else:
         note(
             exchange, account_sid, error.code, error.message, subject=subject, url=url,
-            variables=variables, line=error.line, column=error.column,
+            method=answer.method if answer else "", variables=variables,
+            headers=answer.headers if answer else (), body=answer.body if answer else b"",
+            line=error.line, column=error.column,
         )  # fmt: skip
 
 
@@ -100,4 +102,10 @@ def note_callback(
             exchange, callback.account_sid, 15003 if outcome.status else outcome.code,
             outcome.message, subject=callback.subject, url=callback.url, method=callback.method,
             variables=urlencode(callback.params), headers=outcome.headers, body=outcome.body,
+        )  # fmt: skip
+        return
+    for each in outcome.notes:
+        note(
+            exchange, callback.account_sid, each.code, each.message, subject=callback.subject,
+            url=callback.url,
         )  # fmt: skip

@@ -9,23 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from offhook import clock, sids
 from offhook.aio import race
-from offhook.exchange import lines, placing, recordings
-from offhook.exchange.exchange import Exchange, Taking
+from offhook.errors import DocumentError
+from offhook.exchange import caller_id, lines, placing, recordings
+from offhook.exchange.exchange import Attempt, Exchange, Taking
 from offhook.line.leg import HungUp, Leg, Target
 from offhook.line.live_call import LiveCall
 from offhook.line.orders import DialOrder, DialOutcome, DialTarget
 from offhook.line.ringtones import DEFAULT, RINGTONES
-from offhook.media.plane import MediaLeg, Room
+from offhook.media.plane import Room, Source
 from offhook.model.call import FINAL, Call
 from offhook.model.fetch import Fetch, Script
-from offhook.model.numbers import is_possible, normalise
+from offhook.model.numbers import is_emergency, is_possible, normalise
 from offhook.model.recording import Recording
 from offhook.store import records
+from offhook.store.store import Connection
 
 OUT_OF_ORDER = {408, *range(500, 600)}  # the next of several URIs is tried
 WORST_LAST = ("busy", "no-answer", "failed")  # of several that failed, which word is told
@@ -33,13 +35,17 @@ WORST_LAST = ("busy", "no-answer", "failed")  # of several that failed, which wo
 
 @dataclass
 class Party:
-    """One target: its call and, once answered, its live end."""
+    """One target: its call, first as an attempt and, once answered, as its live end."""
 
     target: DialTarget
-    record: Call
+    attempt: Attempt
     live: LiveCall | None = None
     bridged: bool = False
     detached: bool = False  # sent elsewhere by REST: a call of its own now
+
+    @property
+    def record(self) -> Call:
+        return (self.live or self.attempt).record
 
 
 @dataclass
@@ -49,7 +55,7 @@ class Dialing:
     exchange: Exchange
     parent: LiveCall
     order: DialOrder
-    parties: list[Party]
+    parties: list[Party] = field(default_factory=list)
     taking: Taking | None = None
     recording: Recording | None = None
     early: Room | None = None
@@ -59,14 +65,22 @@ async def dial(exchange: Exchange, parent: LiveCall, order: DialOrder) -> DialOu
     """How it went, also when the caller hung up meanwhile."""
     if parent.answered or not order.answer_on_bridge:
         await parent.answer()
-    work = Dialing(exchange, parent, order, [])
+    work = Dialing(exchange, parent, order)
+    problem = await caller_id.problem(exchange, parent.record, order)
+    if problem:
+        parent.note(*problem)
+        return DialOutcome("failed")
     rounds = [(each,) for each in order.targets] if order.sequential else [order.targets]
-    with suppress(HungUp):
-        for targets in rounds:
-            winner = await _ring(work, targets)
-            if winner:
-                await _bridge(work, winner)
-                break
+    try:
+        with suppress(HungUp):
+            for targets in rounds:
+                winner = await _ring(work, targets)
+                if winner:
+                    await _bridge(work, winner)
+                    break
+    finally:
+        await _stop_recording(work)
+    await _settled(work)
     outcome = _outcome(work)
     if not parent.answered:
         parent.rejected = "busy" if outcome.status == "busy" else "no-answer"
@@ -74,16 +88,16 @@ async def dial(exchange: Exchange, parent: LiveCall, order: DialOrder) -> DialOu
 
 
 async def _ring(work: Dialing, targets: Sequence[DialTarget]) -> Party | None:
-    """The first party that answered and heard its whisper out."""
-    parties = [await _party(work, target) for target in targets]
+    """The first party that answered and heard its whisper out; the others are let go."""
+    parties = [_party(work, target) for target in targets]
     work.parties += parties
     ringing = [party for party in parties if party.record.status not in FINAL]
-    if not ringing:
-        return None
-    alone = len(ringing) == 1
-    tone = asyncio.ensure_future(_ringback(work)) if work.parent.answered else None
+    tone = asyncio.ensure_future(_ringback(work)) if work.parent.answered and ringing else None
+    winner = None
     try:
-        return await work.parent.on_line(_first(work, ringing, alone, tone))
+        await work.exchange.surely(work.exchange.store.write(_insert, ringing))
+        if ringing:
+            winner = await work.parent.on_line(_first(work, ringing, tone))
     finally:
         if tone:
             tone.cancel()
@@ -91,12 +105,27 @@ async def _ring(work: Dialing, targets: Sequence[DialTarget]) -> Party | None:
         if work.early:
             await work.early.close()
             work.early = None
+        for party in parties:
+            await _let_go(work, party, winner)
+    return winner
+
+
+def _insert(connection: Connection, parties: Sequence[Party]) -> None:
+    for party in parties:
+        records.calls.insert(connection, party.attempt.record)
+
+
+async def _let_go(work: Dialing, party: Party, winner: Party | None) -> None:
+    if party.live and party is not winner:
+        lines.take_down(work.exchange, party.live)
+    elif not party.live and not party.attempt.over.is_set():
+        await placing.drop(work.exchange, party.attempt)
 
 
 async def _first(
-    work: Dialing, parties: list[Party], alone: bool, tone: asyncio.Future[None] | None
+    work: Dialing, parties: list[Party], tone: asyncio.Future[None] | None
 ) -> Party | None:
-    early = partial(_early, work, tone) if alone else None
+    early = partial(_early, work, tone) if len(parties) == 1 else None
     tasks = [asyncio.ensure_future(_reach(work, party, early)) for party in parties]
     try:
         for reached in asyncio.as_completed(tasks):
@@ -115,41 +144,28 @@ async def _ringback(work: Dialing) -> None:
     await work.parent.leg.media.play_tone(tone)
 
 
-def _early(work: Dialing, tone: asyncio.Future[None] | None, leg: Leg, early: bool) -> None:
+async def _early(work: Dialing, tone: asyncio.Future[None] | None, leg: Leg, early: bool) -> None:
     """The only target's own sound before its answer replaces our ringback."""
     if early and tone and not work.early and not tone.done():
         tone.cancel()
-        work.exchange.spawn(_open_early(work, leg.media), "early media")
+        work.early = await work.exchange.media.open_room(work.parent.leg.media, leg.media)
 
 
-async def _open_early(work: Dialing, heard: MediaLeg) -> None:
-    work.early = await work.exchange.media.open_room(work.parent.leg.media, heard)
-
-
-async def _party(work: Dialing, target: DialTarget) -> Party:
-    """The child's record; a number that cannot be dialled is failed at once."""
-    exchange, parent = work.exchange, work.parent
-    at = clock.utc()
-    to = target.to
-    if target.kind == "number":
-        to = normalise(target.to, exchange.rules.region)
+def _party(work: Dialing, target: DialTarget) -> Party:
+    """A child to be called; what is no number is failed at once, and never stored."""
+    exchange, parent, at = work.exchange, work.parent.record, clock.utc()
+    is_number = target.kind == "number"
+    to = normalise(target.to, exchange.rules.region) if is_number else target.to
+    shown = caller_id.shown(exchange, parent, work.order, target.kind)
     call = Call(
-        sids.new("CA"), parent.record.account_sid, to, _caller_id(work, target), "outbound-dial",
-        at, at, parent_call_sid=parent.record.sid, api_version=parent.record.api_version,
-        callback=recordings.absolute(parent, target.callback), node=exchange.rules.node,
+        sids.new("CA"), parent.account_sid, to, shown, "outbound-dial", at, at,
+        parent_call_sid=parent.sid, api_version=parent.api_version, node=exchange.rules.node,
+        callback=recordings.absolute(work.parent, target.callback),
     )  # fmt: skip
-    if target.kind == "number" and not is_possible(to):
-        parent.note(13223, f"{target.to!r} is no phone number")
-        return Party(target, replace(call, status="failed"))
-    await exchange.store.write(records.calls.insert, call)
-    return Party(target, call)
-
-
-def _caller_id(work: Dialing, target: DialTarget) -> str:
-    wanted = work.order.caller_id or work.parent.record.from_
-    if target.kind == "number" and not wanted.startswith(("sip:", "client:")):
-        return normalise(wanted, work.exchange.rules.region)
-    return wanted
+    if is_number and not is_possible(to) and not is_emergency(to, exchange.rules.region):
+        work.parent.note(13223, f"{target.to!r} is no phone number")
+        return Party(target, Attempt(replace(call, status="failed")))
+    return Party(target, placing.attempt(exchange, call))
 
 
 async def _reach(work: Dialing, party: Party, early: placing.Ringing | None) -> Party | None:
@@ -160,45 +176,40 @@ async def _reach(work: Dialing, party: Party, early: placing.Ringing | None) -> 
         return None
     live = lines.join(exchange, party.record, leg, Script(), work.parent.services)
     live.whisper, party.live = True, live
+    if party.attempt.script:
+        live.script = party.attempt.script
+        live.redirects.put_nowait(live.script.start)
     try:
         await lines.answered(exchange, live)
-        await _prepare(work, party, live)
+        await race(_prepare(work, party, live), _sent_elsewhere(live))
     except HungUp:
-        await _end(work, party)
+        lines.take_down(exchange, live)
         return None
-    except BaseException:
-        await _end(work, party)
-        raise
     return party
 
 
 async def _answered_leg(work: Dialing, party: Party, ringing: placing.Ringing) -> Leg | None:
     """Tries the target, then its alternatives while each before was out of order."""
-    exchange, timeout = work.exchange, work.order.timeout
     for wanted in (party.target, *party.target.then):
         if wanted is not party.target:
-            party.record = (await _party(work, wanted)).record
+            party.attempt = _party(work, wanted).attempt
+            await work.exchange.surely(work.exchange.store.write(_insert, [party]))
         call = party.record
         target = Target(
             call.to, call.from_, call.sid, call.account_sid, wanted.username, wanted.password,
             wanted.headers, near=work.parent.leg.media,
         )  # fmt: skip
-        try:
-            party.record, leg = await placing.place(exchange, call, target, timeout, ringing)
-        except asyncio.CancelledError:
-            given_up = await exchange.store.read(placing.stored, call.sid)
-            party.record = given_up or call
-            raise
+        leg = await placing.place(work.exchange, party.attempt, target, work.order.timeout, ringing)
         if leg or party.record.sip_response_code not in OUT_OF_ORDER:
             return leg
     return None
 
 
-def _rang(work: Dialing, early: placing.Ringing | None, leg: Leg, has_sound: bool) -> None:
+async def _rang(work: Dialing, early: placing.Ringing | None, leg: Leg, has_sound: bool) -> None:
     if "ringing" in work.order.record and not work.taking:
-        work.exchange.spawn(_record(work, leg.media), "record from ringing")
+        await _record(work, (work.parent.leg.media, "out"))
     if early:
-        early(leg, has_sound)
+        await early(leg, has_sound)
 
 
 async def _prepare(work: Dialing, party: Party, live: LiveCall) -> None:
@@ -206,9 +217,21 @@ async def _prepare(work: Dialing, party: Party, live: LiveCall) -> None:
     if party.target.send_digits:
         await live.press(party.target.send_digits)
     if party.target.url:
-        url = work.parent.resolve(party.target.url)
-        whisper = lines.play_out(work.exchange, live, Fetch(url, party.target.method))
-        await live.on_line(whisper)
+        whisper = Fetch(_whisper(work, party.target.url), party.target.method)
+        await live.on_line(lines.play_out(work.exchange, live, whisper))
+
+
+def _whisper(work: Dialing, url: str) -> str:
+    """The whisper's URL; one that cannot be asked fails when it is, as any other."""
+    try:
+        return work.parent.resolve(url)
+    except DocumentError:
+        return url
+
+
+async def _sent_elsewhere(live: LiveCall) -> None:
+    """REST has another document for the called party; it stays in line for the bridge."""
+    live.redirects.put_nowait(await live.redirects.get())
 
 
 async def _bridge(work: Dialing, party: Party) -> None:
@@ -220,20 +243,25 @@ async def _bridge(work: Dialing, party: Party) -> None:
         parent.forget_keys()
         party.bridged = True
         room = await work.exchange.media.open_room(parent.leg.media, child.leg.media)
-        if order.record.startswith(("record", "true")) and not work.taking:
-            await _record(work, child.leg.media)
         try:
+            if order.record.startswith(("record", "true")) and not work.taking:
+                await _record(work, (child.leg.media, "in"))
             elsewhere = await parent.on_line(_until_over(order, parent, child))
         finally:
             await room.close()
-            await _stop_recording(work)
         if elsewhere:
-            party.detached = True
-            child.whisper = False
+            party.detached, child.whisper = True, False
             child.services.go_on(child, elsewhere)
     finally:
         if not party.detached:
-            await _end(work, party)
+            lines.take_down(work.exchange, child)
+
+
+async def _settled(work: Dialing) -> None:
+    """The answered children's records are final."""
+    for party in work.parties:
+        if party.live and not party.detached:
+            await lines.finish(work.exchange, party.live)
 
 
 async def _until_over(order: DialOrder, parent: LiveCall, child: LiveCall) -> Fetch | None:
@@ -251,14 +279,14 @@ async def _until_over(order: DialOrder, parent: LiveCall, child: LiveCall) -> Fe
     return await race(child.redirects.get(), over)
 
 
-async def _record(work: Dialing, child: MediaLeg) -> None:
+async def _record(work: Dialing, far: Source) -> None:
+    """The caller, and the called party: from its answer, or from what the caller hears of it."""
     dual = work.order.record.endswith("-dual")
-    channels = recordings.channels_of(
-        (work.parent.leg.media, "in"), (child, "in"), work.order.recording_track, dual
-    )
+    near: Source = (work.parent.leg.media, "in")
+    channels = recordings.channels_of(near, far, work.order.recording_track, dual)
     work.taking = await recordings.begin(
         work.exchange, work.parent.record, "DialVerb", channels,
-        callback=recordings.absolute(work.parent, work.order.callback),
+        callback=recordings.absolute(work.parent, work.order.callback, recordings.BAD_CALLBACK),
         track=work.order.recording_track, trim=work.order.trim,
         max_seconds=work.exchange.rules.call_limit,
     )  # fmt: skip
@@ -268,13 +296,6 @@ async def _stop_recording(work: Dialing) -> None:
     if work.taking:
         recording = await recordings.end(work.exchange, work.taking)
         work.recording = recording if recording.status == "completed" else None
-
-
-async def _end(work: Dialing, party: Party) -> None:
-    """The child is down and its record final, also while we are being cancelled."""
-    assert party.live
-    await asyncio.shield(lines.finish(work.exchange, party.live))
-    party.record = party.live.record
 
 
 def _outcome(work: Dialing) -> DialOutcome:
@@ -289,9 +310,8 @@ def _outcome(work: Dialing) -> DialOutcome:
     if status == "canceled" and work.parent.gone:
         status = "no-answer"
     duration = None if chosen.detached or not chosen.live else record.duration
-    return DialOutcome(
-        status, record.sid, duration, chosen.bridged, work.recording, _sip_params(chosen)
-    )
+    recording = work.recording if answered else None
+    return DialOutcome(status, record.sid, duration, chosen.bridged, recording, _sip_params(chosen))
 
 
 def _spokesman(work: Dialing) -> Party:

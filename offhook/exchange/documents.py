@@ -13,7 +13,7 @@ from offhook.line.live_call import LiveCall
 from offhook.media.clip import Clip
 from offhook.model.fetch import Fetch
 from offhook.twiml.document import Document, Verb, parse
-from offhook.webhooks.ask import Answer, Request
+from offhook.webhooks.ask import Answer, Request, error_params
 
 TWIML_TYPES = {"text/xml", "application/xml", "text/html"}
 EMPTY: Document[Verb] = Document(())
@@ -28,40 +28,45 @@ async def fetch(exchange: Exchange, call: LiveCall, wanted: Fetch) -> Document[V
     try:
         return await _get(exchange, call, wanted)
     except (WebhookError, DocumentError) as error:
-        url = _failed(exchange, call, wanted, error)
-        told = {"ErrorCode": str(error.code), "ErrorUrl": url}
-    script = call.script
+        told = dict(error_params(error.code, _url(call, wanted, error)))
     if call.whisper:
         return EMPTY
+    script = call.script
     if not script.fallback_url:
         return APOLOGY
-    second = Fetch(script.fallback_url, script.fallback_method, told)
     try:
-        return await _get(exchange, call, second)
-    except (WebhookError, DocumentError) as again:
-        _failed(exchange, call, second, again)
+        return await _get(exchange, call, Fetch(script.fallback_url, script.fallback_method, told))
+    except (WebhookError, DocumentError):
         return APOLOGY
+
+
+def _url(call: LiveCall, wanted: Fetch, error: WebhookError | DocumentError) -> str:
+    return error.url if isinstance(error, WebhookError) else call.document_url or wanted.url
 
 
 def _failed(
-    exchange: Exchange, call: LiveCall, wanted: Fetch, error: WebhookError | DocumentError
-) -> str:
-    url = error.url if isinstance(error, WebhookError) else call.document_url or wanted.url
-    variables = urlencode(_params(call, wanted))
-    debugger.note_failure(exchange, call.record.account_sid, call.record.sid, error, url, variables)
-    return url
+    exchange: Exchange, call: LiveCall, wanted: Fetch, error: WebhookError | DocumentError,
+    answer: Answer | None = None,
+) -> None:  # fmt: skip
+    debugger.note_failure(
+        exchange, call.record.account_sid, call.record.sid, error, _url(call, wanted, error),
+        urlencode(_params(call, wanted)), answer,
+    )  # fmt: skip
 
 
 async def _get(exchange: Exchange, call: LiveCall, wanted: Fetch) -> Document[Verb]:
-    if wanted.twiml:
-        call.document_url = ""
-        return parse(wanted.twiml)
-    url = call.resolve(wanted.url)
-    answer = await _ask(exchange, call, url, wanted)
-    for each in answer.notes:
-        call.note(each.code, each.message)
-    call.document_url = answer.url
-    return await _read(exchange, call, answer)
+    """Raises WebhookError and DocumentError, which the debugger has by then."""
+    answer = None
+    try:
+        if wanted.twiml:
+            call.document_url = ""
+            return parse(wanted.twiml)
+        answer = await _ask(exchange, call, call.resolve(wanted.url), wanted)
+        call.document_url = answer.url
+        return await _read(exchange, call, answer)
+    except (WebhookError, DocumentError) as error:
+        _failed(exchange, call, wanted, error, answer)
+        raise
 
 
 async def _ask(exchange: Exchange, call: LiveCall, url: str, wanted: Fetch) -> Answer:
@@ -78,6 +83,8 @@ async def _ask(exchange: Exchange, call: LiveCall, url: str, wanted: Fetch) -> A
         body = error.body[:4096].decode("utf-8", "replace")
         call.services.journal(call, "webhook", asked | failed | {"body": body})
         raise
+    for each in answer.notes:
+        call.note(each.code, each.message)
     got = {"status": answer.status, "type": answer.media_type, "seconds": answer.seconds}
     text = answer.body[:65_536].decode("utf-8", "replace")
     body = text if not answer.media_type.startswith("audio/") else f"{len(answer.body)} bytes"
@@ -89,7 +96,9 @@ async def _ask(exchange: Exchange, call: LiveCall, url: str, wanted: Fetch) -> A
 
 def _params(call: LiveCall, wanted: Fetch) -> params.Params:
     status = "completed" if call.gone and call.record.status == "in-progress" else ""
-    return params.voice(call.record, status) | dict(wanted.params)
+    return params.of_version(
+        call.record.api_version, params.voice(call.record, status) | dict(wanted.params)
+    )
 
 
 async def _read(exchange: Exchange, call: LiveCall, answer: Answer) -> Document[Verb]:
@@ -146,6 +155,8 @@ async def load(exchange: Exchange, call: LiveCall, url: str) -> Clip:
         kind="media", token=sids.uuid(), max_bytes=exchange.rules.media_bytes,
     )  # fmt: skip
     answer = await exchange.webhooks.ask(request)
+    for each in answer.notes:
+        call.note(each.code, each.message)
     got = {"method": "GET", "url": url, "status": answer.status, "type": answer.media_type}
     call.services.journal(
         call, "webhook", got | {"bytes": len(answer.body), "cached": answer.from_cache}

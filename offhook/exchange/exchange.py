@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import structlog
 
 from offhook.exchange.journal import Journal
-from offhook.line.leg import Carrier
+from offhook.line.leg import Carrier, HungUp
 from offhook.line.live_call import LiveCall
 from offhook.media.clip import Clip
 from offhook.media.plane import MediaPlane, Recorder
 from offhook.model.account import Account
+from offhook.model.call import Call, Status
 from offhook.model.fetch import Script
 from offhook.model.recording import Recording
 from offhook.store import records
 from offhook.store.store import Store
 from offhook.webhooks.ask import Webhooks
 from offhook.webhooks.notify import Notifier
+
+T = TypeVar("T")
 
 log = structlog.get_logger("offhook.exchange")
 
@@ -74,6 +78,9 @@ class Rules:
     call_limit: float = 14400
     max_events: int = 1000
     media_bytes: int = 50_000_000
+    stopped: str = "You will get no more messages from this number. Reply START to get them again."
+    started: str = "You will get messages from this number again. Reply STOP to get no more."
+    helped: str = "Reply STOP to get no more messages from this number, START to get them again."
 
 
 @dataclass(slots=True)
@@ -83,17 +90,26 @@ class Taking:
     recording: Recording
     recorder: Recorder
     whole_call: bool = False  # asked for by Record=true, reported in the call's last callback
+    ending: asyncio.Task[Recording] | None = None
 
 
 class Attempt:
-    """An outgoing call from the first INVITE to its answer; `give_up` ends it with that status."""
+    """An outgoing call from its record to its answer; `give_up` ends it with that status.
 
-    def __init__(self) -> None:
+    An answer that crosses `give_up` comes too late. `over` is set when it is answered or final.
+    """
+
+    def __init__(self, record: Call) -> None:
+        self.record = record
         self.signals: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         self.script: Script | None = None  # what REST asked to be run on answer instead
+        self.given_up: Status | None = None
+        self.initiated = False
+        self.over = asyncio.Event()
 
-    def give_up(self, status: str) -> None:
-        self.signals.put_nowait(("given up", status))
+    def give_up(self, status: Status) -> None:
+        self.given_up = self.given_up or status
+        self.signals.put_nowait(("given up", None))
 
 
 @dataclass
@@ -112,6 +128,7 @@ class Exchange:
     live: dict[str, LiveCall] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     takings: dict[str, Taking] = field(default_factory=dict)  # recordings under way, by their SID
+    replies: dict[str, deque[float]] = field(default_factory=dict)  # times of automatic ones
     open: bool = True  # takes new calls
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -124,8 +141,14 @@ class Exchange:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)
-        if not task.cancelled() and task.exception():
-            log.error("task crashed", task=task.get_name(), exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error and not isinstance(error, HungUp):
+            log.error("task crashed", task=task.get_name(), exc_info=error)
+
+    async def surely(self, doing: Coroutine[Any, Any, T]) -> T:
+        """Its result. It runs to its end also when whoever waits for it is cancelled."""
+        running: asyncio.Task[T] = self.spawn(doing)
+        return await asyncio.shield(running)
 
     async def account(self, sid: str) -> Account | None:
         if sid not in self.accounts:

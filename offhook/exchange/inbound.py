@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from offhook import clock, sids
-from offhook.exchange import debugger, lines
+from offhook.exchange import debugger, lines, params
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.supervise import services, supervise
-from offhook.line.leg import HungUp, Leg
+from offhook.line.leg import Leg
+from offhook.line.live_call import LiveCall
 from offhook.model.account import Account, Application, IncomingPhoneNumber
 from offhook.model.call import Call
 from offhook.model.fetch import Callback, Script
-from offhook.model.numbers import normalise
+from offhook.model.numbers import caller, normalise
 from offhook.store import records
 from offhook.store.store import Connection
 
@@ -53,22 +54,23 @@ async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
     """From the first ring to the end."""
     if not exchange.open:
         return await leg.reject(UNAVAILABLE)
-    dialled = normalise(to, exchange.rules.region)
+    region = exchange.rules.region
+    dialled = normalise(to, region)
     found = await exchange.store.read(find, dialled)
     if found is None:
         return await leg.reject(NOT_FOUND)
-    call = _record(exchange, found, leg, dialled, normalise(from_, exchange.rules.region))
-    script = found.voice
-    if found.account.status != "active" or not script.url:
-        return await _unreachable(exchange, found, call, leg)
+    call = _record(exchange, found, leg, dialled, caller(from_, region))
     await exchange.store.write(records.calls.insert, call)
-    live = lines.join(exchange, call, leg, script, services(exchange))
-    try:
+    live = lines.join(exchange, call, leg, found.voice, services(exchange))
+    if found.account.status != "active" or not found.voice.url:
+        return await _unreachable(exchange, found, live)
+
+    async def ring() -> None:
         await leg.ring()
-    except HungUp:
-        return await lines.finish(exchange, live)
-    exchange.journal.add(call.sid, call.account_sid, "status", {"status": "ringing"})
-    return await supervise(exchange, live, script.start, exchange.rules.call_limit)
+        exchange.journal.add(call.sid, call.account_sid, "status", {"status": "ringing"})
+
+    limit = exchange.rules.call_limit
+    return await supervise(exchange, live, lambda: params.first(live), limit, ring)
 
 
 def find(connection: Connection, e164: str) -> Destination | None:
@@ -95,14 +97,10 @@ def _record(exchange: Exchange, found: Destination, leg: Leg, to: str, from_: st
     return replace(call, application_sid=found.application.sid if found.application else "")
 
 
-async def _unreachable(exchange: Exchange, found: Destination, call: Call, leg: Leg) -> None:
+async def _unreachable(exchange: Exchange, found: Destination, live: LiveCall) -> None:
     """Nobody could answer: refused, and the owner is told why."""
-    code = 10003 if found.account.status != "active" else 11100
-    debugger.note(
-        exchange, found.account.sid, code, f"{call.to} has no voice URL" if code == 11100 else "",
-        subject=call.sid,
-    )  # fmt: skip
-    at = clock.utc()
-    missed = replace(call.advanced("failed", at), sip_response_code=DECLINED)
-    await exchange.store.write(records.calls.insert, missed)
-    await leg.reject(DECLINED)
+    call, active = live.record, found.account.status == "active"
+    code, message = (11100, f"{call.to} has no voice URL") if active else (10003, "")
+    debugger.note(exchange, call.account_sid, code, message, subject=call.sid)
+    await live.leg.reject(DECLINED)
+    await lines.finish(exchange, live, "failed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from offhook import clock
 from offhook.exchange import documents, recordings, status
 from offhook.exchange.exchange import Exchange
 from offhook.line.leg import Leg
@@ -21,16 +22,33 @@ def join(exchange: Exchange, call: Call, leg: Leg, script: Script, services: Ser
     leg.trace.listen(
         lambda kind, data: exchange.journal.add(call.sid, call.account_sid, kind, data)
     )
+
+    def ended(_: object) -> None:
+        live.ended_at = clock.utc()
+
+    leg.ended.add_done_callback(ended)
     exchange.live[call.sid] = live
     return live
 
 
+async def answer(exchange: Exchange, live: LiveCall) -> None:
+    """Picks up; leg and record never disagree, whoever is cancelled meanwhile. Raises HungUp."""
+    await exchange.surely(_answer(exchange, live))
+
+
+async def _answer(exchange: Exchange, live: LiveCall) -> None:
+    await live.leg.answer()
+    await answered(exchange, live)
+
+
 async def answered(exchange: Exchange, live: LiveCall) -> None:
     """The record is in progress, and what a BYE needs is stored with it."""
+    if live.answered:
+        return
     live.answered = True
     about = live.leg.about.dialog
     dialog = LiveDialog(live.record.sid, str(about.get("carrier", "")), about) if about else None
-    live.record = await status.advance(exchange, live.record, "in-progress", dialog=dialog)
+    await status.advance(exchange, live, "in-progress", dialog=dialog)
 
 
 async def play_out(exchange: Exchange, live: LiveCall, start: Fetch) -> None:
@@ -44,18 +62,31 @@ async def play_out(exchange: Exchange, live: LiveCall, start: Fetch) -> None:
 
 async def finish(exchange: Exchange, live: LiveCall, unanswered: Status = "no-answer") -> None:
     """Hangs up and makes the record final; `unanswered` is the status of a call nobody answered."""
-    await live.leg.hang_up()
-    ended = await asyncio.shield(live.leg.ended)
-    exchange.live.pop(live.record.sid, None)
-    if live.record.status in FINAL:
-        return
-    final: Status = "completed" if live.record.status == "in-progress" else unanswered
-    more = await recordings.end_with_call(exchange, live.record)
-    code = 200 if final == "completed" else ended.code
-    live.record = await status.advance(
-        exchange,
-        live.record,
-        final,
-        more=more,
-        sip_response_code=live.record.sip_response_code or code,
-    )
+    await asyncio.shield(take_down(exchange, live, unanswered))
+
+
+def take_down(
+    exchange: Exchange, live: LiveCall, unanswered: Status = "no-answer"
+) -> asyncio.Task[None]:
+    """As `finish`, for those who need not wait. However often, it is done once."""
+    live.closing = True
+    if live.finishing is None:
+        live.finishing = exchange.spawn(_finish(exchange, live, unanswered), live.record.sid)
+    return live.finishing
+
+
+async def _finish(exchange: Exchange, live: LiveCall, unanswered: Status) -> None:
+    try:
+        await live.leg.hang_up()
+        ended = await asyncio.shield(live.leg.ended)
+        more = await recordings.end_with_call(exchange, live.record)
+        if live.record.status not in FINAL:
+            final: Status = "completed" if live.record.status == "in-progress" else unanswered
+            code = live.record.sip_response_code or (200 if final == "completed" else ended.code)
+            at = max(
+                live.ended_at or clock.utc(), live.record.start_time or live.record.date_created
+            )
+            await status.advance(exchange, live, final, at=at, more=more, sip_response_code=code)
+    finally:
+        exchange.live.pop(live.record.sid, None)
+        live.over.set()

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from offhook import clock, sids
 from offhook.errors import ApiError
-from offhook.exchange import lines, placing, recordings
+from offhook.exchange import lines, params, placing, recordings
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.recordings import RecordSetting
 from offhook.exchange.supervise import services, supervise
-from offhook.line.leg import HungUp, Target
+from offhook.line.leg import Target
 from offhook.model.call import Call
 from offhook.model.fetch import Callback, Script
 from offhook.store import records
@@ -48,28 +48,29 @@ async def place_call(exchange: Exchange, order: CallOrder) -> Call:
         api_version=order.api_version, callback=order.callback, node=exchange.rules.node,
     )  # fmt: skip
     await exchange.store.write(records.calls.insert, call)
-    exchange.attempts[call.sid] = Attempt()
-    exchange.spawn(carry_out(exchange, call, order), call.sid)
+    attempt = placing.attempt(exchange, call)
+    exchange.spawn(carry_out(exchange, attempt, order), call.sid)
     return call
 
 
-async def carry_out(exchange: Exchange, call: Call, order: CallOrder) -> None:
+async def carry_out(exchange: Exchange, attempt: Attempt, order: CallOrder) -> None:
     """Ring, then keys, then the script: what answers is what an inbound call gets too."""
+    sid = attempt.record.sid
     target = Target(
-        order.to, order.caller_id or order.from_, call.sid, call.account_sid,
+        order.to, order.caller_id or order.from_, sid, order.account_sid,
         order.sip_username, order.sip_password,
     )  # fmt: skip
-    redirected = exchange.attempts[call.sid]
-    call, leg = await placing.place(exchange, call, target, order.timeout)
+    leg = await placing.place(exchange, attempt, target, order.timeout)
     if leg is None:
-        return None
-    live = lines.join(exchange, call, leg, redirected.script or order.script, services(exchange))
-    await lines.answered(exchange, live)
-    try:
+        return
+    script = attempt.script or order.script
+    live = lines.join(exchange, attempt.record, leg, script, services(exchange))
+
+    async def prepare() -> None:
+        await lines.answered(exchange, live)
         if order.record:
             await recordings.record_call(exchange, live, order.record, "OutboundAPI")
         if order.send_digits:
             await live.press(order.send_digits)
-    except HungUp:
-        return await lines.finish(exchange, live)
-    await supervise(exchange, live, live.script.start, order.time_limit)
+
+    await supervise(exchange, live, lambda: params.first(live), order.time_limit, prepare)

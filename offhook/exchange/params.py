@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
+from offhook.line.live_call import LiveCall
 from offhook.model.call import FINAL, Call
 from offhook.model.dates import rfc2822
+from offhook.model.fetch import Fetch
 from offhook.model.message import Message
 from offhook.model.numbers import Place, place
 from offhook.model.recording import Recording
@@ -66,7 +69,49 @@ def progress(call: Call, event: str, at: datetime, sequence: int) -> Params:
         params |= {"CallDuration": str(seconds), "Duration": str(-(-seconds // 60))}
         if call.sip_response_code:
             params["SipResponseCode"] = str(call.sip_response_code)
-    return params
+    return of_version(call.api_version, params)
+
+
+# API version 2008-08-01 knows less, and some by other names.  reference: 2008-08-01
+_NOT_IN_2008 = frozenset(
+    [
+        *("From", "To", "ApiVersion", "Direction", "ParentCallSid", "ApplicationSid"),
+        *("ForwardedFrom", "CalledVia", "FromCity", "FromState", "FromZip", "FromCountry"),
+        *("ToCity", "ToState", "ToZip", "ToCountry"),
+    ]
+)
+_NAMES_OF_2008 = {
+    "DialCallStatus": "DialStatus", "DialCallSid": "DialCallSegmentSid",
+    "DialCallDuration": "DialCallSegmentDuration", "RecordingDuration": "Duration",
+}  # fmt: skip
+_WORDS_OF_2008 = {
+    "CallStatus": {"initiated": "in-progress", "queued": "in-progress", "ringing": "in-progress",
+                   "canceled": "no-answer"},
+    "DialCallStatus": {"completed": "answered", "canceled": "no-answer"},
+}  # fmt: skip
+
+
+def of_version(api_version: str, params: Params) -> Params:
+    """The parameters as that version of the API has them."""
+    if api_version != "2008-08-01":
+        return params
+    return {
+        _NAMES_OF_2008.get(name, name): _value_of_2008(name, value)
+        for name, value in params.items()
+        if name not in _NOT_IN_2008
+    }
+
+
+def _value_of_2008(name: str, value: str) -> str:
+    if name in ("Caller", "Called") and len(value) == 12 and value.startswith("+1"):
+        return value[2:]
+    return _WORDS_OF_2008.get(name, {}).get(value, value)
+
+
+def first(live: LiveCall) -> Fetch:
+    """A call's first document; in version 2008-08-01 it is always asked for by POST."""
+    start = live.script.start
+    return replace(start, method="POST") if live.record.api_version == "2008-08-01" else start
 
 
 def recorded(recording: Recording, url: str) -> Params:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+
+import structlog
 
 from offhook import clock
 from offhook.errors import CarrierError
 from offhook.exchange import debugger, routing, status
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.line.leg import Leg, Target
-from offhook.model.call import Call, Status
-from offhook.store import records
-from offhook.store.store import Connection
+from offhook.model.call import FINAL, Call, Status
 
-Ringing = Callable[[Leg, bool], None]
-REQUEST_TERMINATED = 487
+log = structlog.get_logger("offhook.exchange")
+
+Ringing = Callable[[Leg, bool], Awaitable[None]]
+REQUEST_TERMINATED, SERVER_ERROR = 487, 500
 
 # SIP final response -> CallStatus.  reference: SIP final response
 STATUS_OF: dict[int, Status] = {
@@ -23,65 +25,80 @@ STATUS_OF: dict[int, Status] = {
 }  # fmt: skip
 
 
+def attempt(exchange: Exchange, call: Call) -> Attempt:
+    """The call can be given up from now on. It has to be placed, or dropped."""
+    exchange.attempts[call.sid] = made = Attempt(call)
+    return made
+
+
 async def place(
     exchange: Exchange,
-    call: Call,
+    attempt: Attempt,
     target: Target,
     timeout: float,
     ringing: Ringing | None = None,
-) -> tuple[Call, Leg | None]:
-    """Dials for at most `timeout` seconds.
+) -> Leg | None:
+    """Dials for at most `timeout` seconds; without an answer the record is final, the leg None.
 
-    Gives the record and the answered leg; without an answer the record is final and the leg None.
-    Cancelling it gives the call up as `canceled`.
+    Cancelling it gives the call up as `canceled`. A call that is given up is final at once; its
+    CANCEL, which may take its time, goes on behind it.
     """
-    attempt = exchange.attempts.setdefault(call.sid, Attempt())
+    if attempt.given_up:
+        await drop(exchange, attempt)
+        return None
     dialing = asyncio.ensure_future(_dial(exchange, target, attempt))
+    account_sid = attempt.record.account_sid
     target.trace.listen(
-        lambda kind, data: exchange.journal.add(call.sid, call.account_sid, kind, data)
+        lambda kind, data: exchange.journal.add(target.call_sid, account_sid, kind, data)
     )
+    leg, attempt.initiated = None, True
     try:
-        call = await status.announce(exchange, call, "initiated")
-        return await _follow(exchange, call, attempt, dialing, clock.now() + timeout, ringing)
-    except asyncio.CancelledError:
-        await _abandon(dialing)
-        current = await exchange.store.read(stored, call.sid) or call
-        await status.advance(exchange, current, "canceled", sip_response_code=REQUEST_TERMINATED)
-        raise
+        await status.announce(exchange, attempt, "initiated")
+        leg = await _follow(exchange, attempt, clock.now() + timeout, ringing)
+        if leg:
+            _over(exchange, attempt)
     finally:
-        exchange.attempts.pop(call.sid, None)
+        if leg is None:
+            exchange.spawn(_abandon(dialing), "giving a call up")
+            await drop(exchange, attempt)
+    return leg
 
 
-def stored(connection: Connection, sid: str) -> Call | None:
-    """The call as the store has it."""
-    return records.calls.get(connection, sid)
+async def drop(exchange: Exchange, attempt: Attempt) -> None:
+    """It leads nowhere. One that was never dialled owes no callback (reference: cancel, queued)."""
+    if attempt.record.status not in FINAL:
+        code, silent = REQUEST_TERMINATED, not attempt.initiated
+        word = attempt.given_up or "canceled"
+        await status.advance(exchange, attempt, word, silent=silent, sip_response_code=code)
+    _over(exchange, attempt)
+
+
+def _over(exchange: Exchange, attempt: Attempt) -> None:
+    exchange.attempts.pop(attempt.record.sid, None)
+    attempt.over.set()
 
 
 async def _follow(
-    exchange: Exchange,
-    call: Call,
-    attempt: Attempt,
-    dialing: asyncio.Future[Leg | None],
-    until: float,
-    ringing: Ringing | None,
-) -> tuple[Call, Leg | None]:
+    exchange: Exchange, attempt: Attempt, until: float, ringing: Ringing | None
+) -> Leg | None:
     while True:
         try:
-            what, value = await asyncio.wait_for(attempt.signals.get(), max(0, until - clock.now()))
+            async with asyncio.timeout(max(0, until - clock.now())):
+                what, value = await attempt.signals.get()
         except TimeoutError:
-            what, value = "given up", "no-answer"
+            attempt.given_up = attempt.given_up or "no-answer"
+        if attempt.given_up:
+            return None
         if what == "answered":
-            return call, value
+            answered: Leg = value
+            return answered
         if what == "refused":
-            return await _refused(exchange, call, value), None
-        if what == "given up":
-            await _abandon(dialing)
-            code = REQUEST_TERMINATED
-            return await status.advance(exchange, call, value, sip_response_code=code), None
-        if call.status == "queued":
-            call = await status.advance(exchange, call, "ringing")
+            await _refused(exchange, attempt, value)
+            return None
+        if attempt.record.status == "queued":
+            await status.advance(exchange, attempt, "ringing")
         if ringing:
-            ringing(*value)
+            await ringing(*value)
 
 
 async def _dial(exchange: Exchange, target: Target, attempt: Attempt) -> Leg | None:
@@ -92,6 +109,10 @@ async def _dial(exchange: Exchange, target: Target, attempt: Attempt) -> Leg | N
         leg = await routing.carrier_for(exchange, target.to).dial(target, rang)
     except CarrierError as refused:
         attempt.signals.put_nowait(("refused", refused))
+        return None
+    except Exception as error:
+        log.exception("dialling crashed", call_sid=target.call_sid)
+        attempt.signals.put_nowait(("refused", CarrierError(SERVER_ERROR, str(error))))
         return None
     attempt.signals.put_nowait(("answered", leg))
     return leg
@@ -105,8 +126,8 @@ async def _abandon(dialing: asyncio.Future[Leg | None]) -> None:
         await leg.hang_up()
 
 
-async def _refused(exchange: Exchange, call: Call, refused: CarrierError) -> Call:
-    final = STATUS_OF.get(refused.code, "failed")
+async def _refused(exchange: Exchange, attempt: Attempt, refused: CarrierError) -> None:
+    call, final = attempt.record, STATUS_OF.get(refused.code, "failed")
     details = dict(call.details)
     if final == "failed":
         code = 13224 if call.direction == "outbound-dial" else 21214
@@ -114,6 +135,4 @@ async def _refused(exchange: Exchange, call: Call, refused: CarrierError) -> Cal
         details["ErrorCode"], details["ErrorMessage"] = str(code), str(refused)
     if call.to.startswith("sip:"):
         details |= {f"SipHeader_{name}": value for name, value in refused.headers}
-    return await status.advance(
-        exchange, call, final, sip_response_code=refused.code, details=details
-    )
+    await status.advance(exchange, attempt, final, sip_response_code=refused.code, details=details)

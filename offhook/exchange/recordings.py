@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from offhook import clock, sids
 from offhook.aio import race, within
+from offhook.errors import DocumentError
 from offhook.exchange import params
 from offhook.exchange.exchange import Exchange, Taking
 from offhook.exchange.status import pending
+from offhook.line.leg import HungUp
 from offhook.line.live_call import LiveCall
 from offhook.line.orders import RecordOutcome, RecordVerb
 from offhook.line.ringtones import BEEP, BEEP_SECONDS
 from offhook.media.plane import Recorded, RecordOrder, Source
 from offhook.model.call import Call
 from offhook.model.fetch import Callback
-from offhook.model.recording import Recording
+from offhook.model.recording import Recording, Status
 from offhook.model.recording import Source as MadeBy
 from offhook.store import records
 from offhook.store.store import Connection
+
+BAD_CALLBACK = 13256
 
 Channels = tuple[tuple[Source, ...], ...]
 
@@ -63,24 +68,34 @@ async def begin(
     recorder = await exchange.media.record(RecordOrder(recording.path, channels, **how))
     taking = Taking(recording, recorder, whole_call)
     exchange.takings[sid] = taking
-    await _store(exchange, recording, "in-progress", new=True)
+    await exchange.surely(_store(exchange, recording, "in-progress", new=True))
     return taking
 
 
 async def end(exchange: Exchange, taking: Taking, recorded: Recorded | None = None) -> Recording:
     """Stops it and tells its callback; without a single frame it is `absent`."""
-    if exchange.takings.pop(taking.recording.sid, None) is None:
-        return taking.recording
+    if taking.ending is None:
+        exchange.takings.pop(taking.recording.sid, None)
+        taking.ending = exchange.spawn(_end(exchange, taking, recorded), taking.recording.sid)
+    return await asyncio.shield(taking.ending)
+
+
+async def _end(exchange: Exchange, taking: Taking, recorded: Recorded | None) -> Recording:
     recorded = recorded or await taking.recorder.stop()
-    at = clock.utc()
     seconds = max(1, round(recorded.seconds)) if recorded.frames else 0
-    final = replace(
+    taking.recording = final = replace(
         taking.recording, status="completed" if recorded.frames else "absent",
-        error_code=0 if recorded.frames else 16101, duration=seconds, date_updated=at,
+        error_code=0 if recorded.frames else 16101, duration=seconds, date_updated=clock.utc(),
     )  # fmt: skip
-    taking.recording = final
     await _store(exchange, final, final.status)
     return final
+
+
+async def mark(exchange: Exchange, taking: Taking, status: Status) -> Recording:
+    """Paused, or going on."""
+    taking.recording = replace(taking.recording, status=status, date_updated=clock.utc())
+    await exchange.surely(exchange.store.write(records.recordings.save, taking.recording))
+    return taking.recording
 
 
 async def _store(exchange: Exchange, recording: Recording, event: str, new: bool = False) -> None:
@@ -104,20 +119,32 @@ async def _store(exchange: Exchange, recording: Recording, event: str, new: bool
     exchange.journal.add(recording.call_sid, recording.account_sid, "recording", told)
 
 
-def absolute(live: LiveCall, callback: Callback) -> Callback:
-    """The callback with its URL resolved against the current document's."""
-    return replace(callback, url=live.resolve(callback.url)) if callback.url else callback
+def absolute(live: LiveCall, callback: Callback, code: int = 0) -> Callback:
+    """The callback with its URL resolved against the current document's.
+
+    Where it stays relative nobody is told, and the debugger knows (`code`, or the document's).
+    """
+    if not callback.url:
+        return callback
+    try:
+        return replace(callback, url=live.resolve(callback.url))
+    except DocumentError as error:
+        live.note(code or error.code, error.message)
+        return replace(callback, url="")
 
 
 async def record_verb(exchange: Exchange, live: LiveCall, order: RecordVerb) -> RecordOutcome:
     """`<Record>`: the caller's sound until silence, a key, the limit or the hook."""
     if order.play_beep:
-        await live.on_line(within(BEEP_SECONDS, live.leg.media.play_tone(BEEP)))
+        try:
+            await live.on_line(within(BEEP_SECONDS, live.leg.media.play_tone(BEEP)))
+        except HungUp:
+            return RecordOutcome(None, "hangup")
     live.forget_keys()
     taking = await begin(
         exchange, live.record, "RecordVerb", (((live.leg.media, "in"),),),
-        callback=absolute(live, order.callback), track="inbound", max_seconds=order.max_length,
-        silence_seconds=order.timeout, trim=order.trim,
+        callback=absolute(live, order.callback, BAD_CALLBACK), track="inbound",
+        max_seconds=order.max_length, silence_seconds=order.timeout, trim=order.trim,
     )  # fmt: skip
     ended: list[Recorded] = []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from offhook import clock, sids
 from offhook.exchange import params
@@ -19,48 +19,61 @@ EVENT_OF: dict[Status, str] = {"ringing": "ringing", "in-progress": "answered"}
 EVENT_OF |= dict.fromkeys(FINAL, "completed")
 
 
+class Held(Protocol):
+    """Who has a call's record while it lasts. It changes there at once, and is stored in order."""
+
+    record: Call
+
+
 async def advance(
     exchange: Exchange,
-    call: Call,
+    held: Held,
     to: Status,
     *,
+    at: datetime | None = None,
     dialog: LiveDialog | None = None,
     more: Mapping[str, str] | None = None,
+    silent: bool = False,
     **changes: Any,
 ) -> Call:
     """The call in its next status, stored, with the callback it owes (with `more` parameters)."""
-    at = clock.utc()
-    silent = call.status == "queued" and to == "canceled"
-    changed = replace(call.advanced(to, at), **changes)
-    return await _store(exchange, changed, "" if silent else EVENT_OF[to], at, dialog, more or {})
+    at = at or clock.utc()
+    held.record = replace(held.record.advanced(to, at), **changes)
+    event = "" if silent else EVENT_OF[to]
+    owes, held.record = owed(held.record, event, clock.utc(), more or {})
+    return await exchange.surely(_store(exchange, held.record, event, owes, dialog))
 
 
-async def announce(exchange: Exchange, call: Call, event: str) -> Call:
+async def announce(exchange: Exchange, held: Held, event: str) -> Call:
     """An event that changes no status: `initiated`."""
-    return await _store(exchange, call, event, clock.utc(), None, {})
+    owes, held.record = owed(held.record, event, clock.utc(), {})
+    return await exchange.surely(_store(exchange, held.record, event, owes, None))
+
+
+async def amend(exchange: Exchange, held: Held, **changes: Any) -> Call:
+    """The record with other changes, stored."""
+    held.record = replace(held.record, **changes)
+    return await exchange.surely(_store(exchange, held.record, "", None, None))
 
 
 async def _store(
     exchange: Exchange,
     call: Call,
     event: str,
-    at: datetime,
+    owes: PendingCallback | None,
     dialog: LiveDialog | None,
-    more: Mapping[str, str],
 ) -> Call:
-    pending, call = owed(call, event, at, more)
-
     def write(connection: Connection) -> None:
         records.calls.save(connection, call)
-        if pending:
-            records.callbacks.insert(connection, pending)
+        if owes:
+            records.callbacks.insert(connection, owes)
         if dialog:
             records.dialogs.insert(connection, dialog)
         if call.status in FINAL:
             records.dialogs.delete(connection, call.sid)
 
     await exchange.store.write(write)
-    if pending:
+    if owes:
         exchange.notifier.wake()
     told = {"status": call.status, "event": event}
     if call.sip_response_code:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
@@ -29,12 +30,11 @@ def services(exchange: Exchange) -> Services:
         return await live.on_line(saying)
 
     def go_on(live: LiveCall, wanted: Fetch) -> None:
-        exchange.spawn(
-            supervise(exchange, live, wanted, exchange.rules.call_limit), live.record.sid
-        )
+        limit = exchange.rules.call_limit
+        exchange.spawn(supervise(exchange, live, lambda: wanted, limit), live.record.sid)
 
     return Services(
-        answered=partial(lines.answered, exchange),
+        answer=partial(lines.answer, exchange),
         speak=speak,
         load=partial(documents.load, exchange),
         record=partial(recordings.record_verb, exchange),
@@ -50,15 +50,21 @@ def services(exchange: Exchange) -> Services:
     )
 
 
-async def supervise(exchange: Exchange, live: LiveCall, start: Fetch, limit: float) -> None:
-    """Runs the call's documents, lets REST updates replace them, and ends the call.
+async def supervise(
+    exchange: Exchange,
+    live: LiveCall,
+    start: Callable[[], Fetch],
+    limit: float,
+    first: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Does what comes `first`, runs the call's documents, lets REST updates replace them, and ends
+    the call.
 
     A crash ends this call alone. `limit` is the call's longest duration in seconds, from now.
     """
     unanswered: Status = "no-answer"
     try:
-        await race(_script(exchange, live, start), _cut(live, limit))
-        await _end_of_script(live)
+        await race(_script(exchange, live, start, first), _cut(live, limit))
     except HungUp:
         pass
     except Exception:
@@ -69,10 +75,29 @@ async def supervise(exchange: Exchange, live: LiveCall, start: Fetch, limit: flo
         await lines.finish(exchange, live, live.rejected or unanswered)
 
 
-async def _script(exchange: Exchange, live: LiveCall, start: Fetch) -> None:
-    following: Fetch | None = start
-    while following is not None:
-        following = await race(_play_out(exchange, live, following), live.redirects.get())
+async def _script(
+    exchange: Exchange,
+    live: LiveCall,
+    start: Callable[[], Fetch],
+    first: Callable[[], Awaitable[None]] | None,
+) -> None:
+    if first:
+        await first()
+    following: Fetch | None = start()
+    while following:
+        following = _latest(live) or following
+        following = await race(live.redirects.get(), _play_out(exchange, live, following))
+        following = _latest(live) or following
+    live.closing = True
+    await _end_of_script(live)
+
+
+def _latest(live: LiveCall) -> Fetch | None:
+    """Where REST sent the call last."""
+    wanted = None
+    while not live.redirects.empty():
+        wanted = live.redirects.get_nowait()
+    return wanted
 
 
 async def _play_out(exchange: Exchange, live: LiveCall, start: Fetch) -> Fetch | None:

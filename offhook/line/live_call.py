@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urljoin
 
@@ -26,7 +27,7 @@ BUSY, NOT_FOUND = 486, 404  # what <Reject> answers (RFC 3261 section 21.4)
 class Services:
     """What the exchange does for a call. Each takes the call first."""
 
-    answered: Callable[[LiveCall], Awaitable[None]]
+    answer: Callable[[LiveCall], Awaitable[None]]
     speak: Callable[[LiveCall, str, str, str, str], Awaitable[Clip]]
     load: Callable[[LiveCall, str], Awaitable[Clip]]
     record: Callable[[LiveCall, RecordVerb], Awaitable[RecordOutcome]]
@@ -60,13 +61,14 @@ class LiveCall:
     position: tuple[str, int, int] = ("", 0, 0)  # the running verb, its line and column
     redirects: asyncio.Queue[Fetch] = field(default_factory=asyncio.Queue)
     sounds: dict[str, Clip] = field(default_factory=dict)  # media that came instead of a document
+    closing: bool = False  # no document will be run any more
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # the record is final
+    ended_at: datetime | None = None  # when the leg ended
+    finishing: asyncio.Task[None] | None = None
 
     async def answer(self) -> None:
-        if self.answered:
-            return
-        await self.leg.answer()
-        self.answered = True
-        await self.services.answered(self)
+        if not self.answered:
+            await self.services.answer(self)
 
     async def on_line(self, doing: Coroutine[Any, Any, T]) -> T:
         """What `doing` gives, unless the leg ends first: then it is cancelled and HungUp raised."""
@@ -90,13 +92,13 @@ class LiveCall:
         await self.answer()
         try:
             clip = await self.clip(url)
-        except (SpeechError, WebhookError) as error:
+        except (SpeechError, WebhookError, DocumentError) as error:
             return self.note(error.code, error.message)
         self.services.journal(self, "said", {"play": self.resolve(url), "seconds": clip.seconds})
         return await self._repeat(loop, clip)
 
     async def clip(self, url: str) -> Clip:
-        """The sound at `url`, fetched and decoded. Raises SpeechError, WebhookError."""
+        """The sound at `url`, decoded. Raises SpeechError, WebhookError, DocumentError."""
         target = self.resolve(url)
         if target in self.sounds:
             return self.sounds[target]
