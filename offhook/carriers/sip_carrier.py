@@ -20,7 +20,7 @@ from offhook.carriers.sip_wire import Unreachable
 from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, route
 from offhook.errors import CarrierError
 from offhook.line.leg import About, Leg, Ringing, Target, Text, Trace
-from offhook.media.plane import MediaFull, MediaPlane, RtpLeg
+from offhook.media.plane import MediaFull, MediaLeg, MediaPlane, RtpLeg
 from offhook.sip import digest, sdp
 from offhook.sip.core import Over
 from offhook.sip.grammar import BadSip
@@ -149,7 +149,7 @@ class SipCarrier:
         or never replied."""
         trunk, uri = self._way(target.to)
         hop = await self._resolved(hop_of(uri))
-        media = await self._open_media()
+        media = await self._open_media(target.near)
         leg = SipLeg(self._board.act, self._sound(media, hop), About(), target.trace, self.name)
         try:
             return await self._dial(leg, ringing, self._invitation(leg, target, trunk, uri, hop))
@@ -312,9 +312,9 @@ class SipCarrier:
 
     # Sound
 
-    async def _open_media(self) -> RtpLeg:
+    async def _open_media(self, near: MediaLeg | None = None) -> RtpLeg:
         try:
-            return await self._media.open_rtp(self._board.wire.host)
+            return await self._media.open_rtp(self._board.wire.host, near)
         except MediaFull as full:
             raise CarrierError(503, str(full)) from full
 

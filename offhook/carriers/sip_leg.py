@@ -16,11 +16,12 @@ from offhook.sip.core import Over
 from offhook.sip.inbound import Inbound
 from offhook.sip.message import Message, Request, Response
 from offhook.sip.outbound import Outbound
-from offhook.sip.session import Session
+from offhook.sip.session import NO_ACK, Session
 
 T = TypeVar("T")
 
 GAVE_UP, NOT_ACCEPTABLE = 480, 488
+NEVER_ACKNOWLEDGED = 32022  # reference: error codes
 _KEYS = frozenset("0123456789*#ABCD")
 _KEY_NUMBERS = {"10": "*", "11": "#"}
 
@@ -229,6 +230,8 @@ class SipLeg:
     def over(self, how: Over) -> None:
         if not self.ended.done():
             self.refusal = how.response
+            if how.reason == NO_ACK:
+                self.trace.add("debugger", {"code": NEVER_ACKNOWLEDGED, "message": NO_ACK})
             self.ended.set_result(Ended(how.by, how.code, how.reason))
 
     async def let_go(self) -> None:

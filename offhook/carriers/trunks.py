@@ -68,8 +68,10 @@ def route(trunks: Sequence[Trunk], number: str) -> Trunk | None:
     trunk or nowhere.
     """
     able = [trunk for trunk in trunks if trunk.address]
-    if not number.startswith("+"):
+    if number.isdecimal():
         return next((trunk for trunk in able if trunk.emergency), None)
+    if not number.startswith("+"):
+        return None
     found = [
         (len(prefix.lstrip("+")), -place, trunk)
         for place, trunk in enumerate(able)
@@ -99,6 +101,9 @@ class Door:
         A source that no trunk knows may still log in to a trunk that names no networks, and is
         asked to whenever any trunk demands a login, so that nobody learns which networks are known.
         """
+        address = ipaddress.ip_address(source)
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        source = str(mapped or address)
         known = [trunk for trunk in self.trunks if trunk.knows(source)]
         open_to_it = next((trunk for trunk in known if not trunk.demands_login), None)
         if open_to_it:

@@ -1,0 +1,78 @@
+"""Carriers on the network of virtual time, each with a media plane of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from offhook.carriers.sip_carrier import SipCarrier, SipSettings
+from offhook.line.leg import HungUp, Leg, Target
+from offhook.media.plane import MediaPlane
+
+OnCall = Callable[[Leg, str, str], Awaitable[None]]
+
+
+class Phone:
+    """What the called side does with a call, and what it saw of it."""
+
+    def __init__(self, answers: bool = True, rings: bool = True) -> None:
+        self.answers, self.rings = answers, rings
+        self.legs: list[Leg] = []
+        self.called: list[tuple[str, str]] = []
+        self.hung_up = 0
+
+    async def __call__(self, leg: Leg, to: str, from_: str) -> None:
+        self.legs.append(leg)
+        self.called.append((to, from_))
+        try:
+            if self.rings:
+                await leg.ring()
+            if self.answers:
+                await leg.answer()
+        except HungUp:
+            self.hung_up += 1
+        await asyncio.shield(leg.ended)
+
+    @property
+    def leg(self) -> Leg:
+        return self.legs[-1]
+
+
+@asynccontextmanager
+async def carrier(host: str, on_call: OnCall, **settings: Any) -> AsyncIterator[SipCarrier]:
+    ports = settings.pop("ports", range(10000, 10100))
+    media = await MediaPlane.local(ports)
+    opened = await SipCarrier.open(
+        SipSettings(**{"host": host, "tcp": False} | settings), media, on_call
+    )
+    try:
+        yield opened
+    finally:
+        await opened.close()
+        await media.close()
+
+
+def target(to: str = "sip:+15550001111@127.0.0.2", **more: Any) -> Target:
+    given = {"from_": "+15550002222", "call_sid": "CA1", "account_sid": "AC1"}
+    return Target(to, **given | more)
+
+
+def not_ringing(leg: Leg, early: bool) -> None:
+    """For tests that do not care."""
+
+
+def traced(leg: Leg) -> list[tuple[str, dict[str, Any]]]:
+    """The leg's story so far."""
+    told: list[tuple[str, dict[str, Any]]] = []
+    leg.trace.listen(lambda kind, data: told.append((kind, data)))
+    return told
+
+
+def first_lines(leg: Leg) -> list[str]:
+    return [
+        f"{data['direction']} {data['text'].splitlines()[0]}"
+        for kind, data in traced(leg)
+        if kind == "sip"
+    ]
