@@ -120,7 +120,7 @@ class Handset:
         self.media, self.number, self.other, self.outgoing = media, number, other, outgoing
         self.leg, self.greeting, self.call_sid = leg, greeting, call_sid
         self.began = clock.now()
-        self._line, self._pressing = line, asyncio.Lock()
+        self._line = line
 
     @property
     def state(self) -> State:
@@ -161,11 +161,7 @@ class Handset:
 
     def press(self, keys: str) -> asyncio.Task[None]:
         """Press keys, `0-9*#A-D` and `w`, `W` for half and whole seconds, one after the other."""
-        return self._line.spawn(self._press(keys), f"{self.number} presses {keys}")
-
-    async def _press(self, keys: str) -> None:
-        async with self._pressing:
-            await self.media.send_digits(keys)
+        return self._line.spawn(self.media.send_digits(keys), f"{self.number} presses {keys}")
 
     async def play(self, clip: Clip) -> None:
         """Sound into the phone; returns when it is out. Raises HungUp."""

@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 import uvicorn
-from sqlalchemy import Engine, make_url
+from sqlalchemy import make_url
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
@@ -59,7 +59,6 @@ class Offhook:
         self._exits = AsyncExitStack()
         self._numbers: list[IncomingPhoneNumber] = []
         self._phones: dict[str, TestPhone] = {}
-        self._writing: set[asyncio.Task[None]] = set()
         self._platform: app.Platform | None = None
         self._transport = AiohttpTransport(Fence())
         self._applications = Applications(self._transport.send)
@@ -73,7 +72,7 @@ class Offhook:
             exits.push_async_callback(self._transport.close)
             self._settings = _settings(folder, listener.getsockname()[1], self._given)
             (folder / "offhook.db").write_bytes(_empty_database())
-            self._engine = _reader(folder)
+            self._engine = engines.writing(make_url(sqlite_url(folder / "offhook.db")))
             exits.callback(self._engine.dispose)
             parts = app.Parts(
                 await MediaPlane.local(RTP), TestVoice(), self._applications.send, migrate=False
@@ -84,8 +83,9 @@ class Offhook:
             exits.push_async_callback(self._platform.network.close)
             await app.open_lines(self._platform)
             await exits.enter_async_context(ApiServer(self._platform, listener))
-            for number in self._numbers:
-                await self._platform.exchange.store.write(_put, self._owned(number))
+            with self._engine.begin() as connection:
+                for number in self._numbers:
+                    _put(connection, self._owned(number))
             self._exits = exits.pop_all()
         return self
 
@@ -129,7 +129,8 @@ class Offhook:
         if self._platform is None:
             self._numbers.append(record)
         else:
-            self._write(_put, self._owned(record))
+            with self._engine.begin() as connection:
+                _put(connection, self._owned(record))
         return number
 
     def url(self, application: Application, path: str = "/") -> str:
@@ -146,7 +147,6 @@ class Offhook:
 
     async def call(self, to: str, *, from_: str = CALLER) -> PhoneCall:
         """Somebody calls `to`. Returns once it rings, or was answered or refused."""
-        await self._settle()
         handset = await self.platform.network.call(from_, to)
         call = self.phone(from_).calls[-1]
         while handset.state == "calling":
@@ -162,7 +162,6 @@ class Offhook:
         media: tuple[tuple[str, bytes], ...] = (),
     ) -> Message | None:
         """Somebody texts `to`; `media` are (content type, content). None: no number of ours."""
-        await self._settle()
         message = await self.platform.network.text(from_, to, body, media)
         await asyncio.sleep(MOMENT)
         return message
@@ -179,7 +178,6 @@ class Offhook:
 
     async def _rest(self, method: str, path: str, values: dict[str, str]) -> dict[str, Any]:
         __tracebackhide__ = True
-        await self._settle()
         url = path if path.startswith("/") else f"/2010-04-01/Accounts/{self.account_sid}/{path}"
         login = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
         headers = {"Authorization": f"Basic {login}"}
@@ -263,16 +261,6 @@ class Offhook:
         now = self.utc()
         return replace(number, account_sid=self.account_sid, date_created=now, date_updated=now)
 
-    def _write(self, fn: Callable[..., None], *args: Any) -> None:
-        task = asyncio.ensure_future(self.platform.exchange.store.write(fn, *args))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
-
-    async def _settle(self) -> None:
-        """What was set up is so."""
-        if self._writing:
-            await asyncio.gather(*self._writing)
-
 
 def _put(connection: Connection, number: IncomingPhoneNumber) -> None:
     """The number as given, in place of what it was."""
@@ -289,6 +277,7 @@ def _settings(folder: Path, port: int, given: dict[str, Any]) -> Settings:
         "http": Address("127.0.0.1", port),
         "account_sid": ACCOUNT_SID,
         "auth_token": AUTH_TOKEN,
+        "call_limit": 7 * 86400,
     }
     return Settings(**usual | given)
 
@@ -298,10 +287,6 @@ def _empty_database() -> bytes:
     """A migrated database; copying it is many times faster than migrating."""
     with tempfile.TemporaryDirectory(prefix="offhook-") as folder:
         return template(Path(folder)).read_bytes()
-
-
-def _reader(folder: Path) -> Engine:
-    return engines.reading(make_url(sqlite_url(folder / "offhook.db")), 1)
 
 
 class ApiServer:

@@ -148,7 +148,6 @@ class Ear:
         speaking = self._speaking
         if speaking and at - speaking.ended > PAUSE:
             speaking = self._speaking = None
-            self._last = NOTHING
         if speaking:
             speaking.ended = at
         if code == self._last:

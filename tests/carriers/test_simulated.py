@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from offhook.carriers.handset import Handset
 from offhook.carriers.simulated import DELIVERY, SimulatedNetwork
 from offhook.errors import CarrierError
 from offhook.line.leg import Ended, HungUp, Leg, Target, Text
-from offhook.media.plane import MediaPlane
+from offhook.media.plane import MediaPlane, RecordOrder
 from offhook.testing.voice import Ear, speak
 
 US, YOU = "+15550100", "+15550001111"
@@ -184,6 +185,15 @@ async def test_the_platform_hangs_up() -> None:
         assert network.phone(YOU).calls[0].state == "over"
         with pytest.raises(HungUp):
             await leg.answer()
+
+
+async def test_the_sound_ends_with_the_call(tmp_path: Path) -> None:
+    platform, plane = Platform(), await MediaPlane.local(range(20000, 20100))
+    network = SimulatedNetwork(plane, platform.on_call, platform.on_text)
+    leg = await network.dial(target(), platform.ringing)
+    recorder = await plane.record(RecordOrder(str(tmp_path / "call.wav"), (((leg.media, "in"),),)))
+    network.phone(YOU).calls[0].hang_up()
+    assert (await recorder.done()).reason == "ended"
 
 
 async def test_giving_up_returns_when_the_call_is_over() -> None:

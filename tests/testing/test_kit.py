@@ -179,6 +179,15 @@ async def test_a_failed_expectation_says_what_was_heard(offhook: Offhook) -> Non
         await call.hears("Hello.")
 
 
+async def test_what_was_heard_once_is_not_heard_again(offhook: Offhook) -> None:
+    offhook.number(US, voice=answering('<Response><Say loop="2">La.</Say></Response>'))
+    call = await offhook.call(US)
+    await call.hears("La.")
+    await call.hears("La.")
+    with pytest.raises(AssertionError, match="but nothing"):
+        await call.hears("La.")
+
+
 async def test_silence_can_be_expected(offhook: Offhook) -> None:
     offhook.number(
         US, voice=answering('<Response><Pause length="5"/><Say>Boo!</Say><Pause/></Response>')
@@ -210,8 +219,9 @@ async def test_a_phone_behaves_by_the_table(offhook: Offhook, how: str, status: 
     await offhook.post(
         "Calls.json", To=YOU, From=offhook.number(US), Twiml=say("Hello?"), Timeout="30"
     )
-    await (await offhook.phone(YOU).rings()).ended()
-    assert [each.status for each in offhook.calls] == [status]
+    call = await offhook.phone(YOU).rings()
+    await call.ended()
+    assert call.record.status == status
 
 
 async def test_a_phone_behaves_as_a_coroutine_does(offhook: Offhook) -> None:

@@ -89,6 +89,11 @@ def test_speech_that_is_cut_off_is_heard_as_far_as_it_went() -> None:
     ]
 
 
+def test_what_follows_a_character_cut_in_two_is_heard_right() -> None:
+    cut = speak("né").pcm[: 3 * 960]  # the beginning, n, and half of é
+    assert transcribe(cut + speak("Yes.").pcm) == "n\nYes."
+
+
 def test_times_are_those_of_the_sound() -> None:
     now = 100.0
     ear = Ear(lambda: now)
