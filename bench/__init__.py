@@ -1,0 +1,1 @@
+"""Measurements of a running Offhook, over real SIP and RTP. `python -m bench --help`."""

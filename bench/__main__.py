@@ -1,0 +1,52 @@
+"""Start an Offhook, call it, and print what it cost beside what is aimed at."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from bench.measures import FULL, MEASURES, QUICK, Figure
+from bench.rig import CannotMeasure, compiled, scratch
+from bench.target import offhook
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="more calls, longer, higher rates")
+    parser.add_argument("--only", choices=MEASURES, action="append", help="not the others")
+    parser.add_argument("--workers", type=int, default=1, help="media workers of the Offhook")
+    asked = parser.parse_args()
+    try:
+        if not sys.platform.startswith("linux"):
+            raise CannotMeasure("make bench reads /proc and kernel time stamps: it needs Linux")
+        measure(asked.only or list(MEASURES), asked.full, asked.workers)
+    except CannotMeasure as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def measure(names: list[str], full: bool, workers: int) -> None:
+    plan = FULL if full else QUICK
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; the callers run here too")
+    with scratch() as folder:
+        program = compiled(Path(folder))
+        with offhook(Path(folder), workers) as target:
+            for name in names:
+                print(f"\n{MEASURES[name].__doc__}")
+                for figure in MEASURES[name](program, target, plan):
+                    print(row(figure), flush=True)
+
+
+def row(figure: Figure) -> str:
+    verdict = {None: "", True: "ok", False: "MISSED"}[figure.met]
+    target = ""
+    if figure.target is not None:
+        target = f"{'>=' if figure.at_least else '<='} {figure.target:g}"
+    return f"  {figure.what:<68}{figure.value:>9.2f} {figure.unit:<8}{target:<9}{verdict}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
