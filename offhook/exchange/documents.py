@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from urllib.parse import urlencode
-from xml.sax.saxutils import escape
 
 from offhook import sids
 from offhook.errors import DocumentError, SpeechError, WebhookError
@@ -12,7 +11,9 @@ from offhook.exchange.exchange import Exchange
 from offhook.line.live_call import LiveCall
 from offhook.media.clip import Clip
 from offhook.model.fetch import Fetch
-from offhook.twiml.document import Document, Verb, parse
+from offhook.twiml.document import Document, Placed, Verb, parse
+from offhook.twiml.verbs.play import Play
+from offhook.twiml.verbs.say import Say
 from offhook.webhooks.ask import Answer, Request, error_params
 
 TWIML_TYPES = {"text/xml", "application/xml", "text/html"}
@@ -117,7 +118,7 @@ async def _read(exchange: Exchange, call: LiveCall, answer: Answer) -> Document[
         return _plain(answer)
     if answer.media_type.startswith("audio/"):
         call.sounds[answer.url] = await _sound(exchange, answer)
-        return parse(f"<Response><Play>{escape(answer.url)}</Play></Response>")
+        return _only(Play(url=answer.url), "Play")
     raise WebhookError(
         12300, answer.url, f"Content-Type {answer.media_type} is neither TwiML nor sound",
         status=answer.status, headers=answer.headers, body=answer.body,
@@ -136,8 +137,19 @@ def _plain(answer: Answer) -> Document[Verb]:
     try:
         return parse(answer.body, answer.charset)
     except DocumentError:
-        text = answer.body.decode(answer.charset or "utf-8", "replace")
-        return parse(f"<Response><Say>{escape(text)}</Say></Response>")
+        return _only(Say(text=" ".join(text_of(answer).split())), "Say")
+
+
+def _only(verb: Verb, name: str) -> Document[Verb]:
+    return Document((Placed(verb, name, 1, 1),))
+
+
+def text_of(answer: Answer) -> str:
+    """The body as text; a charset that nobody knows is read as UTF-8."""
+    try:
+        return answer.body.decode(answer.charset or "utf-8", "replace")
+    except LookupError:
+        return answer.body.decode("utf-8", "replace")
 
 
 async def tell(exchange: Exchange, call: LiveCall, wanted: Fetch) -> None:

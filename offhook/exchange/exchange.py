@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import structlog
 
 from offhook.exchange.journal import Journal
+from offhook.exchange.pace import Pace
 from offhook.line.leg import Carrier, HungUp
 from offhook.line.live_call import LiveCall
 from offhook.media.clip import Clip
@@ -128,7 +128,7 @@ class Exchange:
     live: dict[str, LiveCall] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     takings: dict[str, Taking] = field(default_factory=dict)  # recordings under way, by their SID
-    replies: dict[str, deque[float]] = field(default_factory=dict)  # times of automatic ones
+    replies: Pace = field(default_factory=lambda: Pace(15, 30))  # automatic ones, by their numbers
     open: bool = True  # takes new calls
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlencode, urljoin
-from xml.sax.saxutils import escape
+
+import structlog
 
 from offhook import clock, sids
-from offhook.errors import DocumentError, WebhookError
-from offhook.exchange import debugger, params
-from offhook.exchange.documents import TWIML_TYPES
+from offhook.errors import ApiError, DocumentError, WebhookError
+from offhook.exchange import debugger, optout, params
+from offhook.exchange.documents import TWIML_TYPES, text_of
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.texting import MessageOrder, keep_media, send
 from offhook.model.account import Account, Application, IncomingPhoneNumber
 from offhook.model.fetch import Fetch, Script
 from offhook.model.message import Message
-from offhook.model.numbers import is_possible, is_short_code, normalise
+from offhook.model.numbers import (
+    is_alphanumeric_sender,
+    is_possible,
+    is_short_code,
+    normalise,
+    region_of,
+)
 from offhook.model.segments import segment
 from offhook.store import records
 from offhook.store.store import Connection
-from offhook.twiml.document import Document, parse
-from offhook.twiml.messaging import Reply, converse
-from offhook.webhooks.ask import Answer, Request
+from offhook.twiml.document import Document, Placed, parse, problem
+from offhook.twiml.messaging import Reply, body_fault, converse
+from offhook.webhooks.ask import Answer, Request, error_params
+
+log = structlog.get_logger("offhook.exchange")
 
 Program = Document[Reply | Fetch]
 NOTHING: Program = Document(())
@@ -45,6 +55,7 @@ async def on_text(
     await exchange.store.write(records.messages.insert, message)
     kept = [await keep_media(exchange, message, kind, content) for kind, content in media]
     exchange.journal.add(message.sid, account.sid, "status", {"status": "received"})
+    await optout.heed(exchange, message)
     base = f"{exchange.rules.public_url.rstrip('/')}/2010-04-01/Accounts/{account.sid}/Messages"
     links = tuple((f"{base}/{message.sid}/Media/{each.sid}", each.content_type) for each in kept)
     script = await exchange.store.read(_script, number)
@@ -75,30 +86,39 @@ class Session:
         self.url = ""
 
     async def run(self) -> None:
-        await converse(self.script.start, self.fetch, self.send, self.note)
+        """A crash is the end of this conversation alone."""
+        start = self.script.start
+        if self.message.api_version == "2008-08-01":
+            start = replace(start, method="POST")
+        try:
+            await converse(start, self.fetch, self.send, self.note)
+        except Exception:
+            log.exception("answering a text crashed", sid=self.message.sid)
+            self.note(12400)
 
     async def fetch(self, wanted: Fetch) -> Program:
         """The next document, or its fallback's; an empty one when both fail."""
         try:
             return await self._get(wanted)
         except (WebhookError, DocumentError) as error:
-            url = error.url if isinstance(error, WebhookError) else self.url
-            told = {"ErrorCode": str(error.code), "ErrorUrl": url}
-            self._failed(wanted, error)
+            told = dict(error_params(error.code, self._url(wanted, error)))
         if not self.script.fallback_url:
             return NOTHING
-        second = Fetch(self.script.fallback_url, self.script.fallback_method, told)
         try:
-            return await self._get(second)
-        except (WebhookError, DocumentError) as again:
-            self._failed(second, again)
+            return await self._get(
+                Fetch(self.script.fallback_url, self.script.fallback_method, told)
+            )
+        except (WebhookError, DocumentError):
             return NOTHING
+
+    def _url(self, wanted: Fetch, error: WebhookError | DocumentError) -> str:
+        return error.url if isinstance(error, WebhookError) else self.url or wanted.url
 
     async def send(self, reply: Reply) -> tuple[str, str]:
         """(MessageSid, `sent` or `invalid`): what `action` is told."""
         region = self.exchange.rules.region
-        to = normalise(reply.to or self.message.from_, region)
         from_ = normalise(reply.from_ or self.number.phone_number, region)
+        to = normalise(reply.to or self.message.from_, region_of(from_) or region)
         problem = await self._problem(to, from_)
         if problem:
             self.note(problem)
@@ -110,17 +130,39 @@ class Session:
             urljoin(self.url, callback) if callback else "", "outbound-reply",
             self.message.api_version,
         )  # fmt: skip
-        return (await send(self.exchange, order)).sid, "sent"
+        try:
+            return (await send(self.exchange, order)).sid, "sent"
+        except ApiError as refused:
+            self.note(refused.code)
+            return "", "invalid"
 
     async def _problem(self, to: str, from_: str) -> int:
         if not (is_possible(to) or is_short_code(to)) or to == from_:
             return 14101
-        owner = await self.exchange.store.read(records.numbers.by_number, from_)
-        if owner is None or owner.account_sid != self.account.sid:
-            return 14102
-        return 0 if "sms" in owner.capabilities else 14108
+        if not is_alphanumeric_sender(from_):
+            owner = await self.exchange.store.read(records.numbers.by_number, from_)
+            if owner is None or owner.account_sid != self.account.sid:
+                return 14102
+            if "sms" not in owner.capabilities:
+                return 14108
+        at_ease = self.exchange.replies.admits(f"{from_}|{to}", clock.now())
+        return 0 if at_ease else 14107
 
     async def _get(self, wanted: Fetch) -> Program:
+        """Raises WebhookError and DocumentError, which the debugger has by then."""
+        answer = None
+        try:
+            answer = await self._ask(wanted)
+            self.url = answer.url
+            return _read(answer)
+        except (WebhookError, DocumentError) as error:
+            debugger.note_failure(
+                self.exchange, self.account.sid, self.message.sid, error,
+                self._url(wanted, error), urlencode(self.common | dict(wanted.params)), answer,
+            )  # fmt: skip
+            raise
+
+    async def _ask(self, wanted: Fetch) -> Answer:
         url = urljoin(self.url, wanted.url) if wanted.url else self.url
         sent = self.common | dict(wanted.params)
         request = Request(
@@ -137,15 +179,7 @@ class Session:
         self._journal(asked | {"status": answer.status, "body": body, "type": answer.media_type})
         for each in answer.notes:
             self.note(each.code, each.message)
-        self.url = answer.url
-        return _read(answer)
-
-    def _failed(self, wanted: Fetch, error: WebhookError | DocumentError) -> None:
-        variables = urlencode(self.common | dict(wanted.params))
-        debugger.note_failure(
-            self.exchange, self.account.sid, self.message.sid, error, self.url or wanted.url,
-            variables,
-        )  # fmt: skip
+        return answer
 
     def _journal(self, told: dict[str, object]) -> None:
         self.exchange.journal.add(self.message.sid, self.account.sid, "webhook", told)
@@ -165,7 +199,14 @@ def _read(answer: Answer) -> Program:
     if answer.media_type in TWIML_TYPES:
         return parse(answer.body, answer.charset, "messaging")
     if answer.media_type == "text/plain":
-        text = answer.body.decode(answer.charset or "utf-8", "replace").strip()
-        twiml = f"<Response><Message>{escape(text)}</Message></Response>"
-        return parse(twiml, channel="messaging")
-    raise WebhookError(12300, answer.url, f"Content-Type {answer.media_type} is not TwiML")
+        return _reply(text_of(answer).strip())
+    raise WebhookError(
+        12300, answer.url, f"Content-Type {answer.media_type} is neither TwiML nor text",
+        status=answer.status, headers=answer.headers, body=answer.body,
+    )  # fmt: skip
+
+
+def _reply(text: str) -> Program:
+    if fault := body_fault(text):
+        return Document((), (problem(14103, fault, 1, 1),))
+    return Document((Placed(Reply(body=text), "Message", 1, 1),))

@@ -20,6 +20,7 @@ from offhook.line.ringtones import BEEP, BEEP_SECONDS
 from offhook.media.plane import Recorded, RecordOrder, Source
 from offhook.model.call import Call
 from offhook.model.fetch import Callback
+from offhook.model.journal import PendingCallback
 from offhook.model.recording import Recording, Status
 from offhook.model.recording import Source as MadeBy
 from offhook.store import records
@@ -82,13 +83,18 @@ async def end(exchange: Exchange, taking: Taking, recorded: Recorded | None = No
 
 async def _end(exchange: Exchange, taking: Taking, recorded: Recorded | None) -> Recording:
     recorded = recorded or await taking.recorder.stop()
-    seconds = max(1, round(recorded.seconds)) if recorded.frames else 0
-    taking.recording = final = replace(
-        taking.recording, status="completed" if recorded.frames else "absent",
-        error_code=0 if recorded.frames else 16101, duration=seconds, date_updated=clock.utc(),
-    )  # fmt: skip
+    taking.recording = final = ended(taking.recording, recorded.seconds, bool(recorded.frames))
     await _store(exchange, final, final.status)
     return final
+
+
+def ended(recording: Recording, seconds: float, something: bool) -> Recording:
+    """Completed, or absent when not a single frame was received."""
+    return replace(
+        recording, status="completed" if something else "absent",
+        error_code=0 if something else 16101, date_updated=clock.utc(),
+        duration=max(1, round(seconds)) if something else 0,
+    )  # fmt: skip
 
 
 async def mark(exchange: Exchange, taking: Taking, status: Status) -> Recording:
@@ -99,24 +105,29 @@ async def mark(exchange: Exchange, taking: Taking, status: Status) -> Recording:
 
 
 async def _store(exchange: Exchange, recording: Recording, event: str, new: bool = False) -> None:
-    wanted = recording.callback
-    owed = None
-    if wanted.url and event in wanted.events:
-        sent = params.recording_status(recording, url_of(exchange, recording), event)
-        owed = pending(
-            recording.call_sid, recording.account_sid, wanted.url, wanted.method, sent, "recording"
-        )
+    owes = owed(recording, event, url_of(exchange, recording))
 
     def write(connection: Connection) -> None:
         (records.recordings.insert if new else records.recordings.save)(connection, recording)
-        if owed:
-            records.callbacks.insert(connection, owed)
+        if owes:
+            records.callbacks.insert(connection, owes)
 
     await exchange.store.write(write)
-    if owed:
+    if owes:
         exchange.notifier.wake()
     told = {"sid": recording.sid, "status": recording.status, "seconds": recording.duration}
     exchange.journal.add(recording.call_sid, recording.account_sid, "recording", told)
+
+
+def owed(recording: Recording, event: str, url: str) -> PendingCallback | None:
+    """The callback that `event` owes: in-progress, completed or absent."""
+    wanted = recording.callback
+    if not wanted.url or event not in wanted.events:
+        return None
+    sent = params.recording_status(recording, url, event)
+    return pending(
+        recording.call_sid, recording.account_sid, wanted.url, wanted.method, sent, "recording"
+    )
 
 
 def absolute(live: LiveCall, callback: Callback, code: int = 0) -> Callback:

@@ -6,41 +6,43 @@ unanswered ones `failed`; a BYE goes out for every dialog that was up.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from offhook.errors import OffhookError
-from offhook.exchange import texting
+from offhook.exchange import params, recordings, texting
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.status import owed
+from offhook.media import wav
 from offhook.model.call import Call
+from offhook.model.recording import Recording
 from offhook.store import records
 from offhook.store.store import Connection
 from offhook.store.table import Where
 
 log = structlog.get_logger("offhook.recovery")
 
+BEING_MADE = Where("status", "in", ("in-progress", "paused", "processing"))
+
 
 async def recover(exchange: Exchange) -> None:
     """Run once, before anything new is taken."""
     dialogs = await exchange.store.read(records.dialogs.all)
-    ended = await exchange.store.write(_end_calls)
-    await exchange.store.write(_end_recordings)
+    ended = await exchange.store.write(_end_everything, partial(recordings.url_of, exchange))
     if ended:
         log.warning("ended the calls that a crash interrupted", calls=len(ended))
+    carriers = {route.carrier.name: route.carrier for route in exchange.routes}
     for dialog in dialogs:
-        for route in exchange.routes:
-            if route.carrier.name == dialog.carrier:
-                await _bye(exchange, route.carrier, dialog.data)
-                break
-    await exchange.store.write(_forget_dialogs)
+        if dialog.carrier in carriers:
+            exchange.spawn(_bye(carriers[dialog.carrier], dialog.data), "BYE after a crash")
     exchange.notifier.wake()
     for message in await exchange.store.read(records.messages.unsent):
         exchange.spawn(texting.deliver(exchange, message), message.sid)
 
 
-async def _bye(exchange: Exchange, carrier: object, data: dict[str, object]) -> None:
+async def _bye(carrier: object, data: dict[str, object]) -> None:
     bye = getattr(carrier, "bye", None)
     if bye is None:
         return
@@ -50,27 +52,40 @@ async def _bye(exchange: Exchange, carrier: object, data: dict[str, object]) -> 
         log.warning("no BYE could be sent", error=str(error))
 
 
-def _end_calls(connection: Connection) -> list[Call]:
-    ended = []
-    for call in records.calls.live(connection):
-        latest = max((event.at for event in records.events.of(connection, call.sid)), default=None)
-        at = max(filter(None, (latest, call.date_updated)))
-        final = call.advanced("completed" if call.status == "in-progress" else "failed", at)
-        pending, final = owed(final, "completed", at, {})
-        records.calls.save(connection, final)
-        if pending:
-            records.callbacks.insert(connection, pending)
-        ended.append(final)
+def _end_everything(connection: Connection, url_of: Callable[[Recording], str]) -> list[Call]:
+    """Recordings first: a call's last callback tells of its own."""
+    for recording in records.recordings.all(connection, BEING_MADE):
+        _end_recording(connection, recording, url_of)
+    ended = [_end_call(connection, call, url_of) for call in records.calls.live(connection)]
+    for dialog in records.dialogs.all(connection):
+        records.dialogs.delete(connection, dialog.call_sid)
     return ended
 
 
-def _end_recordings(connection: Connection) -> None:
-    """A recording that was being made keeps what is on disk."""
-    being_made = Where("status", "in", ("in-progress", "paused", "processing"))
-    for recording in records.recordings.all(connection, being_made):
-        records.recordings.save(connection, replace(recording, status="completed"))
+def _end_call(connection: Connection, call: Call, url_of: Callable[[Recording], str]) -> Call:
+    latest = max((event.at for event in records.events.of(connection, call.sid)), default=None)
+    at = max(filter(None, (latest, call.date_updated)))
+    final = call.advanced("completed" if call.status == "in-progress" else "failed", at)
+    told: dict[str, str] = {}
+    for recording in records.recordings.of(connection, call.sid):
+        if recording.source == "OutboundAPI" and recording.status == "completed":
+            told = params.recorded(recording, url_of(recording))
+    owes, final = owed(final, "completed", at, told)
+    records.calls.save(connection, final)
+    if owes:
+        records.callbacks.insert(connection, owes)
+    return final
 
 
-def _forget_dialogs(connection: Connection) -> None:
-    for dialog in records.dialogs.all(connection):
-        records.dialogs.delete(connection, dialog.call_sid)
+def _end_recording(
+    connection: Connection, recording: Recording, url_of: Callable[[Recording], str]
+) -> None:
+    """One that was being made keeps what is on disk."""
+    try:
+        seconds = wav.seconds(recording.path)
+    except OSError:
+        seconds = 0
+    final = recordings.ended(recording, seconds, bool(seconds))
+    records.recordings.save(connection, final)
+    if owes := recordings.owed(final, final.status, url_of(final)):
+        records.callbacks.insert(connection, owes)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
+import structlog
+
 from offhook import clock, sids
-from offhook.errors import CarrierError, WebhookError
+from offhook.errors import ApiError, CarrierError, DocumentError, WebhookError
 from offhook.exchange import debugger, params, routing
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.status import pending
@@ -18,7 +21,10 @@ from offhook.store import records
 from offhook.store.store import Connection
 from offhook.webhooks.ask import Request
 
-UNDELIVERABLE = 30006
+log = structlog.get_logger("offhook.exchange")
+
+UNDELIVERABLE, LOST, EXPIRED, OPTED_OUT = 30006, 30008, 30001, 21610
+MEDIA_FAULTS = {11751, 12300}
 MEDIA_BYTES = 5_000_000
 SAID = frozenset({"sent", "failed", "delivered", "undelivered", "read", "canceled"})
 
@@ -39,8 +45,32 @@ class MessageOrder:
     call_sid: str = ""
 
 
+async def opted_out(exchange: Exchange, own: str, other: str) -> bool:
+    """Whether `other` has asked for no more texts from `own`."""
+    return bool(await exchange.store.read(records.facts.get, _pair(own, other)))
+
+
+async def opt_out(exchange: Exchange, own: str, other: str) -> None:
+    await exchange.store.write(records.facts.put, _pair(own, other), True)
+
+
+async def opt_in(exchange: Exchange, own: str, other: str) -> None:
+    await exchange.store.write(records.facts.delete, _pair(own, other))
+
+
+def _pair(own: str, other: str) -> str:
+    return f"opted out: {own}|{other}"
+
+
 async def send(exchange: Exchange, order: MessageOrder) -> Message:
-    """Queued, stored and on its way; delivery goes on in the background."""
+    """Queued, stored and on its way. Raises ApiError 21610: the receiver wants no more texts."""
+    if await opted_out(exchange, order.from_, order.to):
+        raise ApiError(OPTED_OUT)
+    return await queue(exchange, order)
+
+
+async def queue(exchange: Exchange, order: MessageOrder) -> Message:
+    """Stored, and on its way in the background."""
     at = clock.utc()
     message = Message(
         sids.new("MM" if order.media else "SM"), order.account_sid, order.to, order.from_,
@@ -56,36 +86,51 @@ async def send(exchange: Exchange, order: MessageOrder) -> Message:
 
 async def deliver(exchange: Exchange, message: Message) -> None:
     """Queued to sent, then the receipt when there is one. Taken up again after a restart."""
+    if (clock.utc() - message.date_created).total_seconds() > message.validity_seconds:
+        return await fail(exchange, message, EXPIRED)
     if message.status == "queued":
         message = await advance(exchange, message, "sending")
-    text = Text(
-        message.sid, message.account_sid, message.to, message.from_, message.body,
-        message.media_urls,
-    )  # fmt: skip
     try:
         await _store_media(exchange, message)
-        carrier = routing.carrier_for(exchange, message.to)
-        receipt: list[tuple[str, int]] = []
-        sent = False
-
-        def report(word: str, code: int) -> None:
-            receipt.append((word, code))
-            if sent:
-                exchange.spawn(receipted(exchange, message, *receipt[0]), message.sid)
-
-        await carrier.send(text, report)
-        message = await advance(exchange, message, "sent")
-        sent = True
-        if receipt:
-            await receipted(exchange, message, *receipt[0])
+        await _hand_over(exchange, message)
     except WebhookError as error:
         debugger.note_failure(exchange, message.account_sid, message.sid, error)
-        await advance(exchange, message, "failed", 12300 if error.code == 12300 else 11200)
+        await fail(exchange, message, error.code if error.code in MEDIA_FAULTS else 11200)
     except CarrierError as refused:
         debugger.note(
             exchange, message.account_sid, 21612, f"{message.to}: {refused}", subject=message.sid
         )
-        await advance(exchange, message, "failed", UNDELIVERABLE)
+        await fail(exchange, message, UNDELIVERABLE)
+    except Exception:
+        log.exception("sending a text crashed", sid=message.sid)
+        debugger.note(exchange, message.account_sid, 12400, subject=message.sid)
+        await fail(exchange, message, LOST)
+
+
+async def fail(exchange: Exchange, message: Message, error_code: int) -> None:
+    await advance(exchange, message, "failed", error_code)
+
+
+async def _hand_over(exchange: Exchange, message: Message) -> None:
+    """To the carrier. A receipt that comes before `sent` is stored waits for it."""
+    text = Text(
+        message.sid, message.account_sid, message.to, message.from_, message.body,
+        message.media_urls,
+    )  # fmt: skip
+    receipts: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+    carrier = routing.carrier_for(exchange, message.to)
+    sent: list[Message] = []
+
+    def report(word: str, code: int) -> None:
+        receipts.put_nowait((word, code))
+        if sent:
+            exchange.spawn(receipted(exchange, sent[0], *receipts.get_nowait()), message.sid)
+
+    await carrier.send(text, report)
+    message = await advance(exchange, message, "sent")
+    sent.append(message)
+    if not receipts.empty():
+        await receipted(exchange, message, *receipts.get_nowait())
 
 
 async def receipted(exchange: Exchange, message: Message, word: str, code: int) -> None:
@@ -95,12 +140,17 @@ async def receipted(exchange: Exchange, message: Message, word: str, code: int) 
 
 async def _store_media(exchange: Exchange, message: Message) -> None:
     """Fetches what MediaUrl names, once. Raises WebhookError."""
-    for url in message.media_urls:
+    kept = await exchange.store.read(records.media.of, message.sid)
+    for url in message.media_urls[len(kept) :]:
         request = Request(
             url, "GET", (), "", jar=message.sid, kind="media", token=sids.uuid(),
             max_bytes=MEDIA_BYTES,
         )  # fmt: skip
         answer = await exchange.webhooks.ask(request)
+        for each in answer.notes:
+            debugger.note(
+                exchange, message.account_sid, each.code, each.message, subject=message.sid, url=url
+            )
         await keep_media(exchange, message, answer.media_type, answer.body)
 
 
@@ -154,9 +204,17 @@ async def from_call(
     if owner is None or owner.account_sid != call.account_sid or "sms" not in owner.capabilities:
         live.note(14102 if owner is None else 14108, f"{sender!r} is no number of this account")
         return "", "invalid"
+    try:
+        told = live.resolve(callback) if callback else ""
+    except DocumentError as error:
+        live.note(14105, error.message)
+        return "", "invalid"
     order = MessageOrder(
-        call.account_sid, receiver, sender, body,
-        status_callback=live.resolve(callback) if callback else "", direction="outbound-call",
-        call_sid=call.sid, api_version=call.api_version,
+        call.account_sid, receiver, sender, body, status_callback=told,
+        direction="outbound-call", call_sid=call.sid, api_version=call.api_version,
     )  # fmt: skip
-    return (await send(exchange, order)).sid, "sent"
+    try:
+        return (await send(exchange, order)).sid, "sent"
+    except ApiError as refused:
+        live.note(refused.code)
+        return "", "invalid"

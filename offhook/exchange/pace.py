@@ -1,0 +1,28 @@
+"""How often something may happen."""
+
+from __future__ import annotations
+
+from collections import deque
+
+SWEEP = 1000  # keys after which those that are quiet are forgotten
+
+
+class Pace:
+    """At most `most` times in any `seconds`, for each key by itself."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._times: dict[str, deque[float]] = {}
+
+    def admits(self, key: str, now: float) -> bool:
+        """Whether it may happen once more; then it counts."""
+        since = now - self._seconds
+        if len(self._times) > SWEEP:
+            self._times = {key: at for key, at in self._times.items() if at[-1] > since}
+        times = self._times.setdefault(key, deque())
+        while times and times[0] <= since:
+            times.popleft()
+        if len(times) >= self._most:
+            return False
+        times.append(now)
+        return True
