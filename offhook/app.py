@@ -139,7 +139,7 @@ async def _webhooks(stack: AsyncExitStack, settings: Settings, send: Send | None
         stack.push_async_callback(transport.close)
         send = transport.send
     cache = Cache(settings.data / "cache" / "http")
-    return Webhooks(send, cache=cache, user_agent=rules.user_agent)
+    return Webhooks(send, cache=cache, user_agent=rules.user_agent, timeout=rules.timeout)
 
 
 def _exchange(
@@ -148,7 +148,7 @@ def _exchange(
     journal = Journal(store, settings.retention.max_events)
     rules = Rules(
         settings.data, settings.api_url, settings.default_region, settings.speech.voice,
-        settings.speech.language,
+        settings.speech.language, call_limit=settings.call_limit,
     )  # fmt: skip
 
     async def key(account_sid: str) -> str:

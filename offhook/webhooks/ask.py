@@ -85,23 +85,24 @@ class Webhooks:
         user_agent: str = f"Offhook/{__version__}",
         home_region: str = "us1",
         media_bytes: int = 64 * 1024 * 1024,
+        timeout: float = 15.0,
         random_hex: Callable[[], str] = sids.random_hex,
     ) -> None:
         self.send, self.cache, self.random_hex = send, cache, random_hex
+        self.timeout = timeout
         self.user_agent, self.home_region, self.media_bytes = user_agent, home_region, media_bytes
         self.sessions = Sessions()
 
     async def ask(self, request: Request) -> Answer:
-        """Any 2xx, after redirects, within 15 s. Raises WebhookError with a code of 11xxx."""
+        """Any 2xx, after redirects, within `timeout`. Raises WebhookError with a code of 11xxx."""
         first = target(request.url, underscore=request.kind != "callback")
         errand = _Errand(self, request, first)
-        began = clock.now()
+        began, total = clock.now(), min(first.overrides.total, self.timeout)
         try:
-            async with asyncio.timeout(first.overrides.total):
+            async with asyncio.timeout(total):
                 answer = await errand.run()
         except TimeoutError:
-            seconds = f"{first.overrides.total:g}"
-            raise errand.failed(11203, f"no answer within {seconds} s altogether") from None
+            raise errand.failed(11203, f"no answer within {total:g} s altogether") from None
         finally:
             self.sessions.keep(request.jar, errand.session, clock.now())
         return replace(answer, seconds=clock.now() - began)
