@@ -222,12 +222,12 @@ class SipCarrier:
         if not isinstance(admitted, Admitted):
             self._board.endpoint.counts["refused"] += 1
             status, challenges = admitted
-            call.reject(status, now, *(("WWW-Authenticate", each) for each in challenges))
+            call.turn_away(status, *(("WWW-Authenticate", each) for each in challenges))
         elif self._refusing:
             call.reject(503, now, ("Retry-After", "30"))
         else:
             call.trying(now)
-            self._board.spawn(self._arrive(call, admitted.trunk))
+            self._board.spawn(self._take(call, admitted.trunk))
 
     def _admit(self, call: Inbound) -> Admitted | tuple[int, list[str]]:
         """Let in, or the status and the challenges of the refusal."""
@@ -249,38 +249,38 @@ class SipCarrier:
             return Admitted(next(trunk for trunk in seen if trunk.peer_username == username))
         return 401, self._logins.challenges(at, stale=verdict == "stale")
 
-    async def _arrive(self, call: Inbound, trunk: Trunk | None) -> None:
+    async def _take(self, call: Inbound, trunk: Trunk | None) -> None:
+        to, from_ = sip_parties.called(call.request), sip_parties.caller(call.request, trunk)
+        leg = None
+        try:
+            if leg := await self._arrive(call, trunk):
+                await self._on_call(leg, to, from_)
+        except Exception as error:
+            status = error.code if isinstance(error, CarrierError) else 500
+            if not isinstance(error, CarrierError):
+                log.exception("a call in crashed", to=to, from_=from_)
+            self._board.act(lambda now: call.reject(status, now))
+            if leg:
+                await leg.hang_up()
+
+    async def _arrive(self, call: Inbound, trunk: Trunk | None) -> SipLeg | None:
+        """The call as a leg, or None when the caller did not wait. Raises CarrierError."""
         try:
             offered = sdp.parse(call.request.body) if call.request.body else None
-        except sdp.BadSdp:
-            offered = []
+        except sdp.BadSdp as wrong:
+            raise CarrierError(488, str(wrong)) from wrong
         if offered is not None and not sdp.speakable(offered):
-            self._board.act(lambda now: call.reject(488, now))
-            return
-        try:
-            media = await self._open_media()
-        except CarrierError as full:
-            code = full.code
-            self._board.act(lambda now: call.reject(code, now))
-            return
-        entry = self._board.entries.get(call.serial)
-        if call.over or entry is None:  # the caller did not wait
-            await media.close()
-            return
+            raise CarrierError(488, "no common codec")
         about = sip_parties.about_call(call.request, call.source, trunk)
+        media = await self._open_media()
+        entry = self._board.entries.get(call.serial)
+        if call.over or entry is None:
+            await media.close()
+            return None
         sound = self._sound(media, call.source)
         entry.leg = leg = SipLeg(self._board.act, sound, about, entry.trace, self.name)
         leg.arrived(call, offered)
-        await self._hand_over(leg, call, trunk)
-
-    async def _hand_over(self, leg: SipLeg, call: Inbound, trunk: Trunk | None) -> None:
-        to, from_ = sip_parties.called(call.request), sip_parties.caller(call.request, trunk)
-        try:
-            await self._on_call(leg, to, from_)
-        except Exception:
-            log.exception("a call in crashed", to=to, from_=from_)
-            await leg.reject(500)
-            await leg.hang_up()
+        return leg
 
     # Other requests
 

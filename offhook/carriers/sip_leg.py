@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from offhook.carriers import sip_parties
 from offhook.errors import CarrierError
@@ -18,18 +18,14 @@ from offhook.sip.message import Message, Request, Response
 from offhook.sip.outbound import Outbound
 from offhook.sip.session import NO_ACK, Session
 
-T = TypeVar("T")
-
 GAVE_UP, NOT_ACCEPTABLE = 480, 488
 NEVER_ACKNOWLEDGED = 32022  # reference: error codes
 _KEYS = frozenset("0123456789*#ABCD")
 _KEY_NUMBERS = {"10": "*", "11": "#"}
 
 
-class Act(Protocol):
-    """Does something to the endpoint now, and sees that what comes of it is sent."""
-
-    def __call__(self, doing: Callable[[float], T]) -> T: ...
+# Does something to the endpoint now, and sees that what comes of it is sent.
+Act = Callable[[Callable[[float], Any]], Any]
 
 
 class Sound:

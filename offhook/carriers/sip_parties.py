@@ -47,7 +47,7 @@ def caller(request: Request, trunk: Trunk | None) -> str:
 def _caller(request: Request, trunk: Trunk | None) -> Address:
     """From, or the field that this trunk's word is taken for."""
     if trunk and trunk.caller_id_header != "From":
-        stated = request.all(trunk.caller_id_header.lower())
+        stated = _listed(request, trunk.caller_id_header.lower())
         if stated and (address := _readable(stated[0])):
             return address
     return request.from_
@@ -88,12 +88,19 @@ def extra_headers(message: Message) -> tuple[Field, ...]:
 def _forwarded_from(request: Request) -> str:
     """Who sent the call on: the newest Diversion (RFC 5806), or the entry of History-Info before
     the present target (RFC 7044)."""
-    diversions = request.all("diversion")
-    history = request.all("history-info")
+    diversions, history = _listed(request, "diversion"), _listed(request, "history-info")
     if not diversions and len(history) < 2:
         return ""
     address = _readable(diversions[0] if diversions else history[-2])
     return party(address) if address else ""
+
+
+def _listed(request: Request, name: str) -> list[str]:
+    """The values of a field that the call can do without: none when they cannot be read."""
+    try:
+        return request.all(name)
+    except BadSip:
+        return []
 
 
 def _readable(text: str) -> Address | None:

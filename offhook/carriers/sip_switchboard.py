@@ -86,7 +86,7 @@ class Switchboard:
         try:
             while outputs := self.endpoint.take():
                 for output in outputs:
-                    self._handle(output)
+                    self._try(output)
         finally:
             self._flushing = False
         self._set_alarm()
@@ -119,18 +119,27 @@ class Switchboard:
             self._alarm.cancel()
             self._alarm = None
         if wake_at is not None and self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_at(wake_at, self._wake)
+            self._alarm = asyncio.get_running_loop().call_at(wake_at, self._wake, wake_at)
 
-    def _wake(self) -> None:
+    def _wake(self, at: float) -> None:
+        """`at` may still be a clock's resolution away."""
         self._alarm = None
-        self.act(self.endpoint.fire)
+        self.act(lambda now: self.endpoint.fire(max(now, at)))
 
     # What happens
+
+    def _try(self, output: object) -> None:
+        """A leg that fails takes no other down with it."""
+        try:
+            self._handle(output)
+        except Exception:
+            log.exception("a SIP event was lost", event=type(output).__name__)
 
     def _handle(self, output: object) -> None:
         match output:
             case Send():
-                self._trace(output.serial, "sent", output.hop, output.data)
+                hop = self.wire.real(output.hop)
+                self._trace(output.serial, "sent", hop, output.data)
                 self.wire.send(output)
             case Heard(serial, hop, data):
                 self._trace(serial, "received", hop, data)

@@ -45,11 +45,13 @@ class Wire:
         self._udp: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
         self._flows: dict[int, asyncio.StreamWriter] = {}
+        self._peers: dict[int, Hop] = {}
         self._by_address: dict[tuple[str, int], int] = {}
         self._connecting: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._waiting: dict[tuple[str, int], list[Send]] = {}
         self._names: dict[tuple[str, int], tuple[str, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: set[asyncio.Task[Any]] = set()  # asyncio's own; they end with their sockets
         self._last_flow = 0
         self.host, self.port = "", 0
         self.malformed_streams = 0
@@ -81,9 +83,11 @@ class Wire:
             self._udp.close()
         if self._server:
             self._server.close()
+        for writer in tuple(self._flows.values()):
+            writer.close()
         for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._serving, return_exceptions=True)
 
     async def resolve(self, host: str, port: int) -> str:
         """The first A or AAAA address of a name. Raises Unreachable."""
@@ -104,6 +108,10 @@ class Wire:
         return address
 
     # Out
+
+    def real(self, hop: Hop) -> Hop:
+        """Where what is sent to this hop arrives: at the end of its connection, if it is open."""
+        return self._peers.get(hop.flow, hop)
 
     def send(self, send: Send) -> None:
         """Never waits: what cannot be sent comes back through `failed`, later."""
@@ -162,14 +170,15 @@ class Wire:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         address = writer.get_extra_info("peername")[:2]
         await self._read(reader, writer, self._enter(writer, address), address)
 
     def _enter(self, writer: asyncio.StreamWriter, address: tuple[str, int]) -> int:
         self._last_flow += 1
         self._flows[self._last_flow] = writer
+        self._peers[self._last_flow] = Hop("TCP", *address, self._last_flow)
         self._by_address[address] = self._last_flow
         return self._last_flow
 
@@ -180,7 +189,7 @@ class Wire:
         flow: int,
         address: tuple[str, int],
     ) -> None:
-        stream, hop = Stream(), Hop("TCP", address[0], address[1], flow)
+        stream, hop = Stream(), self._peers[flow]
         try:
             while data := await reader.read(65536):
                 messages, pings = stream.feed(data), stream.pings
@@ -193,7 +202,7 @@ class Wire:
         except OSError:
             pass
         finally:
-            self._flows.pop(flow, None)
+            del self._flows[flow], self._peers[flow]
             if self._by_address.get(address) == flow:
                 del self._by_address[address]
             writer.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from offhook.sip.grammar import BadSip
@@ -40,7 +41,7 @@ class Dialog:
             local=to if request.to.tag else f"{to};tag={tag}",
             remote=request.get("from"),
             target=_contact(request),
-            route=tuple(request.all("record-route")),
+            route=_route(request.all("record-route")),
             source=source,
             remote_cseq=request.cseq.number,
         )
@@ -53,7 +54,7 @@ class Dialog:
             local=request.get("from"),
             remote=response.get("to"),
             target=_contact(response),
-            route=tuple(reversed(response.all("record-route"))),
+            route=_route(reversed(response.all("record-route"))),
             source=source,
             local_cseq=request.cseq.number,
         )
@@ -99,13 +100,13 @@ class Dialog:
         """Where our requests go next (section 12.2.1.1, RFC 3263).
 
         A Contact that only means something inside the other side's network is left aside for the
-        address it was heard from, and so is one that belongs to an open connection.
+        address it was heard from. An open connection is used again while it lasts.
         """
         if self.route:
             return hop_of(parse_address(self.route[0]).parsed)
         hop = hop_of(parse_uri(self.target))
         if self.source.flow and hop.transport == self.source.transport:
-            return self.source
+            return replace(hop, flow=self.source.flow)
         hidden = is_private(hop.host) and not is_private(self.source.host)
         return self.source if hidden else hop
 
@@ -134,6 +135,13 @@ class Dialog:
             source=Hop(data["transport"], data["host"], data["port"]),
             local_cseq=data["cseq"] + AFTER_RESTART,
         )
+
+
+def _route(recorded: Iterable[str]) -> tuple[str, ...]:
+    route = tuple(recorded)
+    for hop in route:
+        hop_of(parse_address(hop).parsed)
+    return route
 
 
 def _contact(message: Request | Response) -> str:

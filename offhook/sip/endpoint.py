@@ -156,13 +156,12 @@ class Endpoint:
         if wrong:
             self.counts["malformed"] += 1
             return
-        key = (response.via.branch, response.cseq.method)
-        transaction = self._layer.clients.get(key)
+        transaction = self._layer.client_of(response)
         if transaction is None:
             self.counts["stray"] += 1
             return
         self._heard(transaction.serial, hop, data)
-        self._layer.receive(response, now)
+        self._layer.receive(transaction, response, hop, now)
 
     # Requests
 
@@ -279,9 +278,8 @@ def _inspect(request: Request, merged: bool) -> tuple[Any, ...]:
         return (405, ALLOW)
     if merged:
         return (482,)
-    required = request.all("require")
-    if required:
-        return (420, ("Unsupported", ", ".join(required)))
+    if required := ", ".join(request.values("require")):
+        return (420, ("Unsupported", required))
     if request.method != "INVITE" or not request.body:
         return ()
     encoding = request.get("content-encoding")

@@ -10,7 +10,8 @@ from offhook.sip.uri import Uri
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """The other side of one hop. `host` may be a name; `flow` numbers a connection, 0 is none."""
+    """The other side of one hop. `host` may be a name. While the connection numbered `flow` is
+    open, it leads there; 0 is none."""
 
     transport: str
     host: str

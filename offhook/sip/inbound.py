@@ -71,6 +71,22 @@ class Inbound:
         self._close(status, now, *fields, reason=reason)
         self._refusal = (status, reason)
 
+    def turn_away(self, status: int, *fields: Field) -> None:
+        """A refusal that is said once and forgotten, as if the INVITE had never come.
+
+        For strangers: a repeated INVITE gets another one, and nothing of ours is repeated to an
+        address that may not have asked (RFC 3261 section 26.3.2.4).
+        """
+        if self.over:
+            return
+        self.over = True
+        self.core.dialogs.pop(self._dialog.key, None)
+        response = respond(
+            self.request, status, (*fields, ("Server", self.core.agent)), tag=self._tag
+        )
+        self.core.layer.respond_and_forget(self._transaction, response)
+        self.core.report(Over(self.serial, "near", status))
+
     def _close(self, status: int, now: float, *fields: Field, reason: str = "") -> None:
         self.over = True
         self.core.dialogs.pop(self._dialog.key, None)

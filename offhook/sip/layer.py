@@ -121,6 +121,10 @@ class Layer:
     def respond_once(self, request: Request, response: Response, hop: Hop) -> None:
         self.outputs.append(Send(response.encode(), return_hop(request, hop)))
 
+    def respond_and_forget(self, transaction: Transaction, response: Response) -> None:
+        self.outputs.append(Send(response.encode(), transaction.hop, transaction.serial))
+        self._drop(transaction)
+
     def _routed(self, request: Request, hop: Hop) -> tuple[Request, Hop, bool]:
         branch = COOKIE + self.rand()[:20]
         sent = request.via_first(self._via(hop, branch))
@@ -165,14 +169,17 @@ class Layer:
         what = "ACK" if method == "ACK" else "again"
         self._act(transaction, transaction.happens(what, now), now)
 
-    def receive(self, response: Response, now: float) -> Transaction | None:
-        """Gives a response to its transaction; None for a stray one."""
-        transaction = self.clients.get((response.via.branch, response.cseq.method))
-        if transaction is None:
-            return None
+    def client_of(self, response: Response) -> Transaction | None:
+        """The transaction of a response (RFC 3261 section 17.1.3)."""
+        return self.clients.get((response.via.branch, response.cseq.method))
+
+    def receive(
+        self, transaction: Transaction, response: Response, source: Hop, now: float
+    ) -> None:
+        """Gives a response to its transaction."""
+        transaction.source = source
         actions = transaction.happens(kind_of(response.status), now)
         self._act(transaction, actions, now, response)
-        return transaction
 
     def undeliverable(self, key: Key, now: float) -> None:
         """What was sent for this transaction cannot reach its hop (RFC 3261 section 18.4)."""
@@ -230,9 +237,12 @@ class Layer:
                 transaction.tell(None, now)
 
     def _settle(self, transaction: Transaction) -> None:
-        if not transaction.done:
+        if transaction.done:
+            self._drop(transaction)
+        else:
             self.alarms.set(transaction)
-            return
+
+    def _drop(self, transaction: Transaction) -> None:
         self.clients.pop(transaction.key, None)
         if self.servers.pop(transaction.key, None):
             merge = _merge_key(transaction.request)
@@ -243,7 +253,7 @@ class Layer:
 def return_hop(request: Request, hop: Hop) -> Hop:
     """Where responses go: RFC 3261 section 18.2.2 with RFC 3581.  `hop` is where it came from."""
     via = request.via
-    if hop.reliable or via.param("rport") is not None:
+    if not hop.reliable and via.param("rport") is not None:
         return hop
     return replace(hop, port=via.port or 5060)
 

@@ -325,7 +325,8 @@ def _look(message: Request | Response) -> None:
     if not message.call_id:
         raise BadSip("no Call-ID")
     method = message.cseq.method
-    message.via, message.from_, message.to  # noqa: B018  each raises when it cannot be read
+    # Each raises when it cannot be read.
+    message.via, message.from_, message.to, message.contact  # noqa: B018
     length = message.get("content-length")
     if length and not (length.isdecimal() and len(length) < 10):
         raise BadSip("not a Content-Length")
@@ -345,4 +346,3 @@ def _look_at_request(request: Request, method: str) -> None:
         raise BadSip("not a Max-Forwards")
     if parse_uri(request.uri).scheme not in ("sip", "sips", "tel"):
         raise BadSip("unknown URI scheme", 416)
-    request.contact  # noqa: B018

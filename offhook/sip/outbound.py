@@ -116,7 +116,7 @@ class Outbound:
             known.acknowledge(request.cseq.number, now)
             return
         try:
-            dialog = Dialog.calling(request, response, self._transaction.hop)
+            dialog = Dialog.calling(request, response, self._transaction.source)
         except BadSip as wrong:
             self._end("network", 502, wrong.reason, response)
             return

@@ -147,6 +147,7 @@ class Transaction:
         self, machine: Machine, key: tuple[str, ...], request: Request, hop: Hop, now: float
     ) -> None:
         self.machine, self.key, self.request, self.hop = machine, key, request, hop
+        self.source = hop  # where the last response came from
         self.state = machine.start
         self.data = b""
         self.grown = False  # sent over TCP only for its size

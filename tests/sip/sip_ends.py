@@ -32,7 +32,7 @@ def counter(name: str) -> Callable[[], str]:
 
 def sip(text: str) -> bytes:
     """A message as tests write it, one field a line."""
-    head, blank, body = text.strip("\n").partition("\n\n")
+    head, _, body = text.strip("\n").partition("\n\n")
     return (head + "\n\n").replace("\n", "\r\n").encode() + body.replace("\n", "\r\n").encode()
 
 

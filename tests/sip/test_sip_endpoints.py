@@ -6,16 +6,31 @@ RFC 3261 sections 8, 11, 12 and 18, RFC 3581.
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sip_ends import End, Line, Talk, sip, word
 
 from offhook.sip.core import Over
 from offhook.sip.dialog import Dialog
+from offhook.sip.digest import Credentials
 from offhook.sip.hop import Hop, Send
 from offhook.sip.inbound import Incoming
 from offhook.sip.message import Request, Response, parse
 from offhook.sip.outbound import Answered, Invitation
 
 PEER = Hop("UDP", "10.0.0.9", 5060)
+SPANNERS = [
+    b"\r\nContact: <nonsense>\r\n",
+    b"\r\nRecord-Route: nonsense\r\n",
+    b'\r\nRequire: "open\r\n',
+    b"\r\nWWW-Authenticate: Digest\r\n",
+    b"\r\nContent-Length: 9\r\n",
+    b"BYE ",
+    b"SIP/2.0 401 No\r\n",
+    b"SIP/2.0 200 OK\r\n",
+    b";tag=",
+    b"\r\n\r\n",
+]
 
 
 def request(method: str = "INVITE", *fields: str, branch: str = "z9hG4bK1", **more: str) -> bytes:
@@ -167,6 +182,41 @@ class TestAnswersOfTheEndpoint:
         assert word(Alone().hears(request("OPTIONS", f"Max-Forwards: {hops}"))[0]) == "200"
 
 
+class TestStrangers:
+    """Section 26.3.2.4: nothing is kept for those who are not known."""
+
+    def test_who_is_turned_away_is_told_once_and_forgotten(self):
+        alone = Alone()
+        alone.hears(request())
+        alone.end.one(Incoming).call.turn_away(401, ("WWW-Authenticate", 'Digest realm="r"'))
+        told = alone.hears(b"")
+        assert [word(response) for response in told] == ["401"]
+        assert told[0].get("www-authenticate")
+        assert alone.end.one(Over).code == 401
+        assert alone.end.endpoint.wake_at is None
+        assert not alone.end.endpoint.busy
+
+    def test_a_repeated_invite_of_theirs_comes_again(self):
+        alone = Alone()
+        alone.hears(request())
+        alone.end.one(Incoming).call.turn_away(403)
+        alone.hears(request())
+        assert len(alone.end.all(Incoming)) == 2
+
+    def test_there_is_no_second_word_after_it(self):
+        alone = Alone()
+        alone.hears(request())
+        call = alone.end.one(Incoming).call
+        call.turn_away(403)
+        alone.hears(b"")
+        call.turn_away(403)
+        call.trying(0.0)
+        call.ring(0.0)
+        call.reject(486, 0.0)
+        assert call.answer(b"answer", 0.0) is None
+        assert alone.hears(b"") == []
+
+
 class TestRepeats:
     def test_a_repeated_invite_is_answered_from_its_transaction(self):
         alone = Alone()
@@ -208,13 +258,38 @@ class TestWaysBack:
         ("via", "source", "to", "stamp"),
         [
             ("SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1", PEER, ("10.0.0.9", 5060), ""),
-            ("SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK1", Hop("UDP", "10.0.0.9", 4000), ("10.0.0.9", 5070), ""),
-            ("SIP/2.0/UDP host.example;branch=z9hG4bK1", PEER, ("10.0.0.9", 5060), ";received=10.0.0.9"),
-            ("SIP/2.0/UDP 192.168.0.5:5070;branch=z9hG4bK1", Hop("UDP", "10.0.0.9", 4000), ("10.0.0.9", 5070), ";received=10.0.0.9"),
-            ("SIP/2.0/UDP 192.168.0.5:5070;rport;branch=z9hG4bK1", Hop("UDP", "10.0.0.9", 4000), ("10.0.0.9", 4000), ";received=10.0.0.9"),
-            ("SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1;received=6.6.6.6;rport", Hop("UDP", "10.0.0.9", 4000), ("10.0.0.9", 4000), ";received=10.0.0.9"),
+            (
+                "SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK1",
+                Hop("UDP", "10.0.0.9", 4000),
+                ("10.0.0.9", 5070),
+                "",
+            ),
+            (
+                "SIP/2.0/UDP host.example;branch=z9hG4bK1",
+                PEER,
+                ("10.0.0.9", 5060),
+                ";received=10.0.0.9",
+            ),
+            (
+                "SIP/2.0/UDP 192.168.0.5:5070;branch=z9hG4bK1",
+                Hop("UDP", "10.0.0.9", 4000),
+                ("10.0.0.9", 5070),
+                ";received=10.0.0.9",
+            ),
+            (
+                "SIP/2.0/UDP 192.168.0.5:5070;rport;branch=z9hG4bK1",
+                Hop("UDP", "10.0.0.9", 4000),
+                ("10.0.0.9", 4000),
+                ";received=10.0.0.9",
+            ),
+            (
+                "SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1;received=6.6.6.6;rport",
+                Hop("UDP", "10.0.0.9", 4000),
+                ("10.0.0.9", 4000),
+                ";received=10.0.0.9",
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_it_goes_where_the_request_really_came_from(
         self, via: str, source: Hop, to: tuple[str, int], stamp: str
     ):
@@ -226,10 +301,10 @@ class TestWaysBack:
         if "rport" in via:
             assert response.via.param("rport") == str(source.port)
 
-    def test_over_tcp_it_goes_back_on_the_connection(self):
+    def test_over_tcp_it_goes_back_on_the_connection_or_where_its_sender_listens(self):
         alone, flow = Alone(), Hop("TCP", "10.0.0.9", 40000, 7)
         alone.hears(request("OPTIONS", via="SIP/2.0/TCP 10.0.0.9;branch=z9hG4bK1"), flow)
-        assert alone.sends[0].hop == flow
+        assert alone.sends[0].hop == Hop("TCP", "10.0.0.9", 5060, 7)
 
     def test_only_the_topmost_via_is_changed(self):
         via = "SIP/2.0/UDP p1;rport;branch=z9hG4bK1,SIP/2.0/UDP p2;rport"
@@ -294,7 +369,8 @@ class TestRoutes:
 
     def test_a_connection_that_is_open_is_used_again(self):
         flow = Hop("TCP", "10.0.0.9", 40000, 7)
-        assert dialog(contact="sip:a@10.0.0.9;transport=tcp", source=flow).hop() == flow
+        made = dialog(contact="sip:a@10.0.0.9;transport=tcp", source=flow)
+        assert made.hop() == Hop("TCP", "10.0.0.9", 5060, 7)
         assert dialog(contact="sip:a@10.0.0.9", source=flow).hop().transport == "UDP"
 
     def test_what_is_kept_for_a_restart_is_plain_data(self):
@@ -343,6 +419,34 @@ class TestLongRequests:
         end.endpoint.undeliverable(again, 0.2)
         [over] = [output for output in end.endpoint.take() if isinstance(output, Over)]
         assert (over.by, over.code) == ("network", 503)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(0, 3),
+    st.integers(0, 400),
+    st.integers(0, 20),
+    st.one_of(st.binary(max_size=30), st.sampled_from(SPANNERS)),
+)
+def test_no_change_to_the_messages_of_a_call_breaks_an_endpoint(
+    which: int, start: int, length: int, noise: bytes
+):
+    """Whatever arrives in the middle of a call, it goes on working."""
+    talk = Talk()
+    talk.invite(credentials=Credentials("ann", "secret"))
+    talk.line.run()
+    talk.incoming().ring(talk.now)
+    talk.incoming().answer(b"answer", talk.now)
+    talk.line.run()
+    both = [*talk.caller.sent, *talk.callee.sent]
+    data = both[which % len(both)][1]
+    for end in (talk.caller, talk.callee):
+        end.endpoint.receive(data[:start] + noise + data[start + length :], PEER, talk.now)
+    talk.line.run(100)
+    [answered] = talk.caller.all(Answered)
+    answered.session.bye(talk.now)
+    talk.line.run(100)
+    assert answered.session.over
 
 
 def test_an_endpoint_can_be_asked_whether_it_is_there():

@@ -1,4 +1,4 @@
-"""Messages: what is read, what is refused and how, what is never written.  RFC 3261 sections 7, 20."""
+"""Messages: what is read, what is refused, what is never written.  RFC 3261 sections 7 and 20."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ class TestForms:
         )  # fmt: skip
         request = read(data)
         assert request.call_id == "1@10.0.0.1"
-        assert request.contact and request.contact.uri == "sip:ann@10.0.0.1"
+        assert request.contact
+        assert request.contact.uri == "sip:ann@10.0.0.1"
         assert request.body == b"abcd"
 
     def test_case_and_blanks_around_the_colon_do_not_matter(self):

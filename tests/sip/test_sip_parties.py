@@ -160,10 +160,13 @@ def test_a_trunk_is_told_the_caller_in_the_field_it_reads(name: str, value: str)
     ("trunk", "uri"),
     [
         (Trunk("t", address="gw.example"), "sip:+1555@gw.example"),
-        (Trunk("t", address="gw.example:5070", transport="tcp"), "sip:+1555@gw.example:5070;transport=tcp"),
+        (
+            Trunk("t", address="gw.example:5070", transport="tcp"),
+            "sip:+1555@gw.example:5070;transport=tcp",
+        ),
         (Trunk("t", address="[2001:db8::1]", plus=False), "sip:1555@[2001:db8::1]"),
     ],
-)  # fmt: skip
+)
 def test_a_number_at_a_trunk_is_a_uri(trunk: Trunk, uri: str):
     assert str(sip_parties.number_at(trunk, "+1555")) == uri
 

@@ -11,6 +11,17 @@ OURS = Ours("192.0.2.1", 10000, 77)
 HEAD = "v=0\no=- 1 1 IN IP4 10.0.0.1\ns=-\nc=IN IP4 10.0.0.1\nt=0 0\n"
 
 
+NOISE = """a=rtcp-mux
+a=rtcp:4001
+a=ice-ufrag:x
+a=candidate:1 1 udp 1 10.0.0.1 4000 typ host
+b=AS:80
+k=clear:x
+a=ptime:30
+a=nonsense
+"""
+
+
 def body(text: str, head: str = HEAD) -> bytes:
     return (head + text).replace("\n", "\r\n").encode()
 
@@ -48,12 +59,23 @@ def test_our_offer_is_g711_and_keys():
         ("m=audio 4000 RTP/AVP 0\n", "PCMU", 0, None),
         ("m=audio 4000 RTP/AVP 8 0\n", "PCMA", 8, None),
         ("m=audio 4000 RTP/AVP 0 8 101\na=rtpmap:101 telephone-event/8000\n", "PCMU", 0, 101),
-        ("m=audio 4000 RTP/AVP 96 8 97\na=rtpmap:96 opus/48000/2\na=rtpmap:97 TELEPHONE-event/8000\n", "PCMA", 8, 97),
-        ("m=audio 4000 RTP/AVP 111 96\na=rtpmap:111 opus/48000/2\na=rtpmap:96 pcmu/8000/1\n", "PCMU", 96, None),
+        (
+            "m=audio 4000 RTP/AVP 96 8 97\n"
+            "a=rtpmap:96 opus/48000/2\na=rtpmap:97 TELEPHONE-event/8000\n",
+            "PCMA",
+            8,
+            97,
+        ),
+        (
+            "m=audio 4000 RTP/AVP 111 96\na=rtpmap:111 opus/48000/2\na=rtpmap:96 pcmu/8000/1\n",
+            "PCMU",
+            96,
+            None,
+        ),
         ("m=audio 4000/2 RTP/AVP 18 0 101\na=rtpmap:101 telephone-event/16000\n", "PCMU", 0, None),
-        ("m=audio 4000 RTP/AVP 0\na=rtcp-mux\na=rtcp:4001\na=ice-ufrag:x\na=candidate:1 1 udp 1 10.0.0.1 4000 typ host\nb=AS:80\nk=clear:x\na=ptime:30\na=nonsense\n", "PCMU", 0, None),
+        ("m=audio 4000 RTP/AVP 0\n" + NOISE, "PCMU", 0, None),
     ],
-)  # fmt: skip
+)
 def test_the_offerers_first_codec_that_we_have_is_taken(
     offered: str, codec: str, number: int, keys: int | None
 ):
@@ -160,11 +182,20 @@ def test_line_feeds_alone_are_read():
 @pytest.mark.parametrize(
     ("answer", "agreed"),
     [
-        ("m=audio 4000 RTP/AVP 8 101\na=rtpmap:101 telephone-event/8000\n", Agreed("10.0.0.1", 4000, "PCMA", 8, 101, True, True)),
-        ("m=audio 4000 RTP/AVP 0\na=sendonly\n", Agreed("10.0.0.1", 4000, "PCMU", 0, None, False, True)),
-        ("m=audio 4000 RTP/AVP 0\na=recvonly\n", Agreed("10.0.0.1", 4000, "PCMU", 0, None, True, False)),
+        (
+            "m=audio 4000 RTP/AVP 8 101\na=rtpmap:101 telephone-event/8000\n",
+            Agreed("10.0.0.1", 4000, "PCMA", 8, 101, True, True),
+        ),
+        (
+            "m=audio 4000 RTP/AVP 0\na=sendonly\n",
+            Agreed("10.0.0.1", 4000, "PCMU", 0, None, False, True),
+        ),
+        (
+            "m=audio 4000 RTP/AVP 0\na=recvonly\n",
+            Agreed("10.0.0.1", 4000, "PCMU", 0, None, True, False),
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_answer_to_our_offer_is_taken(answer: str, agreed: Agreed):
     assert sdp.accepted(sdp.parse(body(answer))) == agreed
 

@@ -71,7 +71,8 @@ class Run:
         args = [
             "-sf", str(HERE / f"{self.scenario}.xml"), "-i", self.local_ip, "-t", self.transport,
             "-m", str(self.calls), "-l", str(self.at_once), "-d", str(self.pause),
-            "-r", f"{self.rate:g}", "-nostdin", "-max_socket", "10000", "-trace_stat", "-stf", f"{folder}/stats.csv",
+            "-r", f"{self.rate:g}", "-nostdin", "-max_socket", "10000",
+            "-trace_stat", "-stf", f"{folder}/stats.csv",
             "-trace_err", "-error_file", f"{folder}/errors.log",
             "-timeout", f"{self.seconds:g}s", "-timeout_error",
         ]  # fmt: skip
