@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 
+import aiohttp
+
 from offhook import clock
 from offhook.app import Platform
 from offhook.carriers.sip_carrier import SipCarrier
@@ -13,6 +15,7 @@ from offhook.config import Address
 from offhook.errors import OffhookError
 
 Check = tuple[str, bool, str]
+PATIENCE = aiohttp.ClientTimeout(total=3)
 LITTLE_SPACE = 500_000_000  # bytes
 
 
@@ -20,7 +23,7 @@ async def checks(platform: Platform, sip: SipCarrier) -> list[Check]:
     """What was looked at, whether it is well, and what was found."""
     trunks = await asyncio.gather(*(_trunk(sip, each) for each in sip.settings.trunks))
     return [
-        ("http", True, f"listening at {platform.exchange.rules.public_url}"),
+        await _http(platform.exchange.rules.public_url),
         ("sip", True, f"listening on {Address(*sip.address)}"),
         _sound(platform),
         await _speech(platform),
@@ -29,6 +32,18 @@ async def checks(platform: Platform, sip: SipCarrier) -> list[Check]:
         await _clock(),
         *trunks,
     ]
+
+
+async def _http(url: str) -> Check:
+    """Applications fetch recordings from there, and the demonstration is asked there."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=PATIENCE) as session,
+            session.get(f"{url}/healthz") as answer,
+        ):
+            return "http", answer.status == 200, f"{url} answers {answer.status}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return "http", False, f"{url} does not answer: {error or 'in time'}"
 
 
 def _sound(platform: Platform) -> Check:

@@ -78,6 +78,7 @@ class Own:
         """A call's or message's events, oldest first."""
         account = await self._account(request)
         sid = request.path_params["sid"]
+        await self._exchange.journal.flush()
         events = await self._exchange.store.read(records.events.of, sid)
         mine = [as_json(event) for event in events if event.account_sid == account.sid]
         return JSONResponse({"events": mine})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ import aiohttp
 from offhook.errors import ConfigError
 
 RUNTIME = "running.json"
+LONGEST_LINE = 2**20  # bytes; an event may hold a whole document
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,14 @@ class Client:
                 return found[:limit]
             page = await self.get(page["next_page_uri"])
 
-    async def lines(self, path: str) -> AsyncIterator[Any]:
+    @asynccontextmanager
+    async def follow(self, path: str) -> AsyncIterator[AsyncIterator[Any]]:
         """The JSON lines of an answer that does not end."""
         endless = aiohttp.ClientTimeout(total=None)
-        async with self._session.get(path, timeout=endless) as answer:
+        request = self._session.get(path, timeout=endless, read_bufsize=LONGEST_LINE)
+        async with request as answer:
             await _check(answer)
-            async for line in answer.content:
-                yield json.loads(line)
+            yield (json.loads(line) async for line in answer.content)
 
     @asynccontextmanager
     async def socket(
@@ -110,11 +113,14 @@ async def _check(answer: aiohttp.ClientResponse) -> None:
 @asynccontextmanager
 async def connected(data: Path) -> AsyncIterator[Client]:
     running = Running.find(data)
-    auth = aiohttp.BasicAuth(running.account_sid, running.auth_token)
-    async with aiohttp.ClientSession(running.api, auth=auth) as session:
+    login = b64encode(f"{running.account_sid}:{running.auth_token}".encode()).decode()
+    headers = {"Authorization": f"Basic {login}"}
+    async with aiohttp.ClientSession(running.api, headers=headers) as session:
         try:
             yield Client(running, session)
-        except (TimeoutError, aiohttp.ClientConnectionError):
+        except aiohttp.WSServerHandshakeError as refused:
+            raise ConfigError(f"{running.api} refuses: {refused.status}") from None
+        except (TimeoutError, aiohttp.ClientError):
             raise ConfigError(
                 f"no answer from {running.api}: is Offhook still running? 'offhook up' starts it"
             ) from None

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
+from typing import Literal
 
+import aiohttp
 import click
 
 from offhook.errors import ConfigError
-from offhook.twiml.lint import lint
+from offhook.twiml.lint import as_line, lint
+
+PATIENCE = aiohttp.ClientTimeout(total=15)  # seconds, as an application has
 
 
-def report(source: str, channel: str | None) -> int:
+def report(source: str, channel: Literal["voice", "messaging"] | None) -> int:
     """Prints `file:line:column code message` for each problem; 1 when one is an error."""
-    problems = lint(_read(source), channel)  # type: ignore[arg-type]
+    problems = lint(_read(source), channel)
     name = "<stdin>" if source == "-" else source
     for problem in problems:
-        click.echo(f"{name}:{problem.line}:{problem.column} {problem.code} {problem.message}")
+        click.echo(as_line(name, problem))
     if not problems:
         click.echo(f"{name}: no problems", err=True)
     return 1 if any(problem.level == "error" for problem in problems) else 0
@@ -27,18 +32,15 @@ def _read(source: str) -> bytes:
         return sys.stdin.buffer.read()
     try:
         if source.startswith(("http://", "https://")):
-            import asyncio
-
             return asyncio.run(_fetch(source))
         return Path(source).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{source} cannot be read: {error}") from None
+    except (OSError, aiohttp.ClientError, TimeoutError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "no answer in time"
+        raise ConfigError(f"{source} cannot be read: {reason}") from None
 
 
 async def _fetch(url: str) -> bytes:
-    import aiohttp
-
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+    async with aiohttp.ClientSession(timeout=PATIENCE) as session, session.get(url) as answer:
         if answer.status >= 400:
-            raise ConfigError(f"{url} answers {answer.status}")
+            raise ConfigError(f"{url} cannot be read: it answers {answer.status}")
         return await answer.read()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -38,10 +38,10 @@ def cli() -> None:
     """A phone platform on your own machine, for applications that speak TwiML."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """One clear line and exit code 2 for what the operator has to change."""
     try:
-        cli(standalone_mode=False)
+        cli(arguments, standalone_mode=False)
     except ConfigError as error:
         click.echo(f"offhook: {error}", err=True)
         sys.exit(2)
@@ -224,10 +224,13 @@ async def logs(client: Client, as_json: bool) -> None:
     from offhook.cli.story import lines
     from offhook.own import PREFIX
 
-    async for event in client.lines(f"{PREFIX}/events"):
-        told = "\n    ".join(lines(event))
-        shown = json.dumps(event) if as_json else f"{event['at'][11:23]} {event['subject']} {told}"
-        click.echo(shown)
+    async with client.follow(f"{PREFIX}/events") as events:
+        click.echo("following; Ctrl-C stops", err=True)
+        async for event in events:
+            told = "\n    ".join(lines(event))
+            when = f"{event['at'][11:23]} {event['subject']}"
+            click.echo(json.dumps(event) if as_json else f"{when} {told}")
+    raise ConfigError("Offhook has stopped")
 
 
 @cli.command()
@@ -277,7 +280,7 @@ def call(number: str, from_: str, data: Path, as_json: bool) -> None:
 @cli.command()
 @click.argument("source", metavar="FILE|URL|-")
 @click.option("--channel", type=click.Choice(["voice", "messaging"]), help="Default: by content.")
-def lint(source: str, channel: str | None) -> None:
+def lint(source: str, channel: Literal["voice", "messaging"] | None) -> None:
     """Check a TwiML document. Exit code 1 when it has errors."""
     from offhook.cli.linting import report
 

@@ -33,7 +33,7 @@ def capture(events: Iterable[Mapping[str, Any]]) -> bytes:
 
 def _datagram(data: Mapping[str, Any]) -> bytes:
     ends = (_address(data.get("local", "")), _address(data.get("remote", "")))
-    (source, sport), (target, tport) = ends if data.get("direction") == "out" else ends[::-1]
+    (source, sport), (target, tport) = ends if data.get("direction") == "sent" else ends[::-1]
     body = str(data.get("text", "")).encode()[:65_000]
     udp = struct.pack("!HHHH", sport, tport, 8 + len(body), 0) + body
     if source.version == 4 and target.version == 4:

@@ -51,7 +51,7 @@ def _said(data: Mapping[str, Any]) -> list[str]:
 
 def _sip(data: Mapping[str, Any]) -> list[str]:
     text = str(data.get("text", "")).replace("\r\n", "\n").strip().split("\n")
-    arrow = "->" if data.get("direction") == "out" else "<-"
+    arrow = "->" if data.get("direction") == "sent" else "<-"
     return [
         f"SIP {arrow} {data.get('remote', '')}: {text[0]}",
         *(f"  | {line}" for line in text[1:]),

@@ -23,6 +23,7 @@ class Journal:
         self._held: list[Event] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._order = asyncio.Lock()
         self.listeners: set[Listener] = set()
 
     def add(self, subject: str, account_sid: str, kind: str, data: dict[str, Any]) -> None:
@@ -41,6 +42,7 @@ class Journal:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        batch, self._held = self._held, []
-        if batch:
-            await self._store.write(records.events.insert_many, batch, self._max)
+        async with self._order:  # whoever returns has seen stored what was held before
+            batch, self._held = self._held, []
+            if batch:
+                await self._store.write(records.events.insert_many, batch, self._max)
