@@ -15,6 +15,7 @@ import structlog
 
 from offhook import clock, sids
 from offhook.aio import race, within
+from offhook.carriers.internal import InternalCarrier
 from offhook.carriers.simulated import SimulatedNetwork
 from offhook.config import Settings
 from offhook.demo import ECHO_NUMBER
@@ -109,6 +110,9 @@ async def running(settings: Settings, parts: Parts = Parts()) -> AsyncIterator[P
             settings, exchange, _network(settings, exchange), account, speech, media
         )
         exchange.routes = platform.routes
+        internal = exchange.internal = _internal(exchange)
+        stack.push_async_callback(internal.close)
+        stack.push_async_callback(platform.network.close)
         with clock.outside("the tables of places"):
             await asyncio.to_thread(load_places)
         await notifier.start()
@@ -171,6 +175,12 @@ def _network(settings: Settings, exchange: Exchange) -> SimulatedNetwork:
         partial(messages.on_text, exchange),
         numbers=listed,
         takes_all=settings.simulates_everything,
+    )
+
+
+def _internal(exchange: Exchange) -> InternalCarrier:
+    return InternalCarrier(
+        exchange.media, partial(inbound.on_call, exchange), partial(messages.on_text, exchange)
     )
 
 

@@ -50,7 +50,7 @@ def called(at: At, to: str) -> str:
 def _emergency(at: At, to: str) -> str:
     """Only a trunk that is set up for it may carry one."""
     try:
-        routing.carrier_for(at.exchange, to)
+        routing.route_for(at.exchange, to)
     except CarrierError as refused:
         raise ApiError(21216, refused.reason, 400) from None
     return to

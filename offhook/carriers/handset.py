@@ -30,8 +30,11 @@ class Line:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sound: tuple[MediaLeg, ...] = ()
 
-    async def open(self, media: MediaPlane) -> tuple[MediaLeg, MediaLeg]:
-        near, far = await media.open_wire()
+    async def open(
+        self, media: MediaPlane, beside: MediaLeg | None = None
+    ) -> tuple[MediaLeg, MediaLeg]:
+        """Our end and theirs, on the worker that `beside` is on."""
+        near, far = await media.open_wire(beside)
         self._sound = (near, far)
         return near, far
 

@@ -18,7 +18,7 @@ from offhook.carriers.handset import Handset, Line, SimulatedLeg
 from offhook.errors import CarrierError
 from offhook.line.leg import About, Ended, HungUp, Leg, Ringing, Target, Text
 from offhook.media.clip import Clip
-from offhook.media.plane import MediaPlane
+from offhook.media.plane import MediaLeg, MediaPlane
 from offhook.model.message import Message
 
 log = structlog.get_logger("offhook.simulated")
@@ -29,6 +29,8 @@ CRASHED = 500
 REASONS = {404: "Not Found", 480: "Temporarily Unavailable", 486: "Busy Here", 603: "Decline"}
 
 Media = tuple[tuple[str, bytes], ...]  # content type and content
+OnCall = Callable[[Leg, str, str], Coroutine[Any, Any, Any]]
+OnText = Callable[[str, str, str, Media], Coroutine[Any, Any, Message | None]]
 
 
 @dataclass
@@ -75,8 +77,8 @@ class SimulatedNetwork:
     def __init__(
         self,
         media: MediaPlane,
-        on_call: Callable[[Leg, str, str], Coroutine[Any, Any, Any]],
-        on_text: Callable[[str, str, str, Media], Coroutine[Any, Any, Message | None]],
+        on_call: OnCall,
+        on_text: OnText,
         *,
         numbers: Mapping[str, str] | None = None,
         takes_all: bool = True,
@@ -129,18 +131,23 @@ class SimulatedNetwork:
             raise CarrierError(404, f"{target.to} is not on the simulated network")
         line = Line(self._spawn)
         phone = self.phone(target.to)
-        leg, handset = await self._connect(line, phone, target.from_, target.call_sid)
+        leg, handset = await self._connect(line, phone, target.from_, target.call_sid, target.near)
         self._spawn(self._behave(phone, handset), f"{target.to}, called")
         try:
-            return await _until_answered(line, leg, ringing)
+            return await until_answered(line, leg, ringing)
         except asyncio.CancelledError:
             await leg.hang_up()
             raise
 
     async def _connect(
-        self, line: Line, phone: Phone, other: str, call_sid: str = ""
+        self,
+        line: Line,
+        phone: Phone,
+        other: str,
+        call_sid: str = "",
+        beside: MediaLeg | None = None,
     ) -> tuple[SimulatedLeg, Handset]:
-        near, far = await line.open(self._media)
+        near, far = await line.open(self._media, beside)
         leg = SimulatedLeg(line, near, About())
         handset = Handset(
             line, leg, far, phone.number, other,
@@ -186,7 +193,8 @@ class SimulatedNetwork:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _until_answered(line: Line, leg: Leg, ringing: Ringing) -> Leg:
+async def until_answered(line: Line, leg: Leg, ringing: Ringing) -> Leg:
+    """The leg, once its other end answers. Raises CarrierError when it refuses."""
     while True:
         signal, value = await line.signals.get()
         if signal == "answer":

@@ -124,6 +124,7 @@ class Exchange:
     journal: Journal
     rules: Rules
     routes: Sequence[Route] = ()
+    internal: Carrier | None = None  # to our own numbers
     accounts: dict[str, Account] = field(default_factory=dict)
     live: dict[str, LiveCall] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)

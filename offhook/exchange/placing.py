@@ -106,7 +106,8 @@ async def _dial(exchange: Exchange, target: Target, attempt: Attempt) -> Leg | N
         attempt.signals.put_nowait(("ringing", (leg, early)))
 
     try:
-        leg = await routing.carrier_for(exchange, target.to).dial(target, rang)
+        carrier = await routing.carrier_for(exchange, target.to)
+        leg = await carrier.dial(target, rang)
     except CarrierError as refused:
         attempt.signals.put_nowait(("refused", refused))
         return None

@@ -6,11 +6,23 @@ from offhook.errors import CarrierError
 from offhook.exchange.exchange import Exchange
 from offhook.line.leg import Carrier
 from offhook.model.numbers import is_emergency
+from offhook.store import records
+from offhook.store.store import Connection
 
 NO_ROUTE, FORBIDDEN = 404, 403
 
 
-def carrier_for(exchange: Exchange, to: str) -> Carrier:
+async def carrier_for(exchange: Exchange, to: str) -> Carrier:
+    """Ourselves for a number of ours, else as `route_for` says."""
+    ours = await exchange.store.read(_ours, to)
+    return exchange.internal if ours and exchange.internal else route_for(exchange, to)
+
+
+def _ours(connection: Connection, number: str) -> bool:
+    return records.numbers.by_number(connection, number) is not None
+
+
+def route_for(exchange: Exchange, to: str) -> Carrier:
     """The first route that takes `to`. Raises CarrierError: nobody takes it, or it is an emergency
     number and no trunk is set up for those."""
     routes = [route for route in exchange.routes if route.takes(to)]

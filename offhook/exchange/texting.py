@@ -118,7 +118,7 @@ async def _hand_over(exchange: Exchange, message: Message) -> None:
         message.media_urls,
     )  # fmt: skip
     receipts: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
-    carrier = routing.carrier_for(exchange, message.to)
+    carrier = await routing.carrier_for(exchange, message.to)
     sent: list[Message] = []
 
     def report(word: str, code: int) -> None:
