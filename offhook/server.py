@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -35,10 +36,11 @@ TRIES = 100  # ports above a default one that is taken
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where a platform is to be reached."""
+    """Where a platform is to be reached: from this machine, and by applications (`public_url`)."""
 
     platform: app.Platform
     api_url: str
+    public_url: str
     sip: str
     demo_number: str
 
@@ -82,7 +84,13 @@ async def _serving(settings: Settings) -> AsyncIterator[Serving]:
         try:
             await app.open_lines(platform, Route(sip, sip.takes, sip.emergency))
             number = await app.demo_number(platform)
-            yield Serving(platform, settings.api_url, str(Address(*sip.address)), number)
+            yield Serving(
+                platform,
+                _from_here(host, port),
+                settings.api_url,
+                str(Address(*sip.address)),
+                number,
+            )
             sip.refuse_calls()
             await platform.drain(settings.drain)
         finally:
@@ -90,6 +98,11 @@ async def _serving(settings: Settings) -> AsyncIterator[Serving]:
             server.should_exit = True
             tasks[1].cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _from_here(host: str, port: int) -> str:
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    return f"http://{Address(anywhere.get(host, host), port)}"
 
 
 async def _retention(platform: app.Platform) -> None:
@@ -121,8 +134,8 @@ def trunk_of(rules: TrunkRules) -> Trunk:
         rules.name, rules.address, rules.transport, rules.prefixes, rules.allow,
         rules.username, secret.get_secret_value() if secret else "",
         rules.peer_username, peer.get_secret_value() if peer else "",
-        caller_id=rules.caller_id.default, plus=rules.caller_id.format == "e164",
-        emergency=rules.emergency,
+        shown=rules.caller_id.shown, caller_id_header=rules.caller_id.header,
+        plus=rules.caller_id.format != "plus-less", emergency=rules.emergency,
     )  # fmt: skip
 
 
@@ -147,7 +160,7 @@ def http_socket(address: Address, asked: bool) -> socket.socket:
 
 
 def _taken(option: str, address: Address, error: OSError) -> str:
-    why = (error.strerror or str(error)).lower()
+    why = (os.strerror(error.errno) if error.errno else str(error)).lower()
     return f"cannot listen on {address} ({why}): choose another with --{option} HOST:PORT"
 
 

@@ -129,15 +129,11 @@ def from_field(target: Target, trunk: Trunk | None, host: str) -> str:
 
 def _shown(target: Target, trunk: Trunk | None) -> str:
     """The user part that stands for the caller: a number, a client's or a SIP user's name."""
-    if trunk and trunk.caller_id:
-        number = trunk.caller_id
-    else:
-        number = target.from_
-        if number.startswith(("sip:", "sips:")):
-            number = number.partition(":")[2].partition("@")[0]
-        number = number.removeprefix("client:")
-    user = _USER.sub("", number) or ANONYMOUS
-    return user.removeprefix("+") if trunk and not trunk.plus else user
+    number = target.from_
+    if number.startswith(("sip:", "sips:")):
+        number = number.partition(":")[2].partition("@")[0]
+    number = number.removeprefix("client:")
+    return _USER.sub("", trunk.shown(number) if trunk else number) or ANONYMOUS
 
 
 def call_fields(target: Target, trunk: Trunk | None, uri: Uri, host: str) -> tuple[Field, ...]:

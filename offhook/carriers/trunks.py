@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,9 +19,9 @@ class Trunk:
     `address` is host or host:port, "" for one that only calls in. `prefixes` are of E.164 numbers,
     "" is every number. `allow` are networks that its calls come from; a literal `address` is one by
     itself. `username` and `password` answer its challenge; `peer_username` and `peer_password` are
-    what we demand. `caller_id`, if set, is shown in place of the call's own; `caller_id_header`
-    names the field that carries it beside From, and that is believed in calls in; without `plus`,
-    numbers go out without their +. `emergency` numbers only go to trunks that say so.
+    what we demand. `shown` is the caller id for a call's own; `caller_id_header` names the field that
+    carries it beside From, and that is believed in calls in. Without `plus`, called numbers are
+    written without their +. `emergency` numbers only go to trunks that say so.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Trunk:
     password: str = ""
     peer_username: str = ""
     peer_password: str = ""
-    caller_id: str = ""
+    shown: Callable[[str], str] = str
     caller_id_header: Literal["From", "P-Asserted-Identity", "Remote-Party-ID"] = "From"
     plus: bool = True
     emergency: bool = False

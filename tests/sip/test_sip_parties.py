@@ -120,8 +120,8 @@ def target(**more: object) -> Target:
         ({"from_": "anonymous"}, None, '"Anonymous" <sip:anonymous@anonymous.invalid>'),
         ({"from_": ""}, None, '"Anonymous" <sip:anonymous@anonymous.invalid>'),
         ({"from_": "a>b<c\r\n"}, None, "<sip:abc@h>"),
-        ({}, Trunk("t", caller_id="+1777"), "<sip:+1777@h>"),
-        ({}, Trunk("t", plus=False), "<sip:1222@h>"),
+        ({}, Trunk("t", shown=lambda own: "+1777"), "<sip:+1777@h>"),
+        ({}, Trunk("t", shown=lambda own: own.removeprefix("+")), "<sip:1222@h>"),
     ],
 )
 def test_the_caller_id_that_is_shown(given: dict[str, object], trunk: Trunk | None, from_: str):
