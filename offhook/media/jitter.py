@@ -65,8 +65,8 @@ class JitterBuffers:
         fresh = ~self._started[slots]
         if fresh.any():
             self._begin(slots[fresh], ts[fresh], _transit(ts, at)[fresh])
-        ahead, odd = np.divmod((ts - self._due_ts[slots]).view(np.int32), SAMPLES)
-        astray = (ahead >= DEPTH) | (ahead < FAR_BEHIND) | (odd != 0)
+        ahead = (ts - self._due_ts[slots]).view(np.int32) // SAMPLES
+        astray = (ahead >= DEPTH) | (ahead < FAR_BEHIND)
         if astray.any():
             self.restart(slots[astray])
             self.put(slots, ts, frames, at)

@@ -54,28 +54,35 @@ class Sockets:
             ready = self._selector.select(0)
             if not ready or used + len(ready) > AT_ONCE:
                 break
-            slots: list[int] = []
-            sizes: list[int] = []
-            sources: list[Address] = []
-            for key, _ in ready:
-                slot, is_rtp = key.data
-                one: socket.socket = key.fileobj  # type: ignore[assignment]
-                with_view = self._views[used + len(slots)]
-                try:
-                    if not is_rtp:
-                        report(slot, one.recv(RTCP_BYTES))
-                        continue
-                    size, source = one.recvfrom_into(with_view)
-                except OSError:  # the far end's port is closed, says ICMP
+            batches.append(self._read(ready, used, at, report))
+            used += len(batches[-1].slots)
+        return [batch for batch in batches if batch.slots]
+
+    def _read(
+        self,
+        ready: list[tuple[selectors.SelectorKey, int]],
+        used: int,
+        at: float,
+        report: Callable[[int, bytes], None],
+    ) -> Batch:
+        """One packet from each socket that has any, into the rows after those `used`."""
+        slots: list[int] = []
+        sizes: list[int] = []
+        sources: list[Address] = []
+        for key, _ in ready:
+            slot, is_rtp = key.data
+            one: socket.socket = key.fileobj  # type: ignore[assignment]
+            try:
+                if not is_rtp:
+                    report(slot, one.recv(RTCP_BYTES))
                     continue
-                slots.append(slot)
-                sizes.append(size)
-                sources.append(source)
-            if slots:
-                end = used + len(slots)
-                batches.append(Batch(slots, sizes, sources, self._rows[used:end], at))
-                used = end
-        return batches
+                size, source = one.recvfrom_into(self._views[used + len(slots)])
+            except OSError:  # the far end's port is closed, says ICMP
+                continue
+            slots.append(slot)
+            sizes.append(size)
+            sources.append(source)
+        return Batch(slots, sizes, sources, self._rows[used : used + len(slots)], at)
 
     def send(
         self, output: Output, rows: list[memoryview], target: Callable[[int], Address]

@@ -113,7 +113,10 @@ def test_a_delay_that_is_not_needed_any_more_is_given_up_in_a_quiet_moment():
         ("another SSRC", Packet(0, False, 9, 5, 0xBEEF, b"")),
         ("a timestamp far ahead", Packet(0, False, 106, 9_000_000, 0xFEED, b"")),
         ("a timestamp far behind", Packet(0, False, 106, 2**32 - 9_000_000, 0xFEED, b"")),
-        ("a timestamp off the grid", Packet(0, False, 106, 16000 + 6 * 160 + 37, 0xFEED, b"")),
+        (
+            "a timestamp that skips a little",
+            Packet(0, False, 106, 16000 + 6 * 160 + 37, 0xFEED, b""),
+        ),
     ],
 )
 def test_a_stream_that_starts_over_is_followed_at_once(what, second):
@@ -129,6 +132,26 @@ def test_a_stream_that_starts_over_is_followed_at_once(what, second):
     heard = [number(frame) for frame in studio.heard(leg)]
     assert heard[:5] == [0, 1, 2, 3, 4]
     assert heard[-6:] == [40, 41, 42, 43, 44, 45]
+
+
+def test_packets_that_only_just_miss_their_tick_are_waited_for_longer():
+    """A millisecond of jitter is little, but around a tick it decides what is heard: one frame is
+    missed, and no more though it happens every three seconds."""
+    studio, far = Studio(), FarEnd()
+    leg = studio.rtp_leg(1)
+    for n in range(2000):
+        studio.arrive(leg, far.packet(n, b"\xff" * 160), after=0.0195)
+        studio.tick()
+    late: list[int] = []
+    for n in range(2000, 3000):
+        for missed in late:
+            studio.arrive(leg, far.packet(missed), after=0.0005)
+        late = [n] if n % 150 == 0 else []
+        if not late:
+            studio.arrive(leg, far.packet(n), after=0.0195)
+        studio.tick()
+    silent = [output for output in studio.outputs[2000:3000] if not output.events]
+    assert len(silent) == 1
 
 
 @pytest.mark.parametrize("length", [80, 240, 320, 400, 480])

@@ -171,6 +171,21 @@ class TestFigures:
         talk(studio, list(range(100)))
         assert stats(studio).jitter_ms == pytest.approx(0, abs=0.2)
 
+    def test_one_packet_that_is_late_counts_for_a_sixteenth(self, studio):
+        talk(studio, list(range(50)))
+        studio.arrive(1, FarEnd().packet(50), after=0.016)
+        studio.tick()
+        assert stats(studio).jitter_ms == pytest.approx(1.0, abs=0.05)
+
+    def test_the_timestamps_of_keys_are_no_jitter(self, studio):
+        talk(studio, list(range(50)))
+        for n in range(50, 58):
+            event = FarEnd().packet(n, b"\x05\x0a\x00\xa0", ts=16000 + 50 * 160, payload_type=101)
+            studio.arrive(1, event)
+            studio.tick()
+        talk(studio, list(range(58, 70)))
+        assert stats(studio).jitter_ms == pytest.approx(0, abs=0.2)
+
     def test_jitter_settles_at_the_mean_change_of_transit(self, studio):
         talk(studio, list(range(400)), wait=0.008)
         assert stats(studio).jitter_ms == pytest.approx(8, rel=0.05)
