@@ -11,7 +11,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -105,8 +105,13 @@ class Program:
 class Up(Program):
     """`offhook up` on free ports. It is up when this returns."""
 
-    def __init__(self, data: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
-        ports = ("--http", "127.0.0.1:0", "--sip", "127.0.0.1:0")
+    def __init__(
+        self,
+        data: Path,
+        *options: str,
+        ports: Sequence[str] = ("--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(PROGRAM, "up", "--data", str(data), *ports, *options, env=env)
         self.data = data
         try:
@@ -136,6 +141,9 @@ class Up(Program):
     def call(self, sid: str) -> Any:
         return self.get(f"Calls/{sid}.json")
 
+    def delete(self, path: str) -> None:
+        self._request("DELETE", path)
+
     def number(self, number: str, **urls: str) -> None:
         self.post("IncomingPhoneNumbers.json", PhoneNumber=number, **urls)
 
@@ -146,7 +154,7 @@ class Up(Program):
         login = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return json.loads(answer.read())
+            return json.loads(answer.read() or b"null")
 
     def health(self) -> int:
         """The status of `/healthz`."""
@@ -171,12 +179,16 @@ Answer = str | Callable[[Asked], str]
 
 
 class Application:
-    """A web application by path. What it is asked is kept in `requests`."""
+    """A web application by path. What it is asked is kept in `requests`.
+
+    A path that is on hold keeps who asks waiting until it is released.
+    """
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
         self.answers = dict(answers)
         self.requests: list[Asked] = []
         self._news = threading.Condition()
+        self._held: set[str] = set()
         self.port = 0
 
     @property
@@ -187,8 +199,17 @@ class Application:
         with self._news:
             self.requests.append(asked)
             self._news.notify_all()
+            self._news.wait_for(lambda: asked.path not in self._held, PATIENCE)
         answer = self.answers.get(asked.path, "")
         return answer if isinstance(answer, str) else answer(asked)
+
+    def hold(self, path: str) -> None:
+        self._held.add(path)
+
+    def release(self, path: str) -> None:
+        with self._news:
+            self._held.discard(path)
+            self._news.notify_all()
 
     def asked(self, path: str, **params: str) -> list[Asked]:
         """The requests so far to this path with these parameters."""

@@ -58,7 +58,7 @@ async def _up(settings: Settings) -> None:
             it.api_url, it.sip, account.sid, account.auth_token, it.demo_number, os.getpid()
         )
         running.leave(settings.data)
-        click.echo(welcome(running, settings))
+        click.echo(welcome(running, settings, it.public_url))
         await stopped(it.platform.hurry)
         if calls := len(it.platform.exchange.live) + len(it.platform.exchange.attempts):
             click.echo(
@@ -69,13 +69,14 @@ async def _up(settings: Settings) -> None:
     click.echo("stopped")
 
 
-def welcome(running: Running, settings: Settings) -> str:
+def welcome(running: Running, settings: Settings, public_url: str) -> str:
     """Where it is, and what to try next."""
     data = "" if not settings.asked("data") else f" --data {settings.data}"
     number = running.demo_number
-    lines = [
-        "Offhook is up.",
-        f"  API          {running.api}",
+    lines = ["Offhook is up.", f"  API          {running.api}"]
+    if public_url != running.api:
+        lines.append(f"  Public URL   {public_url}")
+    lines += [
         f"  Account SID  {running.account_sid}",
         f"  Auth token   {running.auth_token}",
         f"  SIP          {running.sip} (UDP and TCP)",

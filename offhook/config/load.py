@@ -66,7 +66,7 @@ def usable_folder(path: Path) -> Path:
     """The folder, made if need be and proved to be writable. Raises ConfigError."""
     probe = path / ".writable"
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(0o700, parents=True, exist_ok=True)  # credentials and recordings
         probe.touch()
         probe.unlink()
     except OSError as error:

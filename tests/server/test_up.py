@@ -1,0 +1,256 @@
+"""`offhook up`: how it starts, what it refuses, and how it stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from served import PROGRAM, Application, Program, Up, environment, response, serving
+
+ACCOUNT, TOKEN = "AC" + "1" * 32, "a token of the operator"
+
+
+def refused(*arguments: str, **variables: str) -> str:
+    """The one line of a start that ends with exit code 2."""
+    with Program(PROGRAM, "up", *arguments, env=environment(**variables)) as start:
+        assert start.ends() == 2
+        assert start.out.text == ""
+        [line] = start.err.seen
+        return line
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A start with much chosen by the operator, looked at and stopped."""
+
+    up: Up
+    health: int
+    account: dict[str, Any]
+    demo: dict[str, Any]
+    modes: tuple[int, int]  # of the folder and of what the command line reads in it
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Looked:
+    data = tmp_path_factory.mktemp("up") / "data"
+    env = environment(OFFHOOK_ACCOUNT_SID=ACCOUNT, OFFHOOK_AUTH_TOKEN=TOKEN)
+    with Up(data, "--public-url", "https://phone.example.com/", env=env) as up:
+        account = up.get(f"/2010-04-01/Accounts/{up.account_sid}.json")
+        [demo] = up.get("IncomingPhoneNumbers.json")["incoming_phone_numbers"]
+        up.post(f"IncomingPhoneNumbers/{demo['sid']}.json", SmsUrl="http://my.app/demo/sms")
+        modes = tuple(stat.S_IMODE(path.stat().st_mode) for path in (data, data / "running.json"))
+        looked = Looked(up, up.health(), account, demo, modes)
+        assert up.stops() == 0
+    return looked
+
+
+@pytest.fixture(scope="module")
+def second(first: Looked, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """The same folder again, on default ports that are taken, with the configuration printed."""
+    with Program(PROGRAM, "config") as printing:
+        assert printing.ends() == 0
+    file = tmp_path_factory.mktemp("config") / "offhook.toml"
+    file.write_text(printing.out.text)
+    with (
+        held(socket.SOCK_STREAM, 8080),
+        held(socket.SOCK_DGRAM, 5060),
+        Up(first.up.data, "--config", str(file), ports=()) as up,
+    ):
+        yield up
+
+
+@contextmanager
+def held(kind: socket.SocketKind, port: int) -> Iterator[None]:
+    """The port is taken, by us or by somebody else."""
+    with socket.socket(socket.AF_INET, kind) as own:
+        with suppress(OSError):
+            own.bind(("127.0.0.1", port))
+            if kind is socket.SOCK_STREAM:
+                own.listen()
+        yield
+
+
+class TestStarting:
+    def test_it_prints_what_is_needed_and_what_to_try(self, first: Looked) -> None:
+        up, told = first.up, first.up.out.text
+        for value in (up.api, up.account_sid, up.auth_token, up.sip, up.demo):
+            assert value in told
+        assert f"offhook call {up.demo} --data {up.data}" in told
+        assert up.err.text == ""
+
+    def test_it_is_healthy_and_answers_with_the_account(self, first: Looked) -> None:
+        assert first.health == 200
+        assert first.account["status"] == "active"
+
+    def test_the_operator_may_choose_the_first_account(self, first: Looked) -> None:
+        assert (first.up.account_sid, first.up.auth_token) == (ACCOUNT, TOKEN)
+
+    def test_the_public_url_is_what_applications_are_told(self, first: Looked) -> None:
+        assert first.demo["voice_url"] == "https://phone.example.com/demo/voice"
+        assert "  Public URL   https://phone.example.com" in first.up.out.seen
+
+    def test_the_folder_is_for_its_user_alone(self, first: Looked) -> None:
+        assert first.modes == (0o700, 0o600)
+
+    def test_the_account_is_kept(self, second: Up) -> None:
+        assert (second.account_sid, second.auth_token) == (ACCOUNT, TOKEN)
+
+    def test_the_demo_number_follows_the_port(self, second: Up) -> None:
+        [demo] = second.get("IncomingPhoneNumbers.json")["incoming_phone_numbers"]
+        assert demo["voice_url"] == f"{second.api}/demo/voice"
+
+    def test_urls_that_an_operator_set_are_left_alone(self, second: Up) -> None:
+        [demo] = second.get("IncomingPhoneNumbers.json")["incoming_phone_numbers"]
+        assert demo["sms_url"] == "http://my.app/demo/sms"
+
+    def test_default_ports_that_are_taken_give_way_to_the_next(self, second: Up) -> None:
+        http, sip = int(second.api.rpartition(":")[2]), second.sip_port
+        assert 8080 < http < 8200
+        assert 5060 < sip < 5200
+        assert f"  API          {second.api}" in second.out.seen
+        assert f"  SIP          {second.sip} (UDP and TCP)" in second.out.seen
+
+
+class TestRefusing:
+    @pytest.mark.parametrize("option", ["http", "sip"])
+    def test_a_port_asked_for_that_is_taken(self, tmp_path: Path, option: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            place = f"127.0.0.1:{taken.getsockname()[1]}"
+            ports = {"http": "127.0.0.1:0", "sip": "127.0.0.1:0"} | {option: place}
+            line = refused("--data", str(tmp_path), "--http", ports["http"], "--sip", ports["sip"])
+        assert line == (
+            f"offhook: cannot listen on {place} (address already in use): "
+            f"choose another with --{option} HOST:PORT"
+        )
+
+    def test_an_address_that_is_not_ours(self, tmp_path: Path) -> None:
+        line = refused("--data", str(tmp_path), "--http", "192.0.2.1:8080")
+        assert line.startswith("offhook: cannot listen on 192.0.2.1:8080 (")
+
+    def test_a_folder_that_cannot_be_written_to(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        line = refused("--data", str(tmp_path / "file" / "data"))
+        assert line.startswith(f"offhook: the data folder {tmp_path}/file/data cannot be written")
+
+    def test_a_folder_that_is_in_use(self, second: Up) -> None:
+        line = refused("--data", str(second.data), "--http", "127.0.0.1:0")
+        assert line == (
+            f"offhook: an Offhook is running on {second.data} already: "
+            "stop it, or choose another --data"
+        )
+        assert second.health() == 200
+
+    def test_an_unknown_key_gets_a_suggestion(self, tmp_path: Path) -> None:
+        file = tmp_path / "offhook.toml"
+        file.write_text('[[trunk]]\nname = "x"\nadress = "sip.example.com"\n')
+        line = refused("--data", str(tmp_path), "--config", str(file))
+        assert "adress" in line
+        assert 'did you mean "address"' in line or "did you mean address" in line
+
+    def test_an_unknown_variable_gets_a_suggestion(self, tmp_path: Path) -> None:
+        line = refused("--data", str(tmp_path), OFFHOOK_PUBLIC_URI="http://x")
+        assert "did you mean OFFHOOK_PUBLIC_URL?" in line
+
+    def test_a_command_without_a_running_offhook(self, tmp_path: Path) -> None:
+        with Program(PROGRAM, "calls", "--data", str(tmp_path)) as command:
+            assert command.ends() == 2
+        assert command.err.seen == [
+            f"offhook: no Offhook is running on {tmp_path}: "
+            f"start one with 'offhook up --data {tmp_path}'"
+        ]
+
+
+class TestStopping:
+    def test_live_calls_may_finish(self, tmp_path: Path) -> None:
+        app = Application({"/voice": response("<Say>Hello.</Say><Pause length='2'/>")})
+        with serving(app), Up(tmp_path / "data", "--drain", "30") as up:
+            sid = placed(up, app)
+            app.gets("/voice")
+            assert up.health() == 200
+            up.asks_to_stop()
+            up.out.until("1 may go on for 30 s")
+            assert up.health() == 503
+            assert up.ends() == 0
+            assert app.gets("/status", CallStatus="completed").params["CallSid"] == sid
+            assert int(app.gets("/status").params["CallDuration"]) >= 2
+
+    def test_a_second_signal_ends_them_at_once(self, tmp_path: Path) -> None:
+        app = Application({"/voice": response("<Pause length='600'/>")})
+        with serving(app), Up(tmp_path / "data", "--drain", "600") as up:
+            placed(up, app)
+            app.gets("/voice")
+            up.asks_to_stop()
+            up.out.until("stopping")
+            up.process.send_signal(signal.SIGINT)
+            assert up.ends() == 0
+            app.gets("/status", CallStatus="completed")
+
+    def test_after_the_drain_they_are_ended_and_what_is_owed_is_sent_after_the_next_start(
+        self, tmp_path: Path
+    ) -> None:
+        app = Application({"/voice": response("<Pause length='600'/>")})
+        with serving(app), Up(tmp_path / "data", "--drain", "0.5") as up:
+            sid = placed(up, app)
+            app.gets("/voice")
+            app.hold("/status")
+            assert up.stops() == 0
+            app.release("/status")
+            with Up(tmp_path / "data") as again:
+                assert again.call(sid)["status"] == "completed"
+                app.gets("/status", CallSid=sid, CallStatus="completed", times=2)
+            tokens = {one.headers["i-twilio-idempotency-token"] for one in app.asked("/status")}
+            assert len(tokens) == 1
+
+    def test_an_idle_platform_stops_at_once_and_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        with Up(tmp_path / "data", "--drain", "60") as up:
+            [demo] = up.get("IncomingPhoneNumbers.json")["incoming_phone_numbers"]
+            up.delete(f"IncomingPhoneNumbers/{demo['sid']}.json")
+            family = children(up.process.pid)
+            assert family
+            up.process.send_signal(signal.SIGINT)
+            assert up.ends() == 0
+            assert (up.out.seen[-1], up.err.text) == ("stopped", "")
+            assert [pid for pid in family if alive(pid)] == []
+            assert not (up.data / "running.json").exists()
+        with Up(tmp_path / "data") as killed:
+            assert killed.demo == "", "a demo number that was released stays away"
+            killed.process.kill()
+            killed.ends()
+        with Program(PROGRAM, "calls", "--data", str(killed.data)) as command:
+            assert command.ends() == 2
+        assert command.err.seen == [
+            f"offhook: no answer from {killed.api}: is Offhook still running? "
+            "'offhook up' starts it"
+        ]
+
+
+def placed(up: Up, app: Application) -> str:
+    """A call to a simulated phone, which will answer; its SID."""
+    made = up.post(
+        "Calls.json", To="+15550004444", From=up.demo, Url=f"{app.url}/voice",
+        StatusCallback=f"{app.url}/status",
+    )  # fmt: skip
+    return str(made["sid"])
+
+
+def children(pid: int) -> list[int]:
+    told = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True)
+    pairs = [line.split() for line in told.stdout.splitlines()[1:]]
+    return [int(child) for child, parent in pairs if int(parent) == pid]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
