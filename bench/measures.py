@@ -74,7 +74,7 @@ def held(program: Path, target: Target, number: str, plan: Plan, *extra: object)
     return Held(
         up=up,
         cpu_ms=used / elapsed / max(up, 1) * 1000,
-        memory_kb=grown / max(up, 1),
+        memory_kb=max(grown, 0) / max(up, 1),
         off20_ms=result["rtp"]["off20_ms"]["p99"],
         longest_gap_ms=result["rtp"]["maxgap_ms"],
         lost=result["rtp"]["lost"],

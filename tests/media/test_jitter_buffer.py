@@ -145,10 +145,10 @@ def test_packets_that_only_just_miss_their_tick_are_waited_for_longer():
     late: list[int] = []
     for n in range(2000, 3000):
         for missed in late:
-            studio.arrive(leg, far.packet(missed), after=0.0005)
+            studio.arrive(leg, far.packet(missed, b"\xff" * 160), after=0.0005)
         late = [n] if n % 150 == 0 else []
         if not late:
-            studio.arrive(leg, far.packet(n), after=0.0195)
+            studio.arrive(leg, far.packet(n, b"\xff" * 160), after=0.0195)
         studio.tick()
     silent = [output for output in studio.outputs[2000:3000] if not output.events]
     assert len(silent) == 1
