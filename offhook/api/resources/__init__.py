@@ -1,19 +1,18 @@
-"""The resources, one file each; what is listed here is served."""
+"""The resources, one file each: every Resource that a module here defines is served."""
 
 from __future__ import annotations
 
-from offhook.api.resources.accounts import accounts
-from offhook.api.resources.applications import applications
-from offhook.api.resources.call_recordings import call_recordings
-from offhook.api.resources.calls import calls
-from offhook.api.resources.events import events
-from offhook.api.resources.media import media
-from offhook.api.resources.messages import messages, sms_messages
-from offhook.api.resources.notifications import call_notifications, notifications
-from offhook.api.resources.numbers import numbers
-from offhook.api.resources.recordings import recordings
+from importlib import import_module
+from pkgutil import iter_modules
 
-EVERY = (
-    accounts, applications, calls, call_recordings, call_notifications, events,
-    messages, sms_messages, media, numbers, notifications, recordings,
-)  # fmt: skip
+from offhook.api.resource import Resource
+
+_MODULES = [import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__)]
+EVERY = tuple(
+    {
+        id(found): found
+        for module in _MODULES
+        for found in vars(module).values()
+        if isinstance(found, Resource)
+    }.values()
+)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from alembic import context
 
-from offhook.store import records  # the tables, known to `metadata` once this is imported
+from offhook import store
 from offhook.store.columns import metadata
 
-assert records.calls.table.metadata is metadata
+for module in iter_modules(store.__path__):  # tables are known to `metadata` once imported
+    if module.name != "migrations":
+        import_module(f"{store.__name__}.{module.name}")
 
 context.configure(
     connection=context.config.attributes["connection"],
