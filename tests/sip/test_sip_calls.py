@@ -129,6 +129,20 @@ class TestAcknowledging:
         assert len(talk.callee.all(Confirmed)) == 1
         assert len(talk.caller.all(Answered)) == 1
 
+    def test_an_ack_with_the_branch_of_the_invite_is_an_ack(self):
+        """It should have its own (section 13.2.2.4), but clients of RFC 2543 know no branches."""
+        talk = Talk()
+        talk.invite()
+        talk.line.run()
+        talk.line.fates["10.0.0.1"] = lambda data: ()
+        talk.incoming().answer(b"answer", talk.now)
+        talk.line.run()
+        branches = [message.via.branch.encode() for message in talk.caller.messages()]
+        ack = talk.caller.sent[-1][1].replace(branches[1], branches[0])
+        talk.callee.endpoint.receive(ack, talk.caller.hop, talk.now)
+        talk.line.flush()
+        assert talk.callee.one(Confirmed)
+
     def test_each_repeated_200_gets_the_same_ack(self):
         talk = Talk()
         talk.line.fates["10.0.0.2"] = lambda data: (0.01, 0.02, 0.03)
@@ -265,6 +279,8 @@ class TestCancelling:
         assert talk.caller.all(Over) == []
         talk.line.run(0.2)
         assert (talk.caller.one(Over).by, talk.caller.one(Over).code) == ("near", 487)
+        talk.line.run(70)
+        assert not talk.caller.endpoint.busy
 
     def test_a_caller_may_also_say_bye_while_it_rings(self):
         """Section 15: the caller's BYE ends an early dialog."""

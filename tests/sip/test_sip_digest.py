@@ -115,6 +115,7 @@ def test_what_is_no_answer_is_not_let_in(answer: str | None, verdict: str):
         (Client(Credentials("bob", "secret"), text), "INVITE", "sip:x"),
         (Client(Credentials("eve", "secret"), text), "INVITE", "sip:x"),
         (Client(Credentials("eve", ""), text), "INVITE", "sip:x"),
+        (Client(Credentials("eve", text()), text), "INVITE", "sip:x"),
         (client(), "BYE", "sip:x"),
         (client(), "INVITE", "sip:y"),
     ],

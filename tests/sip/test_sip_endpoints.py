@@ -298,6 +298,7 @@ class TestWaysBack:
         [send] = alone.sends
         assert (send.hop.host, send.hop.port) == to
         assert response.get("via").endswith(stamp)
+        assert response.get("via").count("received") == bool(stamp)
         if "rport" in via:
             assert response.via.param("rport") == str(source.port)
 

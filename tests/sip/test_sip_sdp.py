@@ -141,6 +141,11 @@ def test_what_we_do_not_speak_is_refused_in_its_place():
     ]
 
 
+def test_of_two_sections_that_are_the_same_one_is_taken():
+    lines, _ = answered("m=audio 4000 RTP/AVP 0\nm=audio 4000 RTP/AVP 0\n")
+    assert media_lines(lines) == ["m=audio 10000 RTP/AVP 0", "m=audio 0 RTP/AVP 0"]
+
+
 @pytest.mark.parametrize(
     "offered",
     [
