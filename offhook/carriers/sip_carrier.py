@@ -86,7 +86,7 @@ class SipCarrier:
         self._board = Switchboard(
             self._incoming, rand, public_ip=settings.public_ip, tcp=settings.tcp
         )
-        self._door = Door(settings.trunks, ipaddress.ip_address(settings.host).is_loopback)
+        self._door = Door(settings.trunks, local=False)
         secret = settings.secret or rand().encode()
         self._logins = digest.Server(settings.realm, secret, rand, settings.algorithms)
         self._refusing = False
@@ -102,7 +102,10 @@ class SipCarrier:
     ) -> SipCarrier:
         """Listening. Raises OSError when the port is taken."""
         carrier = cls(settings, media, on_call, rand)
-        await carrier._board.wire.open(settings.host, settings.port, tcp=settings.tcp)
+        wire = carrier._board.wire
+        await wire.open(settings.host, settings.port, tcp=settings.tcp)
+        local = ipaddress.ip_address(wire.host).is_loopback
+        carrier._door = Door(settings.trunks, local)
         return carrier
 
     @property

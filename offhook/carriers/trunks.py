@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, is_ip
+from offhook.sip.hop import is_ip
 from offhook.sip.uri import Uri, parse_uri
 
 
@@ -19,9 +20,9 @@ class Trunk:
     `address` is host or host:port, "" for one that only calls in. `prefixes` are of E.164 numbers,
     "" is every number. `allow` are networks that its calls come from; a literal `address` is one by
     itself. `username` and `password` answer its challenge; `peer_username` and `peer_password` are
-    what we demand. `shown` is the caller id for a call's own; `caller_id_header` names the field that
-    carries it beside From, and that is believed in calls in. Without `plus`, called numbers are
-    written without their +. `emergency` numbers only go to trunks that say so.
+    what we demand. `shown` is the caller id for a call's own; `caller_id_header` names the field
+    that carries it beside From, and that is believed in calls in. Without `plus`, called numbers
+    are written without their +. `emergency` numbers only go to trunks that say so.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Trunk:
     @property
     def _literal(self) -> str:
         host = self.uri.host.strip("[]")
-        return host if is_ip(host) else ""
+        return str(ipaddress.ip_address(host)) if is_ip(host) else ""
 
 
 def route(trunks: Sequence[Trunk], number: str) -> Trunk | None:
@@ -121,11 +122,11 @@ def passwords(trunks: Iterable[Trunk]) -> dict[str, str]:
     return {trunk.peer_username: trunk.peer_password for trunk in trunks if trunk.demands_login}
 
 
-def hop_to(trunk: Trunk) -> Hop:
-    uri = trunk.uri
-    return Hop(uri.transport, uri.host.strip("[]"), uri.port or 5060)
-
-
 def _within(source: str, networks: Iterable[str]) -> bool:
     address = ipaddress.ip_address(source)
-    return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
+    return any(address in _network(text) for text in networks)
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(text, strict=False)

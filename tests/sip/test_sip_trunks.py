@@ -11,6 +11,7 @@ OPEN = Trunk("open", allow=("198.51.100.0/24", "2001:db8::/32"))
 LOGIN = Trunk("login", peer_username="ann", peer_password="secret")
 BOTH = Trunk("both", allow=("203.0.113.7",), peer_username="bob", peer_password="other")
 PLAIN = Trunk("plain", address="192.0.2.8:5070")
+SIX = Trunk("six", address="[2001:DB8:0::8]")
 NAMED = Trunk("named", address="sip.example.com")
 
 
@@ -34,6 +35,7 @@ NAMED = Trunk("named", address="sip.example.com")
         ((PLAIN,), False, "192.0.2.8", Admitted(PLAIN)),
         ((PLAIN,), False, "192.0.2.9", None),
         ((NAMED,), False, "192.0.2.9", None),
+        ((SIX,), False, "2001:db8::8", Admitted(SIX)),
         # Logins.
         ((LOGIN,), False, "192.0.2.9", [LOGIN]),
         ((BOTH,), False, "203.0.113.7", [BOTH]),
