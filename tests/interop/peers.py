@@ -1,0 +1,35 @@
+"""What the tests with programs of others have in common."""
+
+from __future__ import annotations
+
+import os
+import socket
+from shutil import which
+
+import pytest
+
+
+def needs(program: str) -> None:
+    """Skips the test without the program; fails it where interop is required."""
+    if which(program):
+        return
+    told = f"{program} is not installed"
+    if os.environ.get("OFFHOOK_INTEROP") == "required":
+        pytest.fail(told)
+    pytest.skip(told)
+
+
+def free_port() -> int:
+    """A port of loopback that both UDP and TCP have free."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+        ):
+            udp.bind(("127.0.0.1", 0))
+            port = int(udp.getsockname()[1])
+            try:
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
