@@ -19,7 +19,7 @@ Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
 class Line:
-    """What the two ends of a call share. It ends once; `closed` follows, when its sound is."""
+    """What the two ends of a call share. It ends once; its sound is closed behind it."""
 
     def __init__(self, spawn: Spawn) -> None:
         self.spawn = spawn
@@ -27,7 +27,6 @@ class Line:
         self.signals: asyncio.Queue[tuple[str, int]] = asyncio.Queue()  # ring, answer, end
         self.answered = asyncio.Event()
         self.over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sound: tuple[MediaLeg, ...] = ()
 
     async def open(
@@ -64,7 +63,6 @@ class Line:
     async def _close(self) -> None:
         for leg in self._sound:
             await leg.close()
-        self.closed.set_result(None)
 
 
 class SimulatedLeg(Leg):
@@ -74,7 +72,7 @@ class SimulatedLeg(Leg):
         self.media, self.trace = media, Trace()
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._line, self._about = line, about
-        line.closed.add_done_callback(self._over)
+        line.over.add_done_callback(self._over)
 
     @property
     def about(self) -> About:
@@ -95,9 +93,9 @@ class SimulatedLeg(Leg):
         self._line.end(Ended("near", OK if self._line.state == "answered" else GONE))
         await asyncio.shield(self.ended)
 
-    def _over(self, closed: asyncio.Future[None]) -> None:
+    def _over(self, over: asyncio.Future[Ended]) -> None:
         if not self.ended.done():
-            self.ended.set_result(self._line.over.result())
+            self.ended.set_result(over.result())
 
 
 class Handset:

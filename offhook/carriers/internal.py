@@ -26,7 +26,7 @@ class CalledLeg(Leg):
         self.media, self.trace = media, Trace()
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._line = line
-        line.closed.add_done_callback(self._over)
+        line.over.add_done_callback(self._over)
 
     @property
     def about(self) -> About:
@@ -49,8 +49,8 @@ class CalledLeg(Leg):
         self._line.end(Ended("far", code))
         await asyncio.shield(self.ended)
 
-    def _over(self, closed: asyncio.Future[None]) -> None:
-        how = self._line.over.result()
+    def _over(self, over: asyncio.Future[Ended]) -> None:
+        how = over.result()
         if not self.ended.done():
             self.ended.set_result(replace(how, by="far" if how.by == "near" else "near"))
 

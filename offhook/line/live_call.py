@@ -77,7 +77,10 @@ class LiveCall:
             await asyncio.shield(self.leg.ended)
             raise HungUp
 
-        return await race(gone(), doing)
+        result = await race(gone(), doing)
+        if self.gone:  # sound that ends with the leg is over a moment before we hear of the hook
+            raise HungUp
+        return result
 
     async def say(self, text: str, ssml: str, voice: str, language: str, loop: int = 1) -> None:
         await self.answer()
