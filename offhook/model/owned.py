@@ -1,0 +1,118 @@
+"""What an account owns beside its numbers: keys, addresses, caller ids, short codes, connect apps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from offhook.model.fetch import Script
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Credentials of their own: a `standard` key manages no accounts and no keys, a `main` one does."""
+
+    sid: str
+    account_sid: str
+    secret: str
+    date_created: datetime
+    date_updated: datetime
+    friendly_name: str = ""
+    role: Literal["standard", "main"] = "standard"
+
+
+@dataclass(frozen=True, slots=True)
+class SecondaryToken:
+    """A second auth token, good for REST beside the first, which alone signs webhooks."""
+
+    account_sid: str
+    auth_token: str
+    date_created: datetime
+    date_updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    sid: str
+    account_sid: str
+    date_created: datetime
+    date_updated: datetime
+    customer_name: str = ""
+    street: str = ""
+    street_secondary: str = ""
+    city: str = ""
+    region: str = ""
+    postal_code: str = ""
+    iso_country: str = ""
+    friendly_name: str = ""
+    emergency_enabled: bool = False
+    validated: bool = False
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingCallerId:
+    """A number of somebody's own phone that was proved to be theirs by a call."""
+
+    sid: str
+    account_sid: str
+    phone_number: str
+    date_created: datetime
+    date_updated: datetime
+    friendly_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortCode:
+    sid: str
+    account_sid: str
+    short_code: str
+    date_created: datetime
+    date_updated: datetime
+    friendly_name: str = ""
+    api_version: str = "2010-04-01"
+    sms_url: str = ""
+    sms_method: str = "POST"
+    sms_fallback_url: str = ""
+    sms_fallback_method: str = "POST"
+
+    @property
+    def sms(self) -> Script:
+        return Script(
+            self.sms_url, self.sms_method, self.sms_fallback_url, self.sms_fallback_method
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectApp:
+    """`permissions` are those of `get-all post-all` that it asks its users for."""
+
+    sid: str
+    account_sid: str
+    date_created: datetime
+    date_updated: datetime
+    friendly_name: str = ""
+    company_name: str = ""
+    description: str = ""
+    homepage_url: str = ""
+    authorize_redirect_url: str = ""
+    deauthorize_callback_url: str = ""
+    deauthorize_callback_method: str = "POST"
+    permissions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedConnectApp:
+    """A connect app that an account let in, as it was then."""
+
+    sid: str
+    account_sid: str
+    connect_app_sid: str
+    date_created: datetime
+    date_updated: datetime
+    friendly_name: str = ""
+    company_name: str = ""
+    description: str = ""
+    homepage_url: str = ""
+    permissions: tuple[str, ...] = ()

@@ -1,0 +1,41 @@
+"""The tables of what accounts own beside numbers."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from offhook.model.owned import (
+    Address,
+    ApiKey,
+    AuthorizedConnectApp,
+    ConnectApp,
+    OutgoingCallerId,
+    SecondaryToken,
+    ShortCode,
+)
+from offhook.store.table import Records
+
+_OF_ACCOUNT = ("account_sid", "date_created", "row")
+
+
+class CallerIds(Records[OutgoingCallerId]):
+    def by_number(self, connection: Connection, number: str) -> OutgoingCallerId | None:
+        """The verified number as E.164, whoever verified it."""
+        query = self._select.where(self.table.c.phone_number == number)
+        row = connection.execute(query).first()
+        return self._shape.load(row) if row else None
+
+
+class ShortCodes(Records[ShortCode]):
+    def by_code(self, connection: Connection, code: str) -> ShortCode | None:
+        row = connection.execute(self._select.where(self.table.c.short_code == code)).first()
+        return self._shape.load(row) if row else None
+
+
+api_keys = Records(ApiKey, "api_keys", _OF_ACCOUNT)
+secondary_tokens = Records(SecondaryToken, "secondary_tokens", key="account_sid")
+addresses = Records(Address, "addresses", _OF_ACCOUNT)
+caller_ids = CallerIds(OutgoingCallerId, "caller_ids", _OF_ACCOUNT, unique=("phone_number",))
+short_codes = ShortCodes(ShortCode, "short_codes", _OF_ACCOUNT, unique=("short_code",))
+connect_apps = Records(ConnectApp, "connect_apps", _OF_ACCOUNT)
+authorized_apps = Records(AuthorizedConnectApp, "authorized_connect_apps", _OF_ACCOUNT)
