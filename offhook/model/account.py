@@ -110,7 +110,9 @@ class IncomingPhoneNumber:
 
     @property
     def sms(self) -> Script:
-        return Script(self.sms_url, self.sms_method, self.sms_fallback_url, self.sms_fallback_method)
+        return Script(
+            self.sms_url, self.sms_method, self.sms_fallback_url, self.sms_fallback_method
+        )
 
     @property
     def callback(self) -> Callback:

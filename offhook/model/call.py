@@ -36,7 +36,8 @@ class IllegalTransition(OffhookError):
 class Call:
     """`duration` is in whole seconds, None while the call lasts; dates are aware UTC.
 
-    `details` are the extra request parameters the leg brought (SipCallId, SipHeader_X-..., CallToken).
+    `details` are the extra request parameters that the leg brought (SipCallId, SipHeader_X-...,
+    CallToken).
     """
 
     sid: str

@@ -19,7 +19,7 @@ Source = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """`duration` is in whole seconds; `path` is the WAV file, 8 kHz, 16 bit, one or two channels."""
+    """`duration` is in whole seconds; `path` the WAV file: 8 kHz, 16 bit, one or two channels."""
 
     sid: str
     account_sid: str

@@ -143,6 +143,8 @@ class Store:
         except DBAPIError as error:
             name = parsed.database
             raise ConfigError(f"the database {name} cannot be opened: {error.orig}") from error
+        finally:
+            writing.dispose()  # the writer's thread opens what it needs
         return cls(writing, reading, readers)
 
     async def write(
