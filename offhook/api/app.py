@@ -92,7 +92,7 @@ class Door:
         return response
 
     async def _answer(self, request: Request, path: str, suffix: str) -> Response:
-        format: Format = "json" if suffix == "json" else "xml"
+        format = _format(path, suffix)
         try:
             actions, values = self._routes.find(path)
             actions = [action for action in actions if suffix in action.suffixes]
@@ -124,7 +124,7 @@ class Door:
             raise _not_allowed(actions, request.method)
         names = dict(zip(action.names, values, strict=True))
         account, caller = await self._parties(request, action, names)
-        format: Format = "json" if suffix == "json" else "xml"
+        format = _format(path, suffix)
         at = At(self._exchange, account, caller, names, format, suffix, path, sent, request)
         read = [forms.read(action.form, sent)] if action.form else []
         return _written(action, format, await action.run(at, *read))
@@ -146,13 +146,19 @@ class Door:
         if action.open and account:
             return account, None
         address = request.client.host if request.client else ""
-        caller = await self._doorkeeper.caller(authorization, address)
+        visitor = await self._doorkeeper.visitor(authorization, address)
+        caller = visitor.account
         account = account or caller
-        if not may_act_for(caller, account):
+        if not may_act_for(caller, account) or (action.manages and not visitor.manages):
             raise ApiError(20003, "Authenticate", 401)
         if caller.status != "active" or (account.status != "active" and not action.dormant):
             raise ApiError(20005, f"Account {account.sid} is {account.status}", 403)
         return account, caller
+
+
+def _format(path: str, suffix: str) -> Format:
+    """The suffix decides; paths below `/v1` are JSON without one."""
+    return "json" if suffix == "json" or path.startswith("/v1/") else "xml"
 
 
 def _written(action: Action, format: Format, answer: Answer) -> Response:

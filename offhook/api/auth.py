@@ -1,6 +1,6 @@
-"""Who asks: HTTP Basic, the account's SID and its auth token.
+"""Who asks: HTTP Basic, an account's SID and auth token, or an API key's SID and secret.
 
-reference: REST conventions section 2.
+reference: REST conventions section 2; numbers and accounts sections 8 and 15.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from offhook import clock, sids
 from offhook.errors import ApiError
 from offhook.exchange.exchange import Exchange
 from offhook.model.account import Account
+from offhook.model.owned import ApiKey
+from offhook.store import owned
 
 _NOBODY = "0" * 32
 
@@ -22,6 +24,19 @@ _NOBODY = "0" * 32
 class _Failures:
     since: float
     count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whose credentials they are, and the key that they are of; None is the account's own token."""
+
+    account: Account
+    key: ApiKey | None = None
+
+    @property
+    def manages(self) -> bool:
+        """Whether these credentials may manage accounts and keys: a standard key's may not."""
+        return self.key is None or self.key.role == "main"
 
 
 class Doorkeeper:
@@ -37,17 +52,37 @@ class Doorkeeper:
 
     async def caller(self, authorization: str, address: str) -> Account:
         """The account that these credentials are of. Raises ApiError 20003 or 20429."""
+        return (await self.visitor(authorization, address)).account
+
+    async def visitor(self, authorization: str, address: str) -> Visitor:
+        """Who comes with these credentials. Raises ApiError 20003 or 20429."""
         user, token = _basic(authorization)
         if self._shut(user, address):
             raise ApiError(20429, status=429)
-        account = await self._exchange.account(user) if sids.is_sid(user, "AC") else None
-        expected = account.auth_token if account else _NOBODY
-        equal = hmac.compare_digest(token.encode(), expected.encode())
-        if account is None or not equal:
+        visitor = await (self._by_key if user.startswith("SK") else self._by_token)(user, token)
+        if visitor is None:
             if user:
                 self._failed(user, address)
             raise ApiError(20003, "Authenticate", 401)
-        return account
+        return visitor
+
+    async def _by_token(self, user: str, token: str) -> Visitor | None:
+        """The first auth token or the second, while there is one."""
+        account = await self._exchange.account(user) if sids.is_sid(user, "AC") else None
+        if _equal(token, account.auth_token if account else ""):
+            return Visitor(account) if account else None
+        second = account and await self._exchange.store.read(owned.secondary_tokens.get, user)
+        if account and second and _equal(token, second.auth_token):
+            return Visitor(account)
+        return None
+
+    async def _by_key(self, user: str, secret: str) -> Visitor | None:
+        """Keys are looked up each time, so that a deleted one is refused at once."""
+        known = sids.is_sid(user, "SK")
+        key = await self._exchange.store.read(owned.api_keys.get, user) if known else None
+        equal = _equal(secret, key.secret if key else "")
+        account = await self._exchange.account(key.account_sid) if key and equal else None
+        return Visitor(account, key) if account else None
 
     def _shut(self, user: str, address: str) -> bool:
         failures = self._failures.get((user, address))
@@ -60,6 +95,12 @@ class Doorkeeper:
         if len(self._failures) >= 10_000:
             self._failures.pop(next(iter(self._failures)))
         self._failures.setdefault((user, address), _Failures(clock.now())).count += 1
+
+
+def _equal(given: str, expected: str) -> bool:
+    """In the same time whatever differs; an empty secret is nobody's."""
+    same = hmac.compare_digest(given.encode(), (expected or _NOBODY).encode())
+    return same and bool(expected)
 
 
 def may_act_for(caller: Account, account: Account) -> bool:

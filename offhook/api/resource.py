@@ -66,7 +66,8 @@ class Register(Protocol):
 class Action:
     """What answers a method at a path.
 
-    `open` needs no credentials; `dormant` also serves accounts that are suspended or closed.
+    `open` needs no credentials; `dormant` also serves accounts that are suspended or closed;
+    `manages` is closed to standard API keys.
     """
 
     method: str
@@ -79,6 +80,7 @@ class Action:
     suffixes: tuple[str, ...] = RENDERED
     open: bool = False
     dormant: bool = False
+    manages: bool = False
 
     @property
     def names(self) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -129,6 +130,7 @@ class Exchange:
     live: dict[str, LiveCall] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     takings: dict[str, Taking] = field(default_factory=dict)  # recordings under way, by their SID
+    turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     replies: Pace = field(default_factory=lambda: Pace(15, 30))  # automatic ones, by their numbers
     open: bool = True  # takes new calls
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -152,17 +154,23 @@ class Exchange:
         return await asyncio.shield(running)
 
     async def account(self, sid: str) -> Account | None:
-        if sid not in self.accounts:
-            found = await self.store.read(records.accounts.get, sid)
+        """The account as it stands: what changes one puts an empty dictionary in `accounts`."""
+        known = self.accounts
+        if sid not in known:
+            found = await self.store.read(records.accounts.standing, sid)
             if found is None:
                 return None
-            self.accounts[sid] = found
-        return self.accounts[sid]
+            known[sid] = found
+        return known[sid]
 
     async def key(self, account_sid: str) -> str:
         """The auth token that signs this account's webhooks."""
         account = await self.account(account_sid)
         return account.auth_token if account else ""
+
+    def turn(self, who: str) -> asyncio.Lock:
+        """Those who use it as `who` come one after the other, in the order they came."""
+        return self.turns.setdefault(who, asyncio.Lock())
 
     async def settle(self) -> None:
         """Returns when nothing is going on any more."""

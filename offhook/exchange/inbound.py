@@ -76,7 +76,7 @@ async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
 def find(connection: Connection, e164: str) -> Destination | None:
     """The number, its account and its application, if the number is ours."""
     number = records.numbers.by_number(connection, e164)
-    account = number and records.accounts.get(connection, number.account_sid)
+    account = number and records.accounts.standing(connection, number.account_sid)
     if not number or not account:
         return None
     application = None

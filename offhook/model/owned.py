@@ -1,4 +1,4 @@
-"""What an account owns beside its numbers: keys, addresses, caller ids, short codes, connect apps."""
+"""What an account owns beside its numbers: keys, addresses, caller ids, short codes, apps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from offhook.model.fetch import Script
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Credentials of their own: a `standard` key manages no accounts and no keys, a `main` one does."""
+    """Credentials of their own. A `standard` key manages no accounts and no keys, a `main` one does."""
 
     sid: str
     account_sid: str

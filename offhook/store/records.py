@@ -29,6 +29,17 @@ class Accounts(Records[Account]):
         row = connection.execute(self._select.order_by(self._row).limit(1)).first()
         return self._shape.load(row) if row else None
 
+    def standing(self, connection: Connection, sid: str) -> Account | None:
+        """The account as it stands now: while its parent is not active, neither is it.
+
+        For reading alone: what is saved is what `get` gives.
+        """
+        account = self.get(connection, sid)
+        if account is None or account.status != "active":
+            return account
+        parent = self.get(connection, account.owner_account_sid or sid)
+        return replace(account, status=parent.status) if parent else account
+
 
 class Calls(Records[Call]):
     def live(self, connection: Connection) -> list[Call]:
