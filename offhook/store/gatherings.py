@@ -1,0 +1,117 @@
+"""The tables of conferences, queues, forks, payments and what belongs to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from offhook.model.gatherings import (
+    HERE,
+    Conference,
+    Feedback,
+    Fork,
+    Member,
+    Participant,
+    Payment,
+    Queue,
+    Transcription,
+    UserMessage,
+    UserSubscription,
+    claim,
+)
+from offhook.store.table import Records, Where
+
+
+class Conferences(Records[Conference]):
+    def named(self, connection: Connection, account_sid: str, name: str) -> Conference | None:
+        """The open room of that name."""
+        query = self._select.where(self.table.c.claim == claim(account_sid, name))
+        row = connection.execute(query).first()
+        return self._shape.load(row) if row else None
+
+
+class Participants(Records[Participant]):
+    def one(self, connection: Connection, conference_sid: str, key: str) -> Participant | None:
+        """Who is in that room, by CallSid or label."""
+        field = "call_sid" if key.startswith("CA") and len(key) == 34 else "label"
+        here = Where("status", "in", HERE)
+        found = self.all(
+            connection, Where("conference_sid", "=", conference_sid), Where(field, "=", key), here
+        )
+        return found[-1] if found else None
+
+
+class Queues(Records[Queue]):
+    def named(self, connection: Connection, account_sid: str, name: str) -> Queue | None:
+        query = self._select.where(self.table.c.claim == claim(account_sid, name))
+        row = connection.execute(query).first()
+        return self._shape.load(row) if row else None
+
+
+class Members(Records[Member]):
+    def of(self, connection: Connection, queue_sid: str) -> list[Member]:
+        """Who waits, in the order of their places."""
+        return self.all(connection, Where("queue_sid", "=", queue_sid))
+
+    def waiting(self, connection: Connection, queue_sid: str, now: datetime) -> tuple[int, int]:
+        """How many wait, and the seconds that they have waited on average."""
+        came = [member.date_enqueued for member in self.of(connection, queue_sid)]
+        total = sum((now - at).total_seconds() for at in came)
+        return len(came), round(total / len(came)) if came else 0
+
+    def place(self, connection: Connection, member: Member) -> int:
+        """A member's place, from 1 at the front."""
+        own = select(self._row).where(self._key == member.call_sid).scalar_subquery()
+        ahead = select(func.count()).where(
+            self.table.c.queue_sid == member.queue_sid, self._row <= own
+        )
+        return connection.execute(ahead).scalar_one()
+
+
+class Forks(Records[Fork]):
+    def one(self, connection: Connection, call_sid: str, kind: str, key: str) -> Fork | None:
+        """By SID or by name; of several with a name, the latest."""
+        field = "sid" if key[2:].isalnum() and len(key) == 34 else "name"
+        found = self.all(
+            connection,
+            Where("call_sid", "=", call_sid),
+            Where("kind", "=", kind),
+            Where(field, "=", key),
+        )
+        return found[-1] if found else None
+
+
+conferences = Conferences(
+    Conference,
+    "conferences",
+    ("account_sid", "date_created", "row"),
+    ("account_sid", "date_updated", "row"),
+    ("status", "account_sid", "date_created", "row"),
+    ("friendly_name", "account_sid", "date_created", "row"),
+    dates=("date_created", "date_updated"),
+    unique=("claim",),
+)
+participants = Participants(
+    Participant,
+    "participants",
+    ("conference_sid", "account_sid", "date_created", "row"),
+    ("call_sid",),
+)
+queues = Queues(Queue, "queues", ("account_sid", "date_created", "row"), unique=("claim",))
+members = Members(
+    Member, "queue_members", ("queue_sid", "row"), key="call_sid", dates=("date_enqueued",)
+)
+forks = Forks(Fork, "forks", ("call_sid", "kind"))
+payments = Records(Payment, "payments", ("call_sid",))
+user_messages = Records(UserMessage, "user_messages", ("call_sid", "idempotency_key"))
+user_subscriptions = Records(
+    UserSubscription, "user_subscriptions", ("call_sid", "idempotency_key")
+)
+transcriptions = Records(
+    Transcription,
+    "transcriptions",
+    ("account_sid", "date_created", "row"),
+    ("recording_sid", "account_sid", "date_created", "row"),
+)
+feedback = Records(Feedback, "message_feedback", key="message_sid")
