@@ -73,12 +73,17 @@ def with_suffix(body: Rendering) -> dict[str, Any]:
     """The rendering as JSON has it, its URIs ending in `.json`."""
     changed = dict(body)
     if isinstance(changed.get("uri"), str):
-        changed["uri"] += ".json"
+        changed["uri"] = _in_json(changed["uri"])
     if isinstance(changed.get("subresource_uris"), Mapping):
         changed["subresource_uris"] = {
-            name: f"{uri}.json" for name, uri in changed["subresource_uris"].items()
+            name: _in_json(uri) for name, uri in changed["subresource_uris"].items()
         }
     return changed
+
+
+def _in_json(uri: str) -> str:
+    path, question, query = uri.partition("?")
+    return f"{path}.json{question}{query}"
 
 
 def _json(status: int, body: Rendering) -> Response:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from offhook.api import forms
 from offhook.api.formats import Rendering
-from offhook.api.forms import Sent, text, whole
+from offhook.api.forms import Sent, text
 from offhook.api.resource import At, Listed
 from offhook.errors import ApiError
 from offhook.store.store import Connection
@@ -31,8 +31,8 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 class Position:
     """Where in the list. Without a token `page` alone counts; with one it is only a label."""
 
-    page_size: int = whole(50, 1, 1000, bad=20007, cap=True)
-    page: int = whole(0, 0, 10**9)
+    page_size: int = forms.whole(50, 1, 1000, bad=20007, cap=True)
+    page: int = forms.whole(0, 0, 10**9)
     page_token: str = text(bad=21481, pattern="P[AB][A-Z]{2}[0-9a-fA-F]{32}")
     after_sid: str = text(bad=21481, pattern="[A-Z]{2}[0-9a-fA-F]{32}")
 
@@ -69,6 +69,17 @@ async def page(
     return Listed(
         [render(record) for record in kept],
         _envelope(at, position, len(kept), previous, following),
+    )
+
+
+def whole(at: At, records: Sequence[T], render: Callable[[T], Rendering]) -> Listed:
+    """The page that the query asks for of a short list, which is there as a whole."""
+    position = forms.read(Position, at.sent)
+    start = position.page * position.page_size
+    kept = records[start : start + position.page_size]
+    is_last = start + len(kept) >= len(records)
+    return Listed(
+        [render(record) for record in kept], numbered(at, position, len(kept), is_last=is_last)
     )
 
 
