@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from offhook import clock, sids
@@ -83,16 +84,17 @@ async def end(exchange: Exchange, taking: Taking, recorded: Recorded | None = No
 
 async def _end(exchange: Exchange, taking: Taking, recorded: Recorded | None) -> Recording:
     recorded = recorded or await taking.recorder.stop()
-    taking.recording = final = ended(taking.recording, recorded.seconds, bool(recorded.frames))
+    at, sounded = clock.utc(), bool(recorded.frames)
+    taking.recording = final = ended(taking.recording, recorded.seconds, sounded, at)
     await _store(exchange, final, final.status)
     return final
 
 
-def ended(recording: Recording, seconds: float, something: bool) -> Recording:
+def ended(recording: Recording, seconds: float, something: bool, at: datetime) -> Recording:
     """Completed, or absent when not a single frame was received."""
     return replace(
         recording, status="completed" if something else "absent",
-        error_code=0 if something else 16101, date_updated=clock.utc(),
+        error_code=0 if something else 16101, date_updated=at,
         duration=max(1, round(seconds)) if something else 0,
     )  # fmt: skip
 
@@ -126,8 +128,9 @@ def owed(recording: Recording, event: str, url: str) -> PendingCallback | None:
         return None
     sent = params.recording_status(recording, url, event)
     return pending(
-        recording.call_sid, recording.account_sid, wanted.url, wanted.method, sent, "recording"
-    )
+        recording.call_sid, recording.account_sid, wanted.url, wanted.method, sent,
+        recording.date_updated, "recording",
+    )  # fmt: skip
 
 
 def absolute(live: LiveCall, callback: Callback, code: int = 0) -> Callback:

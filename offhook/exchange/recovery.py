@@ -7,10 +7,12 @@ unanswered ones `failed`; a BYE goes out for every dialog that was up.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 import structlog
 
+from offhook import clock
 from offhook.errors import OffhookError
 from offhook.exchange import params, recordings, texting
 from offhook.exchange.exchange import Exchange
@@ -30,7 +32,8 @@ BEING_MADE = Where("status", "in", ("in-progress", "paused", "processing"))
 async def recover(exchange: Exchange) -> None:
     """Run once, before anything new is taken."""
     dialogs = await exchange.store.read(records.dialogs.all)
-    ended = await exchange.store.write(_end_everything, partial(recordings.url_of, exchange))
+    url_of = partial(recordings.url_of, exchange)
+    ended = await exchange.store.write(_end_everything, url_of, clock.utc())
     if ended:
         log.warning("ended the calls that a crash interrupted", calls=len(ended))
     carriers = {route.carrier.name: route.carrier for route in exchange.routes}
@@ -52,10 +55,12 @@ async def _bye(carrier: object, data: dict[str, object]) -> None:
         log.warning("no BYE could be sent", error=str(error))
 
 
-def _end_everything(connection: Connection, url_of: Callable[[Recording], str]) -> list[Call]:
+def _end_everything(
+    connection: Connection, url_of: Callable[[Recording], str], now: datetime
+) -> list[Call]:
     """Recordings first: a call's last callback tells of its own."""
     for recording in records.recordings.all(connection, BEING_MADE):
-        _end_recording(connection, recording, url_of)
+        _end_recording(connection, recording, url_of, now)
     ended = [_end_call(connection, call, url_of) for call in records.calls.live(connection)]
     for dialog in records.dialogs.all(connection):
         records.dialogs.delete(connection, dialog.call_sid)
@@ -78,14 +83,17 @@ def _end_call(connection: Connection, call: Call, url_of: Callable[[Recording], 
 
 
 def _end_recording(
-    connection: Connection, recording: Recording, url_of: Callable[[Recording], str]
+    connection: Connection,
+    recording: Recording,
+    url_of: Callable[[Recording], str],
+    now: datetime,
 ) -> None:
     """One that was being made keeps what is on disk."""
     try:
         seconds = wav.seconds(recording.path)
     except OSError:
         seconds = 0
-    final = recordings.ended(recording, seconds, bool(seconds))
+    final = recordings.ended(recording, seconds, bool(seconds), now)
     records.recordings.save(connection, final)
     if owes := recordings.owed(final, final.status, url_of(final)):
         records.callbacks.insert(connection, owes)

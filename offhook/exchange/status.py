@@ -91,7 +91,7 @@ def owed(
     sent = params.progress(call, event, at, call.callbacks_sent) | dict(more)
     counted = replace(call, callbacks_sent=call.callbacks_sent + 1)
     return pending(
-        call.sid, call.account_sid, call.callback.url, call.callback.method, sent
+        call.sid, call.account_sid, call.callback.url, call.callback.method, sent, at
     ), counted
 
 
@@ -101,9 +101,10 @@ def pending(
     url: str,
     method: str,
     sent: Mapping[str, str],
+    at: datetime,
     kind: str = "status",
 ) -> PendingCallback:
     """An asynchronous request to be made, with a token of its own."""
     return PendingCallback(
-        subject, account_sid, url, method, tuple(sent.items()), sids.uuid(), clock.utc(), kind
+        subject, account_sid, url, method, tuple(sent.items()), sids.uuid(), at, kind
     )

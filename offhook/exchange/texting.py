@@ -174,8 +174,9 @@ async def advance(exchange: Exchange, message: Message, to: Status, error_code: 
         sent = params.text_status(message)
         message = replace(message, callbacks_sent=message.callbacks_sent + 1)
         owed = pending(
-            message.sid, message.account_sid, message.status_callback, "POST", sent, "message"
-        )
+            message.sid, message.account_sid, message.status_callback, "POST", sent,
+            message.date_updated, "message",
+        )  # fmt: skip
 
     def write(connection: Connection) -> None:
         records.messages.save(connection, message)

@@ -333,6 +333,8 @@ class MediaPlane:
     def _host(self, near: MediaLeg | None) -> Host:
         if near is not None:
             return near.host
+        if not self._hosts:
+            raise MediaFull("the process for sound has died; another one starts")
         load = {id(host): 0 for host in self._hosts}
         for leg in self._legs.values():
             load[id(leg.host)] += 1

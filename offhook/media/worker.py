@@ -104,6 +104,8 @@ class Worker:
 
     def _open_rtp(self, leg: int, ip: str, port: int) -> None:
         """`opened` tells whether it could be done."""
+        # Legs closed by the same message go first: this one may get the slot of one of them.
+        self._deliver(self._studio.collect())
         try:
             slot = self._studio.open_rtp(leg)
         except MediaFull:
