@@ -71,10 +71,10 @@ class Doorkeeper:
         account = await self._exchange.account(user) if sids.is_sid(user, "AC") else None
         if _equal(token, account.auth_token if account else ""):
             return Visitor(account) if account else None
-        second = account and await self._exchange.store.read(owned.secondary_tokens.get, user)
-        if account and second and _equal(token, second.auth_token):
-            return Visitor(account)
-        return None
+        if account is None:
+            return None
+        second = await self._exchange.store.read(owned.secondary_tokens.get, user)
+        return Visitor(account) if second and _equal(token, second.auth_token) else None
 
     async def _by_key(self, user: str, secret: str) -> Visitor | None:
         """Keys are looked up each time, so that a deleted one is refused at once."""

@@ -11,7 +11,7 @@ from offhook.model.fetch import Script
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Credentials of their own. A `standard` key manages no accounts and no keys, a `main` one does."""
+    """Credentials of their own. A `standard` key manages neither accounts nor keys."""
 
     sid: str
     account_sid: str
