@@ -85,26 +85,33 @@ async def queue(exchange: Exchange, order: MessageOrder) -> Message:
 
 
 async def deliver(exchange: Exchange, message: Message) -> None:
-    """Queued to sent, then the receipt when there is one. Taken up again after a restart."""
+    """Queued to sent, then the receipt when there is one. Taken up again after a restart.
+
+    Texts from one number to another leave in the order they were queued.
+    """
+    async with exchange.turn(f"{message.from_}|{message.to}"):
+        try:
+            await _deliver(exchange, message)
+        except WebhookError as error:
+            debugger.note_failure(exchange, message.account_sid, message.sid, error)
+            await fail(exchange, message, error.code if error.code in MEDIA_FAULTS else 11200)
+        except CarrierError as refused:
+            told = f"{message.to}: {refused}"
+            debugger.note(exchange, message.account_sid, 21612, told, subject=message.sid)
+            await fail(exchange, message, UNDELIVERABLE)
+        except Exception:
+            log.exception("sending a text crashed", sid=message.sid)
+            debugger.note(exchange, message.account_sid, 12400, subject=message.sid)
+            await fail(exchange, message, LOST)
+
+
+async def _deliver(exchange: Exchange, message: Message) -> None:
     if (clock.utc() - message.date_created).total_seconds() > message.validity_seconds:
         return await fail(exchange, message, EXPIRED)
     if message.status == "queued":
         message = await advance(exchange, message, "sending")
-    try:
-        await _store_media(exchange, message)
-        await _hand_over(exchange, message)
-    except WebhookError as error:
-        debugger.note_failure(exchange, message.account_sid, message.sid, error)
-        await fail(exchange, message, error.code if error.code in MEDIA_FAULTS else 11200)
-    except CarrierError as refused:
-        debugger.note(
-            exchange, message.account_sid, 21612, f"{message.to}: {refused}", subject=message.sid
-        )
-        await fail(exchange, message, UNDELIVERABLE)
-    except Exception:
-        log.exception("sending a text crashed", sid=message.sid)
-        debugger.note(exchange, message.account_sid, 12400, subject=message.sid)
-        await fail(exchange, message, LOST)
+    await _store_media(exchange, message)
+    return await _hand_over(exchange, message)
 
 
 async def fail(exchange: Exchange, message: Message, error_code: int) -> None:
