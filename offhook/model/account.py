@@ -8,6 +8,8 @@ from typing import Literal
 
 from offhook.model.fetch import Callback, Script
 
+Status = Literal["active", "suspended", "closed"]
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -16,7 +18,7 @@ class Account:
     date_created: datetime
     date_updated: datetime
     friendly_name: str = ""
-    status: Literal["active", "suspended", "closed"] = "active"
+    status: Status = "active"
     type: Literal["Trial", "Full"] = "Full"
     owner_account_sid: str = ""
 

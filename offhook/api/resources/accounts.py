@@ -6,22 +6,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from offhook import clock
+from offhook import clock, sids
 from offhook.api.formats import Rendering
-from offhook.api.forms import given, text
+from offhook.api.forms import text, word
 from offhook.api.paging import exactly, page
 from offhook.api.rendering import account_uri, below, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
-from offhook.model.account import Account
+from offhook.exchange import standing
+from offhook.model.account import Account, Status
 from offhook.store import records
 from offhook.store.store import Connection
 from offhook.store.table import Where
 
 accounts = Resource(f"/{VERSION}/Accounts", element="Account", key="accounts")
 
+MOST, MOST_OF_TRIAL = 1000, 1  # subaccounts that are not closed
+STATUSES: dict[str, Status] = {"active": "active", "suspended": "suspended", "closed": "closed"}
 
-@accounts.get()
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    friendly_name: str = text(bad=20002, longest=64)
+
+
+@accounts.create(Create, manages=True)
+async def create(at: At, form: Create) -> Rendering:
+    now, parent = clock.utc(), at.account
+    hour = f"{now:%I:%M} {'am' if now.hour < 12 else 'pm'}"
+    name = form.friendly_name or f"SubAccount Created at {now:%Y-%m-%d} {hour}"
+    account = Account(
+        sids.new("AC"), sids.random_hex(), now, now, name,
+        type=parent.type, owner_account_sid=parent.sid,
+    )  # fmt: skip
+    await at.exchange.store.write(_insert, parent, account)
+    return render(account)
+
+
+def _insert(connection: Connection, parent: Account, account: Account) -> None:
+    """Raises ApiError 21101 or 21480."""
+    if parent.owner_account_sid not in ("", parent.sid):
+        raise ApiError(21101)
+    others = standing.subaccounts(connection, parent.sid)
+    most = MOST if parent.type == "Full" else MOST_OF_TRIAL
+    if sum(each.status != "closed" for each in others) >= most:
+        raise ApiError(21480)
+    records.accounts.insert(connection, account)
+
+
+@accounts.get(manages=True)
 async def list_own(at: At) -> Listed:
     """The account that asks, and its subaccounts."""
     where = exactly(at.sent, FriendlyName="friendly_name", Status="status")
@@ -29,27 +62,26 @@ async def list_own(at: At) -> Listed:
 
 
 async def _own(at: At) -> Sequence[str]:
-    def read(connection: Connection) -> list[str]:
-        of_this = Where("owner_account_sid", "=", at.account.sid)
-        return [each.sid for each in records.accounts.all(connection, of_this)]
-
-    return [at.account.sid, *await at.exchange.store.read(read)]
+    found = await at.exchange.store.read(standing.subaccounts, at.account.sid)
+    return [at.account.sid, *(each.sid for each in found)]
 
 
-@accounts.get("/{account_sid}", dormant=True)
+@accounts.get("/{account_sid}", dormant=True, manages=True)
 async def fetch(at: At) -> Rendering:
     return render(at.account)
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    friendly_name: str | None = text(None, bad=20002, longest=64)
+    friendly_name: str | None = text(None, bad=20002, longest=64, filled=True)
+    status: str | None = word(*STATUSES, default=None, bad=21475)
 
 
-@accounts.update(Update, "/{account_sid}", dormant=True)
+@accounts.update(Update, "/{account_sid}", dormant=True, manages=True)
 async def update(at: At, form: Update) -> Rendering:
+    """A new status counts from the next request, call and message on, and for live calls."""
     changed = await at.exchange.store.write(_changed, at.account.sid, form, clock.utc())
-    at.exchange.accounts[changed.sid] = changed
+    await standing.change(at.exchange, changed)
     return render(changed)
 
 
@@ -57,7 +89,11 @@ def _changed(connection: Connection, sid: str, form: Update, now: datetime) -> A
     account = records.accounts.get(connection, sid)
     if account is None:
         raise ApiError(20404)
-    changed = replace(account, **given(form), date_updated=now)
+    changed = replace(
+        account, friendly_name=form.friendly_name or account.friendly_name, date_updated=now
+    )
+    if form.status:
+        return standing.in_status(connection, changed, STATUSES[form.status], now)
     records.accounts.save(connection, changed)
     return changed
 
