@@ -69,7 +69,7 @@ def read(form: type[Form], sent: Sent) -> Form:
     for _, each in known:
         instead = (value for name in (each.name, *each.unless) for value in sent.get(name, ()))
         if each.missing and not any(instead):
-            raise ApiError(each.missing)
+            raise ApiError(each.missing, f"{each.name} is required" * (each.missing == INVALID))
     values: dict[str, Any] = {}
     for field, each in known:
         if each.name not in sent:

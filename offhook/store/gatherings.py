@@ -54,11 +54,18 @@ class Members(Records[Member]):
         """Who waits, in the order of their places."""
         return self.all(connection, Where("queue_sid", "=", queue_sid))
 
-    def waiting(self, connection: Connection, queue_sid: str, now: datetime) -> tuple[int, int]:
-        """How many wait, and the seconds that they have waited on average."""
-        came = [member.date_enqueued for member in self.of(connection, queue_sid)]
-        total = sum((now - at).total_seconds() for at in came)
-        return len(came), round(total / len(came)) if came else 0
+    def waiting(
+        self, connection: Connection, account_sid: str, now: datetime
+    ) -> dict[str, tuple[int, int]]:
+        """By queue, how many wait and the seconds that they have waited on average."""
+        came: dict[str, list[float]] = {}
+        for member in self.all(connection, Where("account_sid", "=", account_sid)):
+            seconds = (now - member.date_enqueued).total_seconds()
+            came.setdefault(member.queue_sid, []).append(seconds)
+        return {
+            queue_sid: (len(waits), round(sum(waits) / len(waits)))
+            for queue_sid, waits in came.items()
+        }
 
     def place(self, connection: Connection, member: Member) -> int:
         """A member's place, from 1 at the front."""
@@ -100,7 +107,12 @@ participants = Participants(
 )
 queues = Queues(Queue, "queues", ("account_sid", "date_created", "row"), unique=("claim",))
 members = Members(
-    Member, "queue_members", ("queue_sid", "row"), key="call_sid", dates=("date_enqueued",)
+    Member,
+    "queue_members",
+    ("queue_sid", "row"),
+    ("account_sid",),
+    key="call_sid",
+    dates=("date_enqueued",),
 )
 forks = Forks(Fork, "forks", ("call_sid", "kind"))
 payments = Records(Payment, "payments", ("call_sid",))

@@ -93,6 +93,7 @@ _CALLS: dict[int, Entry] = {
     21301: error("There are as many applications as there may be"),
     21302: warning("There are nearly as many applications as there may be"),
     22001: error("The call took too long to be placed"),
+    22003: error("There is a queue of this name already"),
     22005: error("Too many calls are waiting to be placed"),
 }
 

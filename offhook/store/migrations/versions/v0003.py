@@ -51,6 +51,7 @@ def _rooms() -> None:
     table(
         "queue_members",
         "queue_sid row",
+        "account_sid",
         unique="call_sid",
         text="call_sid account_sid queue_sid",
         date="date_enqueued",

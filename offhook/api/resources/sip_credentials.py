@@ -1,0 +1,147 @@
+"""The users of a credential list. No answer ever holds a password.  reference: REST voice, SIP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from offhook import clock, sids
+from offhook.api.formats import Rendering
+from offhook.api.forms import text
+from offhook.api.paging import page
+from offhook.api.reach import owned
+from offhook.api.rendering import account_uri, date
+from offhook.api.resource import VERSION, At, Listed, Resource
+from offhook.api.resources import sip_lists
+from offhook.errors import ApiError
+from offhook.model.sip_domains import MOST_CREDENTIALS, REALM, SipCredential, digests, is_strong
+from offhook.store.sip_domains import credentials as table
+from offhook.store.sip_domains import went
+from offhook.store.store import Connection
+from offhook.store.table import Where
+
+credentials = Resource(
+    f"/{VERSION}/Accounts/{{account_sid}}/SIP/CredentialLists/{{list_sid}}/Credentials",
+    element="Credential",
+    key="credentials",
+)
+
+NOT_VALID, FULL = 21243, 21242
+_USERNAME = r'[^\s":@\x00-\x1f]+'
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    username: str = text(
+        missing=NOT_VALID, bad=NOT_VALID, longest=32, pattern=r'[^\s":@\x00-\x1f]+'
+    )
+    password: str = text(missing=NOT_VALID)
+
+
+@credentials.create(Create)
+async def create(at: At, form: Create) -> Rendering:
+    """Raises ApiError 21243 for a weak password or a name that is there, 21242 when full."""
+    _check(form.password)
+    now = clock.utc()
+    made = SipCredential(
+        sids.new("CR"), at.account.sid, at.names["list_sid"], form.username, REALM,
+        *digests(form.username, form.password), now, now,
+    )  # fmt: skip
+    await at.exchange.store.write(_insert, made)
+    return render(made)
+
+
+def _check(password: str) -> None:
+    if not is_strong(password):
+        raise ApiError(
+            NOT_VALID,
+            "Password needs 12 characters or more, with a digit, a capital and a small letter",
+        )
+
+
+def _insert(connection: Connection, made: SipCredential) -> None:
+    one = sip_lists.found(connection, made.account_sid, made.list_sid, "credentials")
+    if table.count(connection, [Where("list_sid", "=", one.sid)]) >= MOST_CREDENTIALS:
+        raise ApiError(FULL)
+    if table.user(connection, [one.sid], made.username):
+        raise ApiError(NOT_VALID, f"The list has a user {made.username} already")
+    table.insert(connection, made)
+
+
+@credentials.get()
+async def list_credentials(at: At) -> Listed:
+    list_sid = at.names["list_sid"]
+    await at.exchange.store.read(sip_lists.found, at.account.sid, list_sid, "credentials")
+    where = [Where("list_sid", "=", list_sid), Where("account_sid", "=", at.account.sid)]
+    return await page(at, table, where, render)
+
+
+@credentials.get("/{sid}")
+async def fetch(at: At) -> Rendering:
+    names = at.names["list_sid"], at.sid
+    return render(await at.exchange.store.read(_found, at.account.sid, *names))
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    password: str | None = text(None)
+
+
+@credentials.update(Update)
+async def update(at: At, form: Update) -> Rendering:
+    """Raises ApiError 21243 for a weak password."""
+    if form.password is not None:
+        _check(form.password)
+    names = at.names["list_sid"], at.sid
+    return render(
+        await at.exchange.store.write(_save, at.account.sid, *names, form.password, clock.utc())
+    )
+
+
+def _save(
+    connection: Connection,
+    account_sid: str,
+    list_sid: str,
+    sid: str,
+    password: str | None,
+    now: datetime,
+) -> SipCredential:
+    found = _found(connection, account_sid, list_sid, sid)
+    if password is None:
+        return found
+    md5, sha256 = digests(found.username, password, found.realm)
+    changed = replace(found, md5=md5, sha256=sha256, date_updated=now)
+    table.save(connection, changed)
+    return changed
+
+
+@credentials.delete()
+async def delete(at: At) -> None:
+    """One that went with its list is gone as asked."""
+    await at.exchange.store.write(_delete, at.account.sid, at.names["list_sid"], at.sid)
+
+
+def _delete(connection: Connection, account_sid: str, list_sid: str, sid: str) -> None:
+    if not went(connection, list_sid, sid):
+        _found(connection, account_sid, list_sid, sid)
+        table.delete(connection, sid)
+
+
+def _found(connection: Connection, account_sid: str, list_sid: str, sid: str) -> SipCredential:
+    found = owned(connection, table, account_sid, sid)
+    if found.list_sid != list_sid:
+        raise ApiError(20404)
+    return found
+
+
+def render(found: SipCredential) -> Rendering:
+    lists = f"{account_uri(found.account_sid)}/SIP/CredentialLists"
+    return {
+        "sid": found.sid,
+        "account_sid": found.account_sid,
+        "credential_list_sid": found.list_sid,
+        "username": found.username,
+        "date_created": date(found.date_created),
+        "date_updated": date(found.date_updated),
+        "uri": f"{lists}/{found.list_sid}/Credentials/{found.sid}",
+    }
