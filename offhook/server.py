@@ -116,7 +116,10 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
     ports = [address.port] if asked else range(address.port, address.port + TRIES)
     trunks = tuple(trunk_of(each) for each in settings.trunk)
     for port in ports:
-        chosen = SipSettings(address.host, port, str(settings.public_ip or ""), trunks)
+        chosen = SipSettings(
+            address.host, port, str(settings.public_ip or ""), trunks,
+            rtp_timeout=settings.rtp_timeout,
+        )  # fmt: skip
         try:
             return await SipCarrier.open(
                 chosen, platform.exchange.media, partial(inbound.on_call, platform.exchange)

@@ -44,7 +44,7 @@ class SipSettings:
     `port` 0 takes a free one. `public_ip` is written into Contact and SDP; without it, the address
     that leads to the other side is. Nodes that share `secret` know each other's nonces.
     `algorithms` are those of our challenges; many phones drop a call that offers them SHA-256, also
-    beside MD5.
+    beside MD5. A call that brings no sound for `rtp_timeout` seconds is ended; 0: never.
     """
 
     host: str = "127.0.0.1"
@@ -56,6 +56,7 @@ class SipSettings:
     secret: bytes = b""
     algorithms: tuple[str, ...] = ("MD5",)
     name: str = "sip"
+    rtp_timeout: float = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,4 +323,5 @@ class SipCarrier:
             raise CarrierError(503, str(full)) from full
 
     def _sound(self, media: RtpLeg, hop: Hop) -> Sound:
-        return Sound(media, self._board.address(hop), int(self._rand()[:8], 16))
+        host, id = self._board.address(hop), int(self._rand()[:8], 16)
+        return Sound(media, host, id, self.settings.rtp_timeout)

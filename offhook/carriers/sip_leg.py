@@ -20,6 +20,7 @@ from offhook.sip.session import NO_ACK, Session
 
 GAVE_UP, NOT_ACCEPTABLE = 480, 488
 NEVER_ACKNOWLEDGED = 32022  # reference: error codes
+NO_SOUND, WORKER_DIED = 500, "the media worker died"
 _KEYS = frozenset("0123456789*#ABCD")
 _KEY_NUMBERS = {"10": "*", "11": "#"}
 
@@ -29,13 +30,38 @@ Act = Callable[[Callable[[float], Any]], Any]
 
 
 class Sound:
-    """Our side of the description, and the RTP leg that follows what is agreed."""
+    """Our side of the description, and the RTP leg that follows what is agreed.
 
-    def __init__(self, media: RtpLeg, host: str, id: int) -> None:
+    When an answered call should bring sound and has brought none for `patience` seconds (0: never),
+    or the media worker has died, `watch` tells.
+    """
+
+    def __init__(self, media: RtpLeg, host: str, id: int, patience: float = 0) -> None:
         self.media = media
+        self._patience, self._watched = patience, False
+        self._dead: Callable[[str], None] = lambda why: None
         self._ours = sdp.Ours(host, media.port, id)
         self._said = b""
         self._remote: Remote | None = None
+
+    def watch(self, dead: Callable[[str], None]) -> None:
+        """`dead` is told why, once; of a dead worker from now on, of silence from `answered` on."""
+        self._dead = dead
+        self._expect()
+
+    def answered(self) -> None:
+        self._watched = True
+        self._expect()
+
+    def _expect(self) -> None:
+        """A call on hold may be as silent as it likes."""
+        remote = self._remote
+        due = self._watched and remote is not None and remote.send and remote.receive
+        self.media.on_timeout(self._patience if due else 0, self._died)
+
+    def _died(self) -> None:
+        silent = self.media.host.healthy
+        self._dead(f"no sound for {self._patience:g} seconds" if silent else WORKER_DIED)
 
     def offer(self) -> bytes:
         return self._versioned(sdp.offer)
@@ -73,6 +99,7 @@ class Sound:
             receive=agreed.receive,
         )
         self.media.connect(self._remote)
+        self._expect()
 
 
 class SipLeg:
@@ -91,6 +118,8 @@ class SipLeg:
         self._session: Session | None = None
         self._we_offered = False  # the ACK that is awaited carries the answer to our offer
         self._early = b""
+        self._cause: Ended | None = None  # why we ended it, when nobody asked us to
+        sound.watch(self._lost_sound)
 
     def __repr__(self) -> str:
         call_id = dict(self._about.params).get("SipCallId", "")
@@ -142,14 +171,21 @@ class SipLeg:
             self._put_down()
         await asyncio.shield(self.ended)
 
-    def _put_down(self) -> None:
+    def _put_down(self, code: int = GAVE_UP) -> None:
         session, call = self._session, self._call
         if session:
             self._act(session.bye)
         elif isinstance(call, Inbound):
-            self._act(lambda now: call.reject(GAVE_UP, now))
+            self._act(lambda now: call.reject(code, now))
         elif call:
             self._act(call.cancel)
+
+    def _lost_sound(self, why: str) -> None:
+        """Nobody can be heard any more: the call ends as if they had hung up."""
+        if not self.ended.done():
+            self._cause = self._cause or Ended("network", NO_SOUND, why)
+            self.trace.add("log", {"message": why})
+            self._put_down(NO_SOUND)
 
     # What the carrier tells
 
@@ -191,8 +227,13 @@ class SipLeg:
             self._sound.accept(response.body or self._early)
         except sdp.BadSdp:
             return False
-        self.confirmed.set_result(None)
+        self._confirm()
         return True
+
+    def _confirm(self) -> None:
+        if not self.confirmed.done():
+            self._sound.answered()
+            self.confirmed.set_result(None)
 
     def acknowledged(self, request: Request) -> None:
         """The ACK came, with the answer if the offer was ours."""
@@ -203,8 +244,7 @@ class SipLeg:
             except sdp.BadSdp:
                 self._put_down()
                 return
-        if not self.confirmed.done():
-            self.confirmed.set_result(None)
+        self._confirm()
 
     def offered(self, session: Session, request: Request) -> None:
         """A re-INVITE: hold, resume, another codec or another address."""
@@ -228,7 +268,7 @@ class SipLeg:
             self.refusal = how.response
             if how.reason == NO_ACK:
                 self.trace.add("debugger", {"code": NEVER_ACKNOWLEDGED, "message": NO_ACK})
-            self.ended.set_result(Ended(how.by, how.code, how.reason))
+            self.ended.set_result(self._cause or Ended(how.by, how.code, how.reason))
 
     async def let_go(self) -> None:
         """Closes the sound of a leg that has ended, and keeps how it fared with the call."""

@@ -211,6 +211,10 @@ class Settings(BaseSettings):
     rtp: Ports = range(10000, 20000)
     """The UDP ports for sound, two for each leg of a call."""
 
+    rtp_timeout: float = Field(default=60, ge=0)
+    """Seconds without any sound from a phone or trunk after which its call is ended; 0: never. A
+    call on hold may be silent for as long as it likes."""
+
     public_ip: IpAddress | None = Field(default=None, examples=["203.0.113.7"])
     """The address that phones and trunks reach us by when it is not the one we listen on: behind
     NAT, or in a container."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from offhook import clock, sids
 from offhook.errors import DocumentError, WebhookError
 from offhook.exchange.exchange import Exchange
+from offhook.line.leg import Trace
 from offhook.line.live_call import LiveCall
 from offhook.model import catalogue
 from offhook.model.account import Notification
@@ -57,6 +59,18 @@ def note(
     told = {"code": code, "message": text, "url": url, "line": line, "column": column}
     exchange.journal.add(subject, account_sid, "debugger", told)
     (log.warning if warning else log.error)("debugger", subject=subject, **told)
+
+
+def listen(exchange: Exchange, trace: Trace, subject: str, account_sid: str) -> None:
+    """A leg's signalling goes to the journal of its call; what its carrier complains of, here."""
+
+    def hear(kind: str, data: dict[str, Any]) -> None:
+        if kind == "debugger":
+            note(exchange, account_sid, data["code"], data.get("message", ""), subject=subject)
+        else:
+            exchange.journal.add(subject, account_sid, kind, data)
+
+    trace.listen(hear)
 
 
 def note_call(exchange: Exchange, call: LiveCall, code: int, message: str = "") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from offhook import clock
-from offhook.exchange import documents, recordings, status
+from offhook.exchange import debugger, documents, recordings, status
 from offhook.exchange.exchange import Exchange
 from offhook.line.leg import Leg
 from offhook.line.live_call import LiveCall, Services
@@ -19,9 +19,7 @@ from offhook.twiml.interpreter import interpret
 def join(exchange: Exchange, call: Call, leg: Leg, script: Script, services: Services) -> LiveCall:
     """The leg and the record as one live call, the leg's signalling kept with it."""
     live = LiveCall(call, leg, script, services)
-    leg.trace.listen(
-        lambda kind, data: exchange.journal.add(call.sid, call.account_sid, kind, data)
-    )
+    debugger.listen(exchange, leg.trace, call.sid, call.account_sid)
 
     def ended(_: object) -> None:
         live.ended_at = clock.utc()

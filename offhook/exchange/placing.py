@@ -47,10 +47,7 @@ async def place(
         await drop(exchange, attempt)
         return None
     dialing = asyncio.ensure_future(_dial(exchange, target, attempt))
-    account_sid = attempt.record.account_sid
-    target.trace.listen(
-        lambda kind, data: exchange.journal.add(target.call_sid, account_sid, kind, data)
-    )
+    debugger.listen(exchange, target.trace, target.call_sid, attempt.record.account_sid)
     leg, attempt.initiated = None, True
     try:
         await status.announce(exchange, attempt, "initiated")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sip_carriers import Phone, carrier, first_lines, not_ringing, target, traced
-from sip_ends import sip
+from sip_peer import SDP, Sender, ack, description, field, invite, sender
 
 from offhook import clock
 from offhook.carriers.trunks import Trunk
@@ -19,87 +19,6 @@ from offhook.media.plane import RtpLeg
 
 async def keys_heard(leg: Leg, count: int) -> str:
     return "".join([await leg.media.keys.get() for _ in range(count)])
-
-
-class Sender(asyncio.DatagramProtocol):
-    """A peer that says exactly what it is told."""
-
-    def __init__(self) -> None:
-        self.heard: asyncio.Queue[str] = asyncio.Queue()
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.heard.put_nowait(data.decode())
-
-    def says(self, data: bytes, to: str = "127.0.0.2") -> None:
-        self.transport.sendto(data, (to, 5060))
-
-    async def hears(self, start: str) -> str:
-        while True:
-            async with asyncio.timeout(40):
-                text = await self.heard.get()
-            if text.startswith(start):
-                return text
-
-
-async def sender(host: str) -> Sender:
-    loop = asyncio.get_running_loop()
-    _, protocol = await loop.create_datagram_endpoint(Sender, local_addr=(host, 5060))
-    return protocol
-
-
-SDP = """v=0
-o=- 1 1 IN IP4 {host}
-s=-
-c=IN IP4 {host}
-t=0 0
-m=audio 30000 RTP/AVP 0 101
-a=rtpmap:101 telephone-event/8000
-"""
-
-
-def invite(host: str, body: str | None = None, *fields: str, **more: str) -> bytes:
-    given = {"branch": "1", "cseq": "1", "to": "<sip:+15550001111@127.0.0.2>"} | more
-    body = SDP.format(host=host) if body is None else body
-    type_ = ["Content-Type: application/sdp"] if body else []
-    lines = "\n".join(
-        [
-            "INVITE sip:+15550001111@127.0.0.2 SIP/2.0",
-            f"Via: SIP/2.0/UDP {host};rport;branch=z9hG4bK{given['branch']}",
-            f"From: <sip:+15550009999@{host}>;tag=a",
-            f"To: {given['to']}",
-            f"Call-ID: raw@{host}",
-            f"CSeq: {given['cseq']} INVITE",
-            f"Contact: <sip:{host}>",
-            *type_,
-            *fields,
-        ]
-    )
-    return sip(f"{lines}\n\n{body}")
-
-
-def ack(host: str, to: str, cseq: str = "1", body: str = "") -> bytes:
-    return sip(f"""
-ACK sip:127.0.0.2 SIP/2.0
-Via: SIP/2.0/UDP {host};rport;branch=z9hG4bKack{cseq}
-From: <sip:+15550009999@{host}>;tag=a
-To: {to}
-Call-ID: raw@{host}
-CSeq: {cseq} ACK
-{"Content-Type: application/sdp" if body else "Max-Forwards: 70"}
-
-{body}""")
-
-
-def field(text: str, name: str) -> str:
-    lines = text.partition("\r\n\r\n")[0].split("\r\n")
-    return next(line.partition(": ")[2] for line in lines if line.startswith(f"{name}: "))
-
-
-def description(text: str) -> str:
-    return text.partition("\r\n\r\n")[2]
 
 
 class TestCalls:
