@@ -64,6 +64,7 @@ class Platform:
     media: MediaPlane
     routes: list[Route] = field(default_factory=list)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)  # ends a drain before its time
+    drained: asyncio.Event = field(default_factory=asyncio.Event)  # nothing will happen any more
 
     @property
     def healthy(self) -> bool:
@@ -82,6 +83,7 @@ class Platform:
             self.exchange.spawn(live.leg.hang_up(), "drain")
         await within(10, self.exchange.settle())
         await self.exchange.journal.flush()
+        self.drained.set()
 
     async def _quiet(self) -> None:
         while self.exchange.live or self.exchange.attempts:

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.responses import StreamingResponse as Streaming
@@ -16,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from offhook import __version__
 from offhook.aio import race
+from offhook.api import test_credentials
 from offhook.api.auth import Doorkeeper
 from offhook.carriers.handset import Handset
 from offhook.carriers.simulated import SimulatedNetwork
@@ -31,15 +33,21 @@ Checks = Callable[[], Awaitable[list[tuple[str, bool, str]]]]
 
 
 def own_routes(
-    exchange: Exchange, network: SimulatedNetwork, healthy: Callable[[], bool], checks: Checks
+    exchange: Exchange,
+    network: SimulatedNetwork,
+    healthy: Callable[[], bool],
+    checks: Checks,
+    drained: asyncio.Event,
 ) -> list[BaseRoute]:
-    own = Own(exchange, network, healthy, checks, Doorkeeper(exchange))
+    """`drained` ends what goes on without end."""
+    own = Own(exchange, network, healthy, checks, drained, Doorkeeper(exchange))
     return [
         Route("/", own.status),
         Route("/healthz", own.health),
         Route(f"{PREFIX}/calls/{{sid}}/events", own.story),
         Route(f"{PREFIX}/events", own.follow),
         Route(f"{PREFIX}/doctor", own.doctor),
+        Route(f"{PREFIX}/test-credentials", own.test_credentials),
         Route(f"{PREFIX}/texts", own.text, methods=["POST"]),
         WebSocketRoute(f"{PREFIX}/phone", own.phone),
     ]
@@ -52,10 +60,11 @@ class Own:
         network: SimulatedNetwork,
         healthy: Callable[[], bool],
         checks: Checks,
+        drained: asyncio.Event,
         doorkeeper: Doorkeeper,
     ) -> None:
         self._exchange, self._network, self._healthy = exchange, network, healthy
-        self._checks, self._doorkeeper = checks, doorkeeper
+        self._checks, self._drained, self._doorkeeper = checks, drained, doorkeeper
 
     async def health(self, request: Request) -> Response:
         """200 when calls can be taken, else 503."""
@@ -97,10 +106,13 @@ class Own:
 
         self._exchange.journal.listeners.add(hear)
         try:
-            while True:
-                yield json.dumps(as_json(await queue.get())) + "\n"
+            while (event := await race(queue.get(), self._end())) is not None:
+                yield json.dumps(as_json(event)) + "\n"
         finally:
             self._exchange.journal.listeners.discard(hear)
+
+    async def _end(self) -> None:
+        await self._drained.wait()
 
     async def doctor(self, request: Request) -> Response:
         await self._account(request)
@@ -108,6 +120,14 @@ class Own:
         return JSONResponse(
             {"checks": [{"name": name, "ok": ok, "detail": told} for name, ok, told in found]}
         )
+
+    async def test_credentials(self, request: Request) -> Response:
+        """The pair with which requests are answered like real ones, and nothing happens."""
+        account = await self._account(request)
+        if account.type == test_credentials.TEST:
+            raise HTTPException(403)
+        pair = await test_credentials.pair(self._exchange, account)
+        return JSONResponse({"account_sid": pair.sid, "auth_token": pair.auth_token})
 
     async def text(self, request: Request) -> Response:
         """A text from a simulated phone to one of our numbers."""

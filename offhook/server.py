@@ -174,6 +174,7 @@ def _web(platform: app.Platform, sip: SipCarrier) -> Starlette:
         platform.network,
         lambda: platform.healthy,
         partial(doctor.checks, platform, sip),
+        platform.drained,
     )
     web = Starlette(routes=[*own, Mount("/demo", demo.application())])
     web.router.default = api_app(platform.exchange)

@@ -172,7 +172,7 @@ class TestRefusing:
 class TestStopping:
     def test_live_calls_may_finish(self, tmp_path: Path) -> None:
         app = Application({"/voice": response("<Say>Hello.</Say><Pause length='2'/>")})
-        with serving(app), Up(tmp_path / "data", "--drain", "30") as up:
+        with serving(app), Up(tmp_path / "data", "--drain", "30") as up, logs(up) as follower:
             sid = placed(up, app)
             app.gets("/voice")
             assert up.health() == 200
@@ -180,6 +180,10 @@ class TestStopping:
             up.out.until("1 may go on for 30 s")
             assert up.health() == 503
             assert up.ends() == 0
+            assert "ERROR" not in up.err.text, "those who follow the logs are in nobody's way"
+            follower.out.until(f"{sid} status completed")
+            assert follower.ends() == 2
+            assert follower.err.seen[-1] == "offhook: Offhook has stopped"
             assert app.gets("/status", CallStatus="completed").params["CallSid"] == sid
             assert int(app.gets("/status").params["CallDuration"]) >= 2
 
@@ -231,6 +235,13 @@ class TestStopping:
             f"offhook: no answer from {killed.api}: is Offhook still running? "
             "'offhook up' starts it"
         ]
+
+
+@contextmanager
+def logs(up: Up) -> Iterator[Program]:
+    with Program(PROGRAM, "logs", "--data", str(up.data)) as following:
+        following.err.until("following")
+        yield following
 
 
 def placed(up: Up, app: Application) -> str:
