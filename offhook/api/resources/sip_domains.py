@@ -49,9 +49,8 @@ async def create(at: At, form: Create) -> Rendering:
     """Raises ApiError 21230 (too many) or 21232 (the name, or whose it is)."""
     now = clock.utc()
     name = _name(form.domain_name)
-    made = SipDomain(
-        sids.new("SD"), at.account.sid, name, now, now, **(given(form) | {"domain_name": name})
-    )
+    fields = given(form) | {"domain_name": name, "date_created": now, "date_updated": now}
+    made = SipDomain(sids.new("SD"), at.account.sid, **fields)
     return await _stored(at, _insert, made)
 
 
