@@ -155,6 +155,9 @@ def _exchange(
     rules = Rules(
         settings.data, settings.api_url, settings.default_region, settings.speech.voice,
         settings.speech.language, call_limit=settings.call_limit,
+        calls_per_second=settings.limits.calls_per_second,
+        concurrent_requests=settings.limits.concurrent_requests,
+        magic_numbers=settings.simulated.magic_numbers,
     )  # fmt: skip
 
     async def key(account_sid: str) -> str:

@@ -5,8 +5,9 @@ reference: REST conventions.
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import structlog
@@ -16,9 +17,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from offhook import clock, sids
-from offhook.api import formats, forms
+from offhook.api import formats, forms, legacy, test_credentials
 from offhook.api.auth import Doorkeeper, may_act_for
 from offhook.api.formats import Format
+from offhook.api.limits import Crowd, Repeats
 from offhook.api.resource import Action, Answer, At, Listed, Resource, Routes, split_suffix
 from offhook.api.resources import EVERY
 from offhook.errors import ApiError
@@ -55,12 +57,35 @@ def api_app(
     return app
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request and what its path says: `path` is as it was asked for, `route` as 2010-04-01 has
+    it, both without suffix."""
+
+    request: Request
+    version: str
+    path: str
+    route: str
+    suffix: str
+    format: Format
+
+    @classmethod
+    def of(cls, request: Request) -> Asked:
+        path, suffix = split_suffix(_path_of(request))
+        version, route = legacy.of_today(path)
+        return cls(request, version, path, route, suffix, _format(path, suffix))
+
+    @property
+    def account_sid(self) -> str:
+        return self.path.split("/")[3] if self.path.count("/") >= 3 else ""
+
+
 class Door:
     """Reads a request, finds its action, and writes what that answers."""
 
     def __init__(self, exchange: Exchange, routes: Routes, doorkeeper: Doorkeeper) -> None:
         self._exchange, self._routes, self._doorkeeper = exchange, routes, doorkeeper
-        self._under_way: Counter[str] = Counter()
+        self._crowd, self._repeats = Crowd(exchange.rules.concurrent_requests), Repeats()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,63 +96,66 @@ class Door:
     async def answer(self, request: Request) -> Response:
         """What the request gets, whatever happens. Every answer has the platform's headers."""
         began = clock.now()
-        path, suffix = split_suffix(_path_of(request))
-        account = path.split("/")[3] if path.count("/") >= 3 else ""
-        self._under_way[account] += 1
-        try:
-            response = await self._answer(request, path, suffix)
-        finally:
-            together = self._under_way[account]
-            self._under_way[account] -= 1
-            if not self._under_way[account]:
-                del self._under_way[account]
-        if request.method == "HEAD" and type(response) is Response:
-            response.body = b""
-        response.headers.update(_CORS)
-        response.headers["Twilio-Request-Id"] = sids.new("RQ")
-        response.headers["Twilio-Request-Duration"] = f"{clock.now() - began:.3f}"
-        response.headers["Twilio-Concurrent-Requests"] = str(together)
-        response.headers["X-Home-Region"] = "us1"
-        response.headers["X-API-Domain"] = request.headers.get("host", "")
+        asked = Asked.of(request)
+        with self._crowd.one_more(asked.account_sid) as together:
+            response = await self._answer(asked, together)
+        if request.method in ("GET", "HEAD") and type(response) is Response:
+            response = _conditional(request, response)
+        headers = response.headers
+        for name, value in _CORS.items():
+            headers[name] = value
+        headers["Twilio-Request-Id"] = sids.new("RQ")
+        headers["Twilio-Request-Duration"] = f"{clock.now() - began:.3f}"
+        headers["Twilio-Concurrent-Requests"] = str(together)
+        headers["X-Home-Region"] = "us1"
+        headers["X-API-Domain"] = request.headers.get("host", "")
         return response
 
-    async def _answer(self, request: Request, path: str, suffix: str) -> Response:
-        format = _format(path, suffix)
+    async def _answer(self, asked: Asked, together: int) -> Response:
+        request = asked.request
         try:
-            actions, values = self._routes.find(path)
-            actions = [action for action in actions if suffix in action.suffixes]
+            actions, values = self._routes.find(asked.route)
+            actions = [action for action in actions if asked.suffix in action.suffixes]
             if not actions:
                 raise _not_found(request)
             if request.method == "OPTIONS":
                 return Response(status_code=200)
-            return await self._perform(request, path, suffix, actions, values)
+            self._crowd.admit(together)
+            return await self._perform(asked, actions, values)
         except ApiError as error:
-            if error.code == 20404 and not error.message:
-                error = _not_found(request)
-            return formats.write_error(format, error)
+            return _refused(asked, error)
         except Exception:
-            log.exception("request failed", method=request.method, path=path)
-            return formats.write_error(format, ApiError(20500, "Internal server error", 500))
+            log.exception("request failed", method=request.method, path=asked.path)
+            return _refused(asked, ApiError(20500, "Internal server error", 500))
 
-    async def _perform(
-        self,
-        request: Request,
-        path: str,
-        suffix: str,
-        actions: list[Action],
-        values: list[str],
-    ) -> Response:
-        sent = _query(request) | await _body(request)
+    async def _perform(self, asked: Asked, actions: list[Action], values: list[str]) -> Response:
+        request, sent = asked.request, _query(asked.request) | await _body(asked.request)
         method = _method(request, sent, actions[0].is_instance)
         action = next((each for each in actions if each.method == method), None)
         if action is None:
             raise _not_allowed(actions, request.method)
         names = dict(zip(action.names, values, strict=True))
         account, caller = await self._parties(request, action, names)
-        format = _format(path, suffix)
-        at = At(self._exchange, account, caller, names, format, suffix, path, sent, request)
-        read = [forms.read(action.form, sent)] if action.form else []
-        return _written(action, format, await action.run(at, *read))
+        if asked.version == legacy.OLD:
+            sent = legacy.parameters(asked.path, sent)
+        at = At(
+            self._exchange, account, caller, names, asked.format, asked.suffix, asked.path, sent,
+            request, asked.version,
+        )  # fmt: skip
+        key = request.headers.get("idempotency-key", "")
+        if not key or method != "POST":
+            return await self._run(asked, action, at)
+        once = (account.sid, asked.route, key)
+        return await self._repeats.once(once, lambda: self._run(asked, action, at))
+
+    async def _run(self, asked: Asked, action: Action, at: At) -> Response:
+        run = action.run
+        if at.account.type == test_credentials.TEST:
+            run = test_credentials.rehearsed(action)
+        elif self._exchange.rules.magic_numbers:
+            test_credentials.check_magic(action, at.sent)
+        read = [forms.read(action.form, at.sent)] if action.form else []
+        return _written(asked, action, await run(at, *read))
 
     async def _parties(
         self, request: Request, action: Action, names: dict[str, str]
@@ -158,17 +186,45 @@ class Door:
 
 def _format(path: str, suffix: str) -> Format:
     """The suffix decides; paths below `/v1` are JSON without one."""
-    return "json" if suffix == "json" or path.startswith("/v1/") else "xml"
+    if suffix == "json" or path.startswith("/v1/"):
+        return "json"
+    return "csv" if suffix == "csv" else "xml"
 
 
-def _written(action: Action, format: Format, answer: Answer) -> Response:
+def _written(asked: Asked, action: Action, answer: Answer) -> Response:
+    old = asked.version == legacy.OLD
     if isinstance(answer, Response):
         return answer
     if answer is None:
         return Response(status_code=204)
     if isinstance(answer, Listed):
-        return formats.write_list(format, answer.paging, action.key, action.element, answer.items)
-    return formats.write(format, action.status, answer, action.element)
+        paging, items = answer.paging, answer.items
+        if old:
+            paging = legacy.paged(paging)
+            items = [legacy.rendered(action.element, each) for each in items]
+        return formats.write_list(asked.format, paging, action.key, action.element, items)
+    rendering = legacy.rendered(action.element, answer) if old else answer
+    return formats.write(asked.format, action.status, rendering, action.element)
+
+
+def _refused(asked: Asked, error: ApiError) -> Response:
+    if error.code == 20404 and not error.message:
+        error = _not_found(asked.request)
+    only = legacy.error(error) if asked.version == legacy.OLD else ()
+    return formats.write_error(asked.format, error, only)
+
+
+def _conditional(request: Request, response: Response) -> Response:
+    """304 to who has it already (RFC 9110 section 13.1.2); HEAD gets no body."""
+    if response.status_code == 200:
+        digest = hashlib.blake2b(response.body, digest_size=12).hexdigest()
+        tag = response.headers["ETag"] = f'"{digest}"'
+        known = request.headers.get("if-none-match", "")
+        if known and {"*", tag} & {each.strip().removeprefix("W/") for each in known.split(",")}:
+            return Response(status_code=304, headers={"ETag": tag})
+    if request.method == "HEAD":
+        response.body = b""
+    return response
 
 
 def _path_of(request: Request) -> str:

@@ -104,8 +104,12 @@ def _equal(given: str, expected: str) -> bool:
 
 
 def may_act_for(caller: Account, account: Account) -> bool:
-    """An account acts for itself and for its subaccounts, never the other way round."""
-    return caller.sid in (account.sid, account.owner_account_sid)
+    """An account acts for itself and for its subaccounts, never the other way round.
+
+    A test account is its own alone.
+    """
+    parent = account.owner_account_sid if account.type != "Test" else ""
+    return caller.sid in (account.sid, parent)
 
 
 def _basic(authorization: str) -> tuple[str, str]:

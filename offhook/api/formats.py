@@ -1,4 +1,4 @@
-"""How answers are written: JSON, or XML where the path ends in `.xml` or in nothing.
+"""How answers are written: JSON, CSV, or XML where the path ends in `.xml` or in nothing.
 
 A rendering is a dict in the original's property order; the XML carries the same values under
 UpperCamelCase names. URIs in renderings have no suffix: JSON adds `.json`.
@@ -7,9 +7,11 @@ reference: REST conventions sections 3 and 6.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 from xml.sax.saxutils import escape, quoteattr
 
@@ -19,10 +21,14 @@ from offhook.api.forms import pascal
 from offhook.errors import ApiError
 from offhook.model import catalogue
 
-Format = Literal["json", "xml"]
+Format = Literal["json", "xml", "csv"]
 Rendering = Mapping[str, Any]
 
-_MEDIA_TYPES: dict[Format, str] = {"json": "application/json", "xml": "application/xml"}
+_MEDIA_TYPES: dict[Format, str] = {
+    "json": "application/json",
+    "xml": "application/xml",
+    "csv": "text/csv",
+}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAMES = {"sms": "SMS", "mms": "MMS"}
 _PAGING = ("page", "page_size", "uri", "first_page_uri", "previous_page_uri", "next_page_uri")
@@ -32,6 +38,8 @@ def write(format: Format, status: int, body: Rendering, element: str) -> Respons
     """One resource; `element` names it in XML."""
     if format == "json":
         return _json(status, with_suffix(body))
+    if format == "csv":
+        return _csv(status, [body])
     return _xml(status, _element(element, body))
 
 
@@ -41,6 +49,8 @@ def write_list(
     """One page of a list: `key` holds it in JSON and, in UpperCamelCase, in XML."""
     if format == "json":
         return _json(200, {**paging, key: [with_suffix(item) for item in items]})
+    if format == "csv":
+        return _csv(200, items)
     attributes = "".join(
         f" {name.replace('_', '')}={quoteattr(_text(paging[name]))}" for name in _PAGING
     )
@@ -49,8 +59,8 @@ def write_list(
     return _xml(200, f"<{plural}{attributes}>{inside}</{plural}>")
 
 
-def write_error(format: Format, error: ApiError) -> Response:
-    """The error body; its properties are in alphabetical order in both formats."""
+def write_error(format: Format, error: ApiError, only: Collection[str] = ()) -> Response:
+    """The error body, or only some of its properties, in alphabetical order; CSV has XML's."""
     status = error.status or catalogue.http_status(error.code)
     message = error.message or catalogue.message(error.code)
     body: dict[str, Any] = {"code": error.code, "message": message}
@@ -58,7 +68,7 @@ def write_error(format: Format, error: ApiError) -> Response:
         body["detail"] = "Your AccountSid or AuthToken was incorrect."
     body["more_info"] = f"https://www.twilio.com/docs/errors/{error.code}"
     body["status"] = status
-    ordered = dict(sorted(body.items()))
+    ordered = {name: body[name] for name in sorted(body) if not only or name in only}
     response = (
         _json(status, ordered)
         if format == "json"
@@ -97,6 +107,29 @@ def _xml(status: int, inside: str) -> Response:
         f"<TwilioResponse>{inside}</TwilioResponse>"
     )  # fmt: skip
     return Response(text.encode(), status, media_type=_MEDIA_TYPES["xml"])
+
+
+def _csv(status: int, items: list[Rendering]) -> Response:
+    """A row of names, as in XML, and one for each item (RFC 4180), without subresources."""
+    rows = [dict(_cells("", item)) for item in items]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, names, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    return Response(text.getvalue().encode("utf-8", "replace"), status, media_type="text/csv")
+
+
+def _cells(prefix: str, item: Rendering) -> Iterator[tuple[str, str]]:
+    for key, value in item.items():
+        name = prefix + (_NAMES.get(key) or pascal(key))
+        if isinstance(value, Mapping):
+            yield from _cells(f"{name}.", value) if key != "subresource_uris" else ()
+        elif isinstance(value, list | tuple):
+            yield name, " ".join(_text(each) for each in value)
+        else:
+            yield name, _text(value)
 
 
 def _element(name: str, value: Any) -> str:

@@ -191,13 +191,19 @@ def word(
     )
 
 
-def words(*default: str, bad: int = INVALID) -> Any:
-    """Several words: repeated keys, or one value with spaces between."""
+_WORDS: Any = object()
+
+
+def words(*usual: str, default: None = _WORDS, bad: int = INVALID) -> Any:
+    """Several words: repeated keys, or one value with spaces between; `usual` when there is none.
+
+    With `default=None`, not sent at all is None.
+    """
 
     def check(values: Sequence[str]) -> tuple[str, ...]:
-        return tuple(each for value in values for each in value.split()) or default
+        return tuple(each for value in values for each in value.split()) or usual
 
-    return _field(default, Parameter(check, bad))
+    return _field(usual if default is _WORDS else default, Parameter(check, bad))
 
 
 def flag(default: bool | None = False) -> Any:

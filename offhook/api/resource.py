@@ -15,7 +15,7 @@ from offhook.exchange.exchange import Exchange
 from offhook.model.account import Account
 
 SUFFIXES = ("json", "xml", "csv", "html", "wav", "mp3")
-RENDERED = ("", "xml", "json")
+RENDERED = ("", "xml", "json", "csv")
 VERSION = "2010-04-01"
 
 

@@ -76,6 +76,16 @@ class WebhookRules(Section):
     """Networks where applications may be even when private addresses are not allowed."""
 
 
+class Limits(Section):
+    """What one account may do at a time."""
+
+    calls_per_second: float = Field(default=100, gt=0, le=10_000)
+    """Calls that are placed in a second; more are queued, and placed in the order they came."""
+
+    concurrent_requests: int = Field(default=500, ge=1)
+    """API requests under way at a time; more are refused (429), and may be sent again."""
+
+
 class SpeechRules(Section):
     """How <Say> sounds when the document does not tell."""
 
@@ -101,6 +111,10 @@ class SimulatedNetwork(Section):
     )
     """What numbers do when they are called: answers, busy, no-answer, rejects, unreachable,
     voicemail or echo."""
+
+    magic_numbers: bool = False
+    """Whether the numbers of test credentials work with live ones: +15005550006 calls and texts,
+    +15005550001 and its like fail as documented, and callbacks are sent."""
 
 
 class CallerId(Section):
@@ -247,6 +261,7 @@ class Settings(BaseSettings):
     """How it is logged: console, for people, or json, a line an event."""
 
     retention: Retention = Retention()
+    limits: Limits = Limits()
     webhooks: WebhookRules = WebhookRules()
     speech: SpeechRules = SpeechRules()
     simulated: SimulatedNetwork = SimulatedNetwork()

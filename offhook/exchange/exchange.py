@@ -79,6 +79,9 @@ class Rules:
     call_limit: float = 14400
     max_events: int = 1000
     media_bytes: int = 50_000_000
+    calls_per_second: float = 100
+    concurrent_requests: int = 500
+    magic_numbers: bool = False
     stopped: str = "You will get no more messages from this number. Reply START to get them again."
     started: str = "You will get messages from this number again. Reply STOP to get no more."
     helped: str = "Reply STOP to get no more messages from this number, START to get them again."

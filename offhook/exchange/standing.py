@@ -49,9 +49,9 @@ async def _end(exchange: Exchange, call: Call) -> None:
 
 
 def subaccounts(connection: Connection, sid: str) -> list[Account]:
-    """Those of that account, oldest first, whatever their status."""
+    """Those of that account, oldest first, whatever their status; its test account is none."""
     below = records.accounts.all(connection, Where("owner_account_sid", "=", sid))
-    return [each for each in below if each.sid != sid]
+    return [each for each in below if each.sid != sid and each.type != "Test"]
 
 
 def in_status(connection: Connection, account: Account, status: Status, now: datetime) -> Account:

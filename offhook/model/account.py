@@ -19,7 +19,7 @@ class Account:
     date_updated: datetime
     friendly_name: str = ""
     status: Status = "active"
-    type: Literal["Trial", "Full"] = "Full"
+    type: Literal["Trial", "Full", "Test"] = "Full"
     owner_account_sid: str = ""
 
 

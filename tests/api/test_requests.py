@@ -112,7 +112,7 @@ async def test_text_that_xml_cannot_hold_is_left_out(serving: Serving) -> None:
 
 async def test_suffixes_that_are_not_documented_are_not_there(serving: Serving) -> None:
     async with serving() as api:
-        for path in ("Calls.csv", "Calls.html", "Calls.mp3"):
+        for path in ("Calls.html", "Calls.mp3"):
             assert (await api.get(path)).status == 404
 
 
