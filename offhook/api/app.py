@@ -133,7 +133,7 @@ class Door:
         method = _method(request, sent, actions[0].is_instance)
         action = next((each for each in actions if each.method == method), None)
         if action is None:
-            raise _not_allowed(actions, request.method)
+            return _not_allowed(asked, actions)
         names = dict(zip(action.names, values, strict=True))
         account, caller = await self._parties(request, action, names)
         if asked.version == legacy.OLD:
@@ -240,9 +240,12 @@ def _not_found(request: Request) -> ApiError:
     return ApiError(20404, f"The requested resource {path} was not found", 404)
 
 
-def _not_allowed(actions: list[Action], method: str) -> ApiError:
+def _not_allowed(asked: Asked, actions: list[Action]) -> Response:
     allowed = ", ".join(sorted({action.method for action in actions}))
-    return ApiError(20004, f"{method} is not allowed here; this resource takes {allowed}", 405)
+    told = f"{asked.request.method} is not allowed here; this resource takes {allowed}"
+    response = _refused(asked, ApiError(20004, told, 405))
+    response.headers["Allow"] = allowed
+    return response
 
 
 def _method(request: Request, sent: forms.Sent, is_instance: bool) -> str:
