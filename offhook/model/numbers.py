@@ -9,6 +9,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, ValidationResult, shortnumberinfo
 
+from offhook.model.towns import town
+
 WITHHELD = {
     "anonymous": "+266696687",
     "restricted": "+7378742833",
@@ -128,34 +130,26 @@ def place(number: str) -> Place:
     city, _, state = described.rpartition(", ")
     if len(state) != 2:
         return _named_state(described, country)
-    return Place(city.upper(), state, _zips().get((city.upper(), state), ""), country)
+    return Place(city.upper(), state, _zip(city, state), country)
 
 
 def load_places() -> None:
     """Load the tables of `place`; to be called from a thread at start."""
-    _zips()
+    town("Washington", "DC")
     place("+14155550100")
 
 
 def _named_state(described: str, country: str) -> Place:
     if described == "Washington D.C.":
-        return Place("WASHINGTON", "DC", _zips().get(("WASHINGTON", "DC"), ""), country)
+        return Place("WASHINGTON", "DC", _zip("Washington", "DC"), country)
     if described in _STATES:
         return Place(state=_STATES[described], country=country)
     return Place(country=country)
 
 
-@lru_cache(maxsize=1)
-def _zips() -> dict[tuple[str, str], str]:
-    """The lowest delivery ZIP of each US city."""
-    import zipcodes
-
-    lowest: dict[tuple[str, str], str] = {}
-    for entry in zipcodes.list_all():  # type: ignore[no-untyped-call]
-        if entry["active"] and entry["zip_code_type"] == "STANDARD":
-            key = (entry["city"].upper(), entry["state"])
-            lowest[key] = min(lowest.get(key, "99999"), entry["zip_code"])
-    return lowest
+def _zip(city: str, state: str) -> str:
+    found = town(city, state)
+    return found.zip if found else ""
 
 
 def _parsed(text: str, region: str) -> PhoneNumber | None:
