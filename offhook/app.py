@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -17,11 +18,12 @@ from offhook import clock, sids
 from offhook.aio import race, within
 from offhook.carriers.internal import InternalCarrier
 from offhook.carriers.simulated import SimulatedNetwork
-from offhook.config import Settings
+from offhook.config import Address, Settings
 from offhook.demo import ECHO_NUMBER
 from offhook.errors import WebhookError
 from offhook.exchange import debugger, inbound, messages, recovery
-from offhook.exchange.exchange import Exchange, Route, Rules, Voices
+from offhook.exchange.exchange import Exchange, Ice, Route, Rules, Voices
+from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
 from offhook.media.plane import MediaPlane
 from offhook.model.account import Account, IncomingPhoneNumber
@@ -158,6 +160,7 @@ def _exchange(
         calls_per_second=settings.limits.calls_per_second,
         concurrent_requests=settings.limits.concurrent_requests,
         magic_numbers=settings.simulated.magic_numbers,
+        stock=_stock(settings), ice=_ice(settings),
     )  # fmt: skip
 
     async def key(account_sid: str) -> str:
@@ -169,6 +172,21 @@ def _exchange(
     notifier = Notifier(store, webhooks, key, done)
     exchange = Exchange(store, webhooks, notifier, speech, media, journal, rules)
     return exchange
+
+
+def _stock(settings: Settings) -> Stock:
+    chosen = settings.inventory
+    made_up = settings.simulates_everything if chosen.made_up == "auto" else chosen.made_up
+    return Stock(chosen.numbers, made_up, chosen.closed)
+
+
+def _ice(settings: Settings) -> Ice:
+    """Without a STUN server of one's own, there may be one on this host's usual port."""
+    chosen = settings.ice
+    host = urlsplit(settings.api_url).hostname or "127.0.0.1"
+    usual = f"stun:{Address(host, 3478)}"
+    secret = chosen.secret.get_secret_value() if chosen.secret else secrets.token_hex(16)
+    return Ice(chosen.stun or (usual,), chosen.turn, secret)
 
 
 def _network(settings: Settings, exchange: Exchange) -> SimulatedNetwork:

@@ -16,6 +16,7 @@ from offhook.config.values import (
     Address,
     Behaviour,
     Folder,
+    IceUrls,
     IpAddress,
     Listen,
     LogFormat,
@@ -28,6 +29,7 @@ from offhook.config.values import (
     Prefixes,
     Region,
     Secret,
+    ShortCodes,
     SipHost,
     Transport,
     Url,
@@ -115,6 +117,36 @@ class SimulatedNetwork(Section):
     magic_numbers: bool = False
     """Whether the numbers of test credentials work with live ones: +15005550006 calls and texts,
     +15005550001 and its like fail as documented, and callbacks are sent."""
+
+
+class Inventory(Section):
+    """Numbers that can be looked for and had by the API."""
+
+    numbers: Numbers = Field(default=(), examples=[["+493012345600", "+493012345601"]])
+    """Numbers that your trunks bring: searches find them first."""
+
+    made_up: YesNoAuto = "auto"
+    """Whether searches find made-up numbers of every country too, for simulated phones to call.
+    auto: as long as every number is a simulated phone."""
+
+    closed: bool = False
+    """Whether no number can be had that searches would not find."""
+
+    short_codes: ShortCodes = Field(default=(), examples=[["12345"]])
+    """Short codes that your message carriers bring; they are the first account's."""
+
+
+class IceServers(Section):
+    """STUN and TURN servers that browsers are told of, with credentials for a time."""
+
+    stun: IceUrls = Field(default=(), examples=[["stun:turn.example.com:3478"]])
+    """STUN servers; empty: this host, port 3478."""
+
+    turn: IceUrls = Field(default=(), examples=[["turn:turn.example.com:3478?transport=udp"]])
+    """TURN servers."""
+
+    secret: Secret | None = Field(default=None, examples=["the server's secret"])
+    """The secret that the TURN servers share (coturn: use-auth-secret)."""
 
 
 class CallerId(Section):
@@ -265,6 +297,8 @@ class Settings(BaseSettings):
     webhooks: WebhookRules = WebhookRules()
     speech: SpeechRules = SpeechRules()
     simulated: SimulatedNetwork = SimulatedNetwork()
+    inventory: Inventory = Inventory()
+    ice: IceServers = IceServers()
     trunk: tuple[Trunk, ...] = ()
 
     @classmethod

@@ -87,6 +87,18 @@ def _number_or_none(value: str) -> str:
     return _number(value) if value else value
 
 
+def _short_code(value: str) -> str:
+    if not re.fullmatch(r"\d{5,6}", value):
+        raise ValueError("write five or six digits, such as 12345")
+    return value
+
+
+def _ice_url(value: str) -> str:
+    if not re.fullmatch(r"(stun|turn)s?:[^\s?]+(\?transport=(udp|tcp))?", value):
+        raise ValueError("write a URL such as stun:HOST:3478 or turn:HOST:3478?transport=tcp")
+    return value
+
+
 def _ip_address(value: Any) -> Any:
     try:
         return ip_address(value)
@@ -148,6 +160,8 @@ Number = Annotated[str, AfterValidator(_number)]
 NumberOrNone = Annotated[str, AfterValidator(_number_or_none)]
 IpAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(_ip_address)]
 Numbers = Annotated[tuple[Number, ...], NoDecode, _Parts]
+ShortCodes = Annotated[tuple[Annotated[str, AfterValidator(_short_code)], ...], NoDecode, _Parts]
+IceUrls = Annotated[tuple[Annotated[str, AfterValidator(_ice_url)], ...], NoDecode, _Parts]
 Prefixes = Annotated[tuple[Annotated[str, AfterValidator(_prefix)], ...], NoDecode, _Parts]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, _Parts]
 Region = Annotated[str, AfterValidator(_region)]

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
 from offhook.exchange.pace import Pace
 from offhook.line.leg import Carrier, HungUp
@@ -63,6 +64,15 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Ice:
+    """URLs of STUN and TURN servers, and the secret shared with the latter."""
+
+    stun: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """The settings that the exchange itself goes by.
 
@@ -82,6 +92,8 @@ class Rules:
     calls_per_second: float = 100
     concurrent_requests: int = 500
     magic_numbers: bool = False
+    stock: Stock = Stock()
+    ice: Ice = Ice(("stun:127.0.0.1:3478",))
     stopped: str = "You will get no more messages from this number. Reply START to get them again."
     started: str = "You will get messages from this number again. Reply STOP to get no more."
     helped: str = "Reply STOP to get no more messages from this number, START to get them again."
