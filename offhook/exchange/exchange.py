@@ -92,8 +92,8 @@ class Rules:
     calls_per_second: float = 100
     concurrent_requests: int = 500
     magic_numbers: bool = False
-    stock: Stock = Stock()
-    ice: Ice = Ice(("stun:127.0.0.1:3478",))
+    stock: Stock = field(default_factory=Stock)
+    ice: Ice = field(default_factory=lambda: Ice(("stun:127.0.0.1:3478",)))
     stopped: str = "You will get no more messages from this number. Reply START to get them again."
     started: str = "You will get messages from this number again. Reply STOP to get no more."
     helped: str = "Reply STOP to get no more messages from this number, START to get them again."
