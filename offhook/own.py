@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.responses import StreamingResponse as Streaming
@@ -16,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from offhook import __version__
 from offhook.aio import race
+from offhook.api import test_credentials
 from offhook.api.auth import Doorkeeper
 from offhook.carriers.handset import Handset
 from offhook.carriers.simulated import SimulatedNetwork
@@ -45,6 +47,7 @@ def own_routes(
         Route(f"{PREFIX}/calls/{{sid}}/events", own.story),
         Route(f"{PREFIX}/events", own.follow),
         Route(f"{PREFIX}/doctor", own.doctor),
+        Route(f"{PREFIX}/test-credentials", own.test_credentials),
         Route(f"{PREFIX}/texts", own.text, methods=["POST"]),
         WebSocketRoute(f"{PREFIX}/phone", own.phone),
     ]
@@ -117,6 +120,14 @@ class Own:
         return JSONResponse(
             {"checks": [{"name": name, "ok": ok, "detail": told} for name, ok, told in found]}
         )
+
+    async def test_credentials(self, request: Request) -> Response:
+        """The pair with which requests are answered like real ones, and nothing happens."""
+        account = await self._account(request)
+        if account.type == test_credentials.TEST:
+            raise HTTPException(403)
+        pair = await test_credentials.pair(self._exchange, account)
+        return JSONResponse({"account_sid": pair.sid, "auth_token": pair.auth_token})
 
     async def text(self, request: Request) -> Response:
         """A text from a simulated phone to one of our numbers."""
