@@ -13,7 +13,7 @@ from typing import Any, Literal
 import click
 
 from offhook import __version__
-from offhook.cli import serving
+from offhook.cli import run, serving
 from offhook.cli.client import Client, connected
 from offhook.config import DEFAULT_DATA as DATA
 from offhook.errors import ConfigError
@@ -250,6 +250,19 @@ async def doctor(client: Client, as_json: bool) -> int:
 
 
 @cli.command()
+@as_json
+@asks
+async def credentials(client: Client, as_json: bool) -> None:
+    """The account's SID and token, and the test pair, with which nothing happens."""
+    from offhook.own import PREFIX
+
+    test = await client.get(f"{PREFIX}/test-credentials")
+    live = {"account_sid": client.running.account_sid, "auth_token": client.running.auth_token}
+    rows = [{"kind": "live"} | live, {"kind": "test"} | test]
+    show(rows, ("kind", "account_sid", "auth_token"), as_json)
+
+
+@cli.command()
 @click.argument("from_", metavar="FROM")
 @click.argument("to")
 @click.argument("body")
@@ -288,3 +301,4 @@ def lint(source: str, channel: Literal["voice", "messaging"] | None) -> None:
 
 
 serving.add_to(cli)
+run.add_to(cli)
