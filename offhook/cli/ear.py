@@ -13,7 +13,7 @@ from offhook.media.clip import FRAME_BYTES, RATE
 PIECE = int(0.4 * RATE)  # samples that are looked for at a time: a syllable or two
 QUIET = 100.0  # RMS below which a piece is a pause, and told by nothing
 ALIKE = 0.7  # correlation of a piece and the place where it was heard, through mu-law too
-ENOUGH = 0.8  # of the pieces
+ENOUGH = 0.6  # of the pieces: a busy machine drops some, what was never said has none
 STEP = 10 * FRAME_BYTES  # that are heard before it is looked again
 PAUSE = 0.25  # seconds without sound, after which it is looked again too
 
