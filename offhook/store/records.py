@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, Index, Table, Text, UniqueConstraint, func, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Index,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    func,
+    select,
+)
 
 from offhook.model import call, message
 from offhook.model.account import Account, Application, IncomingPhoneNumber, Notification
@@ -72,10 +85,13 @@ class Recordings(Records[Recording]):
 
 
 class Numbers(Records[IncomingPhoneNumber]):
+    @cached_property
+    def _of_number(self) -> Select[Any]:
+        return self._select.where(self.table.c.phone_number == bindparam("number"))
+
     def by_number(self, connection: Connection, number: str) -> IncomingPhoneNumber | None:
         """The number as E.164, whoever owns it."""
-        query = self._select.where(self.table.c.phone_number == number)
-        row = connection.execute(query).first()
+        row = connection.execute(self._of_number, {"number": number}).first()
         return self._shape.load(row) if row else None
 
 
@@ -272,11 +288,13 @@ class Dialogs:
             sqlite_autoincrement=True,
         )
         self._select = select(*columns)
+        self._insert = self.table.insert()
+        self._delete = self.table.delete().where(self.table.c.call_sid == bindparam("this"))
 
     def insert(self, connection: Connection, dialog: LiveDialog) -> None:
         """Keeps it, in the place of an earlier one of the same call."""
         self.delete(connection, dialog.call_sid)
-        connection.execute(self.table.insert(), self._shape.dump(dialog))
+        connection.execute(self._insert, self._shape.dump(dialog))
 
     def get(self, connection: Connection, call_sid: str) -> LiveDialog | None:
         row = connection.execute(self._select.where(self.table.c.call_sid == call_sid)).first()
@@ -287,8 +305,7 @@ class Dialogs:
         return [self._shape.load(row) for row in connection.execute(query)]
 
     def delete(self, connection: Connection, call_sid: str) -> bool:
-        gone = self.table.delete().where(self.table.c.call_sid == call_sid)
-        return connection.execute(gone).rowcount > 0
+        return connection.execute(self._delete, {"this": call_sid}).rowcount > 0
 
 
 class Keyed:

@@ -66,7 +66,9 @@ class Writer:
         while True:
             group = self._next_group()
             jobs = [job for job in group if job is not None]
-            if jobs:
+            if len(jobs) == 1:
+                self._commit_one(jobs[0])
+            elif jobs:
                 self._commit(jobs)
             if len(jobs) < len(group):
                 return
@@ -76,6 +78,16 @@ class Writer:
         while len(group) < GROUP and not self._jobs.empty():
             group.append(self._jobs.get())
         return group
+
+    def _commit_one(self, job: Job) -> None:
+        """As `_commit`, without the savepoint that only a group needs."""
+        try:
+            with self._engine.begin() as connection:
+                result = job.run(connection)
+        except BaseException as error:
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(result)
 
     def _commit(self, jobs: list[Job]) -> None:
         """One transaction. A job that fails is undone alone; if the commit fails, all have."""
