@@ -77,6 +77,17 @@ def is_nanp(region: str) -> bool:
     return phonenumbers.country_code_for_region(region) == 1
 
 
+def region_of_area(area: str) -> str:
+    """The country of an area code of the North American plan, "" when it has none.
+
+    Codes of toll-free and other services are of no country; they are "001".
+    """
+    sample = phonenumbers.parse(f"+1{area}2345678")
+    if phonenumbers.number_type(sample) == _EITHER:
+        return phonenumbers.region_code_for_number(sample) or ""
+    return "" if phonenumbers.number_type(sample) == PhoneNumberType.UNKNOWN else "001"
+
+
 def kinds_of(number: str) -> tuple[str, ...]:
     """Of which kinds an E.164 number is: two where a plan does not tell; unknown ones are local."""
     known = phonenumbers.number_type(phonenumbers.parse(number))

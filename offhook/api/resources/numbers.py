@@ -1,7 +1,7 @@
 """Phone numbers of the account: taken, configured and released.
 
-Here every possible number can be had that nobody on this installation has yet.
-reference: IncomingPhoneNumbers.
+Every possible number can be had that nobody on this installation has yet, unless the operator
+closed the inventory.  reference: IncomingPhoneNumbers.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import phonenumbers
-from phonenumbers import PhoneNumberType
-
 from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, given, http_method, link, sid, text, word
@@ -23,8 +20,12 @@ from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, below, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
-from offhook.model.account import IncomingPhoneNumber
-from offhook.model.numbers import formatted, is_possible, normalise
+from offhook.exchange import inventory, standing
+from offhook.exchange.inventory import Stock, Wanted
+from offhook.model import plan
+from offhook.model.account import Account, IncomingPhoneNumber
+from offhook.model.numbers import formatted, is_possible, normalise, region_of
+from offhook.store import owned as belongings
 from offhook.store import records
 from offhook.store.store import Connection
 from offhook.store.table import Where
@@ -37,8 +38,9 @@ numbers = Resource(
 
 CAPABILITIES = ("voice", "sms", "mms", "fax")
 KINDS = {"Local": "local", "Mobile": "mobile", "TollFree": "toll-free"}
-_EITHER = {PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.UNKNOWN}
-_FICTITIOUS = range(100, 200)  # 555-0100 to 555-0199 belong to no subscriber of the NANP
+AREAS_OF = ("US", "CA")  # countries whose numbers are had by area code
+TRIAL_NUMBERS = 1
+NEEDS_ACCOUNT = 21471
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ async def create(at: At, form: Create) -> Rendering:
     changes = given(form)
     area = changes.pop("area_code", "")
     if not changes.get("phone_number"):
-        changes["phone_number"] = await at.exchange.store.read(_free_in, area)
+        stock = at.exchange.rules.stock
+        changes["phone_number"] = await at.exchange.store.read(_free_in, stock, area)
     return await _take(at, changes, "")
 
 
@@ -119,44 +122,38 @@ async def _take(at: At, changes: dict[str, Any], kind: str) -> Rendering:
     number = normalise(raw, at.exchange.rules.region)
     if not is_possible(number):
         raise ApiError(21421, f"{raw[:100]} is not a valid number")
-    now = clock.utc()
+    if not inventory.sells(at.exchange.rules.stock, number):
+        raise ApiError(21422, f"{number} is not available")
+    kinds, now = plan.kinds_of(number), clock.utc()
+    if kind and kind not in kinds:
+        raise ApiError(21458, f"{number} is not a {kind} number")
+    kind = kind or kinds[0]
     taken = IncomingPhoneNumber(
-        sids.new("PN"), at.account.sid, number, now, now,
-        friendly_name=formatted(number), type=_kind_of(number, kind),
+        sids.new("PN"), at.account.sid, number, now, now, friendly_name=formatted(number),
+        type=kind, capabilities=plan.capabilities(region_of(number), kind),
     )  # fmt: skip
-    return render(await at.exchange.store.write(_insert, taken, changes))
+    return render(await at.exchange.store.write(_insert, at.account, taken, changes))
 
 
-def _kind_of(number: str, wanted: str) -> str:
-    """Local, mobile or toll-free; where a country does not tell the first two apart, as wanted.
-
-    Raises ApiError 21458.
-    """
-    known = phonenumbers.number_type(phonenumbers.parse(number))
-    if known == PhoneNumberType.TOLL_FREE:
-        kinds = ["toll-free"]
-    elif known == PhoneNumberType.MOBILE:
-        kinds = ["mobile"]
-    else:
-        kinds = ["local", "mobile"] if known in _EITHER else ["local"]
-    if wanted and wanted not in kinds:
-        raise ApiError(21458, f"{number} is not a {wanted} number")
-    return wanted or kinds[0]
-
-
-def _free_in(connection: Connection, area: str) -> str:
-    """A number of that area code that nobody has. Raises ApiError 21452."""
-    candidates = (f"+1{area}555{last:04d}" for last in _FICTITIOUS)
-    free = (each for each in candidates if not records.numbers.by_number(connection, each))
-    number = next(free, "")
-    if not number:
+def _free_in(connection: Connection, stock: Stock, area: str) -> str:
+    """A number of that area code that nobody has. Raises ApiError 21452 or 21457."""
+    region = plan.region_of_area(area)
+    if region and region not in AREAS_OF:
+        raise ApiError(21457, f"Numbers cannot be bought by area code {area}")
+    wanted = Wanted(region or "US", "local", area_code=area)
+    found = inventory.search(connection, stock, wanted, 1)
+    if not found:
         raise ApiError(21452)
-    return number
+    return found[0].number
 
 
 def _insert(
-    connection: Connection, number: IncomingPhoneNumber, changes: dict[str, Any]
+    connection: Connection, account: Account, number: IncomingPhoneNumber, changes: dict[str, Any]
 ) -> IncomingPhoneNumber:
+    """Raises ApiError 21404 or 21422, and those of the settings."""
+    mine = [Where("account_sid", "=", account.sid)]
+    if account.type == "Trial" and records.numbers.count(connection, mine) >= TRIAL_NUMBERS:
+        raise ApiError(21404)
     if records.numbers.by_number(connection, number.phone_number):
         raise ApiError(21422, f"{number.phone_number} is not available")
     changed = _with(connection, number, changes)
@@ -167,7 +164,12 @@ def _insert(
 def _with(
     connection: Connection, number: IncomingPhoneNumber, changes: dict[str, Any]
 ) -> IncomingPhoneNumber:
-    """The number with these settings. Raises ApiError 21405, 21406 or 21420."""
+    """The number with these settings. Raises ApiError 20001, 21405 to 21407 or 21420."""
+    _check_addresses(connection, number.account_sid, changes)
+    if "sms" not in number.capabilities and (
+        changes.get("sms_url") or changes.get("sms_application_sid")
+    ):
+        raise ApiError(21407)
     for field in ("voice_application_sid", "sms_application_sid"):
         application = records.applications.get(connection, changes.get(field) or "")
         owner = application.account_sid if application else ""
@@ -177,12 +179,24 @@ def _with(
         changes = changes | {"voice_application_sid": ""}
     elif changes.get("voice_application_sid"):
         changes = changes | {"trunk_sid": ""}
+    if "emergency_address_sid" in changes:
+        known = "registered" if changes["emergency_address_sid"] else "unregistered"
+        changes = changes | {"emergency_address_status": known}
     changed = replace(number, **changes)
     if changes.get("voice_fallback_url") and not changed.voice_url:
         raise ApiError(21405)
     if changes.get("sms_fallback_url") and not changed.sms_url:
         raise ApiError(21406)
     return changed
+
+
+def _check_addresses(connection: Connection, account_sid: str, changes: dict[str, Any]) -> None:
+    """Raises ApiError 20001: an address is not the account's."""
+    for field in ("address_sid", "emergency_address_sid"):
+        if sid := changes.get(field):
+            address = belongings.addresses.get(connection, sid)
+            if address is None or address.account_sid != account_sid:
+                raise ApiError(20001, f"{sid} is no address of this account", 400)
 
 
 @numbers.get()
@@ -216,14 +230,19 @@ async def fetch(at: At) -> Rendering:
 async def update(at: At, form: Update) -> Rendering:
     """What is changed here counts from the next call or text on."""
     changes = given(form)
-    if changes.get("account_sid"):
-        await _check_transfer(at, changes["account_sid"])
-    changed = await at.exchange.store.write(_change, at.account.sid, at.sid, changes, clock.utc())
+    to = changes.pop("account_sid", at.account.sid)
+    if to != at.account.sid:
+        await _check_transfer(at, to)
+    changed = await at.exchange.store.write(
+        _change, at.account.sid, at.sid, changes, to, clock.utc()
+    )
     return render(changed)
 
 
 async def _check_transfer(at: At, to: str) -> None:
     """Only the parent moves numbers, and within its family. Raises ApiError 21470 to 21474."""
+    if not to:
+        raise ApiError(NEEDS_ACCOUNT)
     target = await at.exchange.account(to)
     if target is None:
         raise ApiError(21470)
@@ -237,9 +256,21 @@ async def _check_transfer(at: At, to: str) -> None:
 
 
 def _change(
-    connection: Connection, account_sid: str, sid: str, changes: dict[str, Any], now: datetime
+    connection: Connection,
+    account_sid: str,
+    sid: str,
+    changes: dict[str, Any],
+    to: str,
+    now: datetime,
 ) -> IncomingPhoneNumber:
+    """A number that moves to another account leaves behind what is not that account's."""
     number = owned(connection, records.numbers, account_sid, sid)
+    if to != account_sid:
+        number = replace(
+            number, account_sid=to, voice_application_sid="", sms_application_sid="",
+            trunk_sid="", address_sid="", emergency_address_sid="",
+            emergency_address_status="unregistered", identity_sid="", bundle_sid="",
+        )  # fmt: skip
     changed = replace(_with(connection, number, changes), date_updated=now)
     records.numbers.save(connection, changed)
     return changed
@@ -247,12 +278,15 @@ def _change(
 
 @numbers.delete()
 async def release(at: At) -> None:
-    await at.exchange.store.write(_release, at.account.sid, at.sid)
+    """Calls to it and from it end; the next ones find nobody."""
+    number = await at.exchange.store.write(_release, at.account.sid, at.sid)
+    standing.end_calls(at.exchange, lambda call: call.phone_number_sid == number.sid)
 
 
-def _release(connection: Connection, account_sid: str, sid: str) -> None:
-    owned(connection, records.numbers, account_sid, sid)
+def _release(connection: Connection, account_sid: str, sid: str) -> IncomingPhoneNumber:
+    number = owned(connection, records.numbers, account_sid, sid)
     records.numbers.delete(connection, sid)
+    return number
 
 
 def render(number: IncomingPhoneNumber) -> Rendering:
