@@ -8,8 +8,11 @@ Java properties; curl HTTPS_PROXY and CURL_CA_BUNDLE.
 from __future__ import annotations
 
 import os
+import re
 import ssl
+import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -21,6 +24,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
 
 from offhook.proxy.authority import Authority
 
+_PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 HERE = "localhost,127.0.0.1,::1"
 USUAL_ROOTS = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -78,7 +82,9 @@ def _java(port: int, trusted: Path) -> str:
 
 def _for_java(roots: str, authority: Authority) -> bytes:
     found = [authority.certificate]
-    if roots:
-        found += x509.load_pem_x509_certificates(roots.encode("utf-8", "replace"))
+    for each in _PEM.findall(roots):
+        with warnings.catch_warnings(), suppress(ValueError):
+            warnings.simplefilter("ignore")  # some roots are older than today's rules
+            found.append(x509.load_pem_x509_certificate(each.encode()))
     named = [PKCS12Certificate(each, str(n).encode()) for n, each in enumerate(found)]
     return serialize_java_truststore(named, NoEncryption())
