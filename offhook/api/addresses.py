@@ -12,7 +12,7 @@ from offhook.api.resource import At
 from offhook.errors import ApiError, CarrierError
 from offhook.exchange import routing
 from offhook.model import numbers
-from offhook.store import records
+from offhook.store import owned, records
 
 _SIP = re.compile(r"sips?:([^@?;\s]+@)?[^@?;\s]+(;[^?\s]*)?(\?[^\s]*)?", re.IGNORECASE)
 _CLIENT = re.compile(r"client:[\w.+%@-]{1,256}", re.IGNORECASE)
@@ -23,7 +23,7 @@ _HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls; `phone_number_sid` when it is a number of the account."""
+    """Who calls; `phone_number_sid` when it is a number of the account, or a verified one."""
 
     number: str
     phone_number_sid: str = ""
@@ -73,12 +73,15 @@ def _sip(uri: str) -> str:
 
 
 async def calling(at: At, from_: str, to: str) -> Caller:
-    """Who calls: to a phone number, a number of this account. Raises ApiError 21210 or 21212."""
+    """Who calls: to a phone number, a number of this account or one that it verified.
+
+    Raises ApiError 21210 or 21212.
+    """
     from_ = from_.strip()
     number = numbers.normalise(from_, at.exchange.rules.region)
-    owned = await at.exchange.store.read(records.numbers.by_number, number)
-    if owned and owned.account_sid == at.account.sid:
-        return Caller(number, owned.sid)
+    sid = await at.exchange.store.read(owned.shown_by, at.account.sid, number)
+    if sid:
+        return Caller(number, sid)
     if number == MAGIC and at.exchange.rules.magic_numbers:
         return Caller(number)
     if to.startswith("client:"):
@@ -98,8 +101,7 @@ async def calling(at: At, from_: str, to: str) -> Caller:
 async def caller_id(at: At, presented: str) -> str:
     """The `CallerId` to show instead. Raises ApiError 21210 or 21212."""
     number = numbers.normalise(presented, at.exchange.rules.region)
-    owned = await at.exchange.store.read(records.numbers.by_number, number)
-    if owned is None or owned.account_sid != at.account.sid:
+    if not await at.exchange.store.read(owned.shown_by, at.account.sid, number):
         raise ApiError(21210 if numbers.is_possible(number) else 21212)
     return number
 
@@ -107,12 +109,12 @@ async def caller_id(at: At, presented: str) -> str:
 async def sender(at: At, from_: str) -> str:
     """Who writes: a number of this account that can, or a name. Raises ApiError 21212 or 21606."""
     number = numbers.normalise(from_, at.exchange.rules.region)
-    owned = await at.exchange.store.read(records.numbers.by_number, number)
-    if owned and owned.account_sid == at.account.sid and "sms" in owned.capabilities:
+    own = await at.exchange.store.read(records.numbers.by_number, number)
+    if own and own.account_sid == at.account.sid and "sms" in own.capabilities:
         return number
     if number == MAGIC and at.exchange.rules.magic_numbers:
         return number
-    if not owned and numbers.is_alphanumeric_sender(number):
+    if not own and numbers.is_alphanumeric_sender(number):
         return number
     if numbers.is_possible(number) or numbers.is_short_code(number):
         raise ApiError(21606, f"The 'From' number {number} cannot send texts for this account.")

@@ -1,6 +1,6 @@
 """Which caller id a `<Dial>` may show.  reference: Dial, callerId.
 
-A phone is shown a number of the account, or one of the two ends of an inbound call; the ends of a
+A phone is shown a number of the account, one that it verified, or one of the two ends of an inbound call; the ends of a
 call that came from a browser or by SIP are nobody's phone, so they are not shown to one.
 """
 
@@ -10,7 +10,7 @@ from offhook.exchange.exchange import Exchange
 from offhook.line.orders import DialOrder
 from offhook.model.call import Call
 from offhook.model.numbers import is_possible, is_short_code, normalise
-from offhook.store import records
+from offhook.store import owned
 
 NOT_ALLOWED, NOT_VALID, TOO_LONG = 13214, 13247, 13248
 LONGEST = 255
@@ -32,9 +32,8 @@ async def problem(exchange: Exchange, parent: Call, order: DialOrder) -> tuple[i
         return None
     if not is_possible(number) and not is_short_code(number):
         return NOT_VALID, f"{wanted[:100]!r} is no phone number"
-    owner = await exchange.store.read(records.numbers.by_number, number)
-    if owner is None or owner.account_sid != parent.account_sid:
-        return NOT_ALLOWED, f"{number} is no number of this account"
+    if not await exchange.store.read(owned.shown_by, parent.account_sid, number):
+        return NOT_ALLOWED, f"{number} is no number of this account, nor a verified one"
     return None
 
 

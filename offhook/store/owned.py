@@ -13,6 +13,7 @@ from offhook.model.owned import (
     SecondaryToken,
     ShortCode,
 )
+from offhook.store import records
 from offhook.store.table import Records
 
 _OF_ACCOUNT = ("account_sid", "date_created", "row")
@@ -39,3 +40,13 @@ caller_ids = CallerIds(OutgoingCallerId, "caller_ids", _OF_ACCOUNT, unique=("pho
 short_codes = ShortCodes(ShortCode, "short_codes", _OF_ACCOUNT, unique=("short_code",))
 connect_apps = Records(ConnectApp, "connect_apps", _OF_ACCOUNT)
 authorized_apps = Records(AuthorizedConnectApp, "authorized_connect_apps", _OF_ACCOUNT)
+
+
+def shown_by(connection: Connection, account_sid: str, number: str) -> str:
+    """The SID under which an account may show `number` to those it calls, "" when it may not: it
+    is one of its phone numbers, or a verified one."""
+    own = records.numbers.by_number(connection, number)
+    if own and own.account_sid == account_sid:
+        return own.sid
+    verified = caller_ids.by_number(connection, number)
+    return verified.sid if verified and verified.account_sid == account_sid else ""
