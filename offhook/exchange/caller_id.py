@@ -1,7 +1,8 @@
 """Which caller id a `<Dial>` may show.  reference: Dial, callerId.
 
-A phone is shown a number of the account, one that it verified, or one of the two ends of an inbound call; the ends of a
-call that came from a browser or by SIP are nobody's phone, so they are not shown to one.
+A phone is shown a number of the account, one that it verified, or one of the two ends of an
+inbound call; the ends of a call that came from a browser or by SIP are nobody's phone, so they are
+not shown to one.
 """
 
 from __future__ import annotations
