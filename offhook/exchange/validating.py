@@ -134,12 +134,12 @@ async def _tell(exchange: Exchange, call: Call, wanted: Validation, sid: str) ->
     """The status callback: the call's own parameters, and what came of it."""
     if not wanted.callback.url:
         return
-    told = params.progress(call, "completed", clock.utc(), 0)
+    now = clock.utc()
+    told = params.progress(call, "completed", now, 0)
     told["VerificationStatus"] = "success" if sid else "failed"
     if sid:
         told["OutgoingCallerIdSid"] = sid
-    owes = pending(
-        call.sid, call.account_sid, wanted.callback.url, wanted.callback.method, told, "validation"
-    )
+    url, method = wanted.callback.url, wanted.callback.method
+    owes = pending(call.sid, call.account_sid, url, method, told, now)
     await exchange.store.write(records.callbacks.insert, owes)
     exchange.notifier.wake()
