@@ -81,7 +81,7 @@ class WebhookRules(Section):
 class Limits(Section):
     """What one account may do at a time."""
 
-    calls_per_second: float = Field(default=100, gt=0, le=10_000)
+    calls_per_second: float = Field(default=1000, gt=0, le=10_000)
     """Calls that are placed in a second; more are queued, and placed in the order they came."""
 
     concurrent_requests: int = Field(default=500, ge=1)

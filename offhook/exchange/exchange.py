@@ -13,7 +13,7 @@ import structlog
 
 from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
-from offhook.exchange.pace import Pace
+from offhook.exchange.pace import Pace, Spacing
 from offhook.line.leg import Carrier, HungUp
 from offhook.line.live_call import LiveCall
 from offhook.media.clip import Clip
@@ -22,6 +22,7 @@ from offhook.model.account import Account
 from offhook.model.call import Call, Status
 from offhook.model.fetch import Script
 from offhook.model.recording import Recording
+from offhook.model.usage import Prices
 from offhook.store import records
 from offhook.store.store import Store
 from offhook.webhooks.ask import Webhooks
@@ -89,10 +90,11 @@ class Rules:
     call_limit: float = 14400
     max_events: int = 1000
     media_bytes: int = 50_000_000
-    calls_per_second: float = 100
+    calls_per_second: float = 1000
     concurrent_requests: int = 500
     magic_numbers: bool = False
     stock: Stock = field(default_factory=Stock)
+    prices: Prices = field(default_factory=Prices)
     ice: Ice = field(default_factory=lambda: Ice(("stun:127.0.0.1:3478",)))
     stopped: str = "You will get no more messages from this number. Reply START to get them again."
     started: str = "You will get messages from this number again. Reply STOP to get no more."
@@ -148,7 +150,11 @@ class Exchange:
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     replies: Pace = field(default_factory=lambda: Pace(15, 30))  # automatic ones, by their numbers
     open: bool = True  # takes new calls
+    calls: Spacing = field(init=False)  # that an account places by REST
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.calls = Spacing(self.rules.calls_per_second)
 
     def spawn(self, doing: Coroutine[Any, Any, Any], name: str = "") -> asyncio.Task[Any]:
         """Runs it beside everything else; a crash is logged and ends nothing but itself."""

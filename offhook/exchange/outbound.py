@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 
 from offhook import clock, sids
+from offhook.aio import race
 from offhook.errors import ApiError
 from offhook.exchange import lines, params, placing, recordings
 from offhook.exchange.exchange import Attempt, Exchange
@@ -53,6 +55,24 @@ async def place_call(exchange: Exchange, order: CallOrder) -> Call:
     return call
 
 
+async def _turn(exchange: Exchange, attempt: Attempt) -> None:
+    """Waits, in the order of their queueing, until the account may place one more call.
+
+    `queue_time` is in milliseconds.
+    """
+    account_sid, began = attempt.record.account_sid, clock.now()
+    async with exchange.turn(f"calls of {account_sid}"):
+        await asyncio.sleep(exchange.calls.wait(account_sid, clock.now()))
+        now = clock.now()
+        exchange.calls.took(account_sid, now)
+    attempt.record = replace(attempt.record, queue_time=round((now - began) * 1000))
+
+
+async def _given_up(attempt: Attempt) -> None:
+    """Nothing else is signalled before a call is dialled."""
+    await attempt.signals.get()
+
+
 async def carry_out(exchange: Exchange, attempt: Attempt, order: CallOrder) -> None:
     """Ring, then keys, then the script: what answers is what an inbound call gets too."""
     sid = attempt.record.sid
@@ -60,6 +80,7 @@ async def carry_out(exchange: Exchange, attempt: Attempt, order: CallOrder) -> N
         order.to, order.caller_id or order.from_, sid, order.account_sid,
         order.sip_username, order.sip_password,
     )  # fmt: skip
+    await race(_turn(exchange, attempt), _given_up(attempt))
     leg = await placing.place(exchange, attempt, target, order.timeout)
     if leg is None:
         return

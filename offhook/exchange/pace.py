@@ -26,3 +26,18 @@ class Pace:
             return False
         times.append(now)
         return True
+
+
+class Spacing:
+    """At most `per_second` of each key, evenly spread: one waits for the one before."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap = 1 / per_second
+        self._free: dict[str, float] = {}
+
+    def wait(self, key: str, now: float) -> float:
+        """Seconds until the next may be."""
+        return max(0.0, self._free.get(key, 0.0) - now)
+
+    def took(self, key: str, now: float) -> None:
+        self._free[key] = now + self._gap
