@@ -9,7 +9,7 @@ import structlog
 
 from offhook import clock, sids
 from offhook.errors import ApiError, DocumentError, WebhookError
-from offhook.exchange import debugger, optout, params
+from offhook.exchange import billing, debugger, optout, params
 from offhook.exchange.documents import TWIML_TYPES, text_of
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.texting import MessageOrder, keep_media, send
@@ -52,7 +52,8 @@ async def on_text(
         normalise(from_, region), body, "inbound", at, at, status="received", date_sent=at,
         num_segments=segment(body).count, num_media=len(media), api_version=number.api_version,
     )  # fmt: skip
-    await exchange.store.write(records.messages.insert, message)
+    message = billing.priced_message(exchange.rules.prices, message)
+    await exchange.store.write(_keep, message)
     kept = [await keep_media(exchange, message, kind, content) for kind, content in media]
     exchange.journal.add(message.sid, account.sid, "status", {"status": "received"})
     await optout.heed(exchange, message)
@@ -65,6 +66,11 @@ async def on_text(
         )
         exchange.spawn(session.run(), message.sid)
     return message
+
+
+def _keep(connection: Connection, message: Message) -> None:
+    records.messages.insert(connection, message)
+    billing.count_message(connection, message)
 
 
 def _script(connection: Connection, number: IncomingPhoneNumber) -> Script:

@@ -11,7 +11,7 @@ from typing import Any
 from offhook import clock, sids
 from offhook.aio import race, within
 from offhook.errors import DocumentError
-from offhook.exchange import params
+from offhook.exchange import billing, params
 from offhook.exchange.exchange import Exchange, Taking
 from offhook.exchange.status import pending
 from offhook.line.leg import HungUp
@@ -85,7 +85,8 @@ async def end(exchange: Exchange, taking: Taking, recorded: Recorded | None = No
 async def _end(exchange: Exchange, taking: Taking, recorded: Recorded | None) -> Recording:
     recorded = recorded or await taking.recorder.stop()
     at, sounded = clock.utc(), bool(recorded.frames)
-    taking.recording = final = ended(taking.recording, recorded.seconds, sounded, at)
+    final = ended(taking.recording, recorded.seconds, sounded, at)
+    taking.recording = final = billing.priced_recording(exchange.rules.prices, final)
     await _store(exchange, final, final.status)
     return final
 
@@ -111,6 +112,7 @@ async def _store(exchange: Exchange, recording: Recording, event: str, new: bool
 
     def write(connection: Connection) -> None:
         (records.recordings.insert if new else records.recordings.save)(connection, recording)
+        billing.count_recording(connection, recording)
         if owes:
             records.callbacks.insert(connection, owes)
 

@@ -14,12 +14,13 @@ import structlog
 
 from offhook import clock
 from offhook.errors import OffhookError
-from offhook.exchange import params, recordings, texting
+from offhook.exchange import billing, params, recordings, texting
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.status import owed
 from offhook.media import wav
 from offhook.model.call import Call
 from offhook.model.recording import Recording
+from offhook.model.usage import Prices
 from offhook.store import records
 from offhook.store.store import Connection
 from offhook.store.table import Where
@@ -33,7 +34,7 @@ async def recover(exchange: Exchange) -> None:
     """Run once, before anything new is taken."""
     dialogs = await exchange.store.read(records.dialogs.all)
     url_of = partial(recordings.url_of, exchange)
-    ended = await exchange.store.write(_end_everything, url_of, clock.utc())
+    ended = await exchange.store.write(_end_everything, url_of, exchange.rules.prices, clock.utc())
     if ended:
         log.warning("ended the calls that a crash interrupted", calls=len(ended))
     carriers = {route.carrier.name: route.carrier for route in exchange.routes}
@@ -56,18 +57,21 @@ async def _bye(carrier: object, data: dict[str, object]) -> None:
 
 
 def _end_everything(
-    connection: Connection, url_of: Callable[[Recording], str], now: datetime
+    connection: Connection, url_of: Callable[[Recording], str], prices: Prices, now: datetime
 ) -> list[Call]:
     """Recordings first: a call's last callback tells of its own."""
     for recording in records.recordings.all(connection, BEING_MADE):
-        _end_recording(connection, recording, url_of, now)
-    ended = [_end_call(connection, call, url_of) for call in records.calls.live(connection)]
+        _end_recording(connection, recording, url_of, prices, now)
+    live = records.calls.live(connection)
+    ended = [_end_call(connection, call, url_of, prices) for call in live]
     for dialog in records.dialogs.all(connection):
         records.dialogs.delete(connection, dialog.call_sid)
     return ended
 
 
-def _end_call(connection: Connection, call: Call, url_of: Callable[[Recording], str]) -> Call:
+def _end_call(
+    connection: Connection, call: Call, url_of: Callable[[Recording], str], prices: Prices
+) -> Call:
     latest = max((event.at for event in records.events.of(connection, call.sid)), default=None)
     at = max(filter(None, (latest, call.date_updated)))
     final = call.advanced("completed" if call.status == "in-progress" else "failed", at)
@@ -76,7 +80,9 @@ def _end_call(connection: Connection, call: Call, url_of: Callable[[Recording], 
         if recording.source == "OutboundAPI" and recording.status == "completed":
             told = params.recorded(recording, url_of(recording))
     owes, final = owed(final, "completed", at, told)
+    final = billing.priced(prices, final)
     records.calls.save(connection, final)
+    billing.count_call(connection, final)
     if owes:
         records.callbacks.insert(connection, owes)
     return final
@@ -86,6 +92,7 @@ def _end_recording(
     connection: Connection,
     recording: Recording,
     url_of: Callable[[Recording], str],
+    prices: Prices,
     now: datetime,
 ) -> None:
     """One that was being made keeps what is on disk."""
@@ -94,6 +101,8 @@ def _end_recording(
     except OSError:
         seconds = 0
     final = recordings.ended(recording, seconds, bool(seconds), now)
+    final = billing.priced_recording(prices, final)
     records.recordings.save(connection, final)
+    billing.count_recording(connection, final)
     if owes := recordings.owed(final, final.status, url_of(final)):
         records.callbacks.insert(connection, owes)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from offhook import clock, sids
-from offhook.exchange import params
+from offhook.exchange import billing, params
 from offhook.exchange.exchange import Exchange
 from offhook.model.call import FINAL, Call, Status
 from offhook.model.journal import LiveDialog, PendingCallback
@@ -38,7 +38,8 @@ async def advance(
 ) -> Call:
     """The call in its next status, stored, with the callback it owes (with `more` parameters)."""
     at = at or clock.utc()
-    held.record = replace(held.record.advanced(to, at), **changes)
+    advanced = replace(held.record.advanced(to, at), **changes)
+    held.record = billing.priced(exchange.rules.prices, advanced)
     event = "" if silent else EVENT_OF[to]
     owes, held.record = owed(held.record, event, clock.utc(), more or {})
     return await exchange.surely(_store(exchange, held.record, event, owes, dialog))
@@ -71,6 +72,8 @@ async def _store(
             records.dialogs.insert(connection, dialog)
         if call.status in FINAL:
             records.dialogs.delete(connection, call.sid)
+        if event == "completed":
+            billing.count_call(connection, call)
 
     await exchange.store.write(write)
     if owes:

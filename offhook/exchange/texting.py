@@ -9,7 +9,7 @@ import structlog
 
 from offhook import clock, sids
 from offhook.errors import ApiError, CarrierError, DocumentError, WebhookError
-from offhook.exchange import debugger, params, routing
+from offhook.exchange import billing, debugger, params, routing
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.status import pending
 from offhook.line.leg import Text
@@ -176,6 +176,7 @@ async def keep_media(exchange: Exchange, message: Message, content_type: str, bo
 async def advance(exchange: Exchange, message: Message, to: Status, error_code: int = 0) -> Message:
     """The message in its next status, stored with the callback it owes."""
     message = message.advanced(to, clock.utc(), error_code)
+    message = billing.priced_message(exchange.rules.prices, message)
     owed = None
     if message.status_callback and to in SAID:
         sent = params.text_status(message)
@@ -187,6 +188,7 @@ async def advance(exchange: Exchange, message: Message, to: Status, error_code: 
 
     def write(connection: Connection) -> None:
         records.messages.save(connection, message)
+        billing.count_message(connection, message)
         if owed:
             records.callbacks.insert(connection, owed)
 
