@@ -174,8 +174,9 @@ def _near(filters: Filters, default_region: str) -> Near | None:
 
 
 def _render(offer: Offer) -> Rendering:
+    """Only local numbers are at a place in degrees."""
     seed = offer.seed
-    town = towns.town(seed.city, seed.state)
+    town = towns.town(seed.city, seed.state) if offer.kind == "local" else None
     can = plan.capabilities(offer.region, offer.kind)
     return {
         "friendly_name": formatted(offer.number),
