@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import aiohttp
+import structlog
 import uvicorn
 from sqlalchemy import make_url
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -64,6 +65,7 @@ class Offhook:
         self._applications = Applications(self._transport.send)
 
     async def __aenter__(self) -> Self:
+        _log_plainly()
         async with AsyncExitStack() as exits:
             folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="offhook-")))
             listener = exits.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -260,6 +262,15 @@ class Offhook:
     def _owned(self, number: IncomingPhoneNumber) -> IncomingPhoneNumber:
         now = self.utc()
         return replace(number, account_sid=self.account_sid, date_created=now, date_updated=now)
+
+
+def _log_plainly() -> None:
+    """Unless the test logs its own way: a traceback with all variables would take half a minute."""
+    if not structlog.is_configured():
+        shown = structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        )
+        structlog.configure(processors=[structlog.processors.add_log_level, shown])
 
 
 def _put(connection: Connection, number: IncomingPhoneNumber) -> None:

@@ -266,7 +266,7 @@ async def test_a_call_lasts_until_the_phone_is_hung_up_not_until_the_application
         "<Say>Hello.</Say>",
         '<Play digits="1"/>',
         '<Gather timeout="1"/>',
-        '<Record maxLength="2"/>',
+        '<Record maxLength="2" action="/done"/>',
         f'<Dial timeout="5">{AGENT}</Dial>',
         "<Hangup/>",
     ],

@@ -106,7 +106,7 @@ async def test_max_length_ends_a_recording(offhook: Offhook):
 
 @pytest.mark.parametrize(("how", "beeps"), [("", True), ('playBeep="false"', False)])
 async def test_a_beep_says_that_it_begins(offhook: Offhook, how: str, beeps: bool):
-    offhook.number(OURS, voice=App(f'<Record maxLength="2" {how}/>'))
+    offhook.number(OURS, voice=App(f'<Record maxLength="2" action="/done" {how}/>'))
     call = await offhook.call(OURS)
     sound = bytearray()
     call.handset.hear(sound.extend)
