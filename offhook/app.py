@@ -29,8 +29,9 @@ from offhook.media.plane import MediaPlane
 from offhook.model.account import Account, IncomingPhoneNumber
 from offhook.model.journal import PendingCallback
 from offhook.model.numbers import load_places
+from offhook.model.owned import ShortCode
 from offhook.speech.service import Speech
-from offhook.store import records
+from offhook.store import owned, records
 from offhook.store.store import Connection, Store, sqlite_url
 from offhook.webhooks.ask import Answer, Webhooks
 from offhook.webhooks.cache import Cache
@@ -104,6 +105,7 @@ async def running(settings: Settings, parts: Parts = Parts()) -> AsyncIterator[P
         store = await Store.open(sqlite_url(data / "offhook.db"), migrate=parts.migrate)
         stack.push_async_callback(store.close)
         account = await first_account(store, settings)
+        await store.write(_short_codes, settings.inventory.short_codes, account.sid, clock.utc())
         media = parts.media or await MediaPlane.workers(settings.workers, settings.rtp)
         stack.push_async_callback(media.close)
         speech = parts.speech or await _speech(stack, data)
@@ -220,6 +222,18 @@ async def first_account(store: Store, settings: Settings) -> Account:
     account = Account(sid, token, at, at, "Offhook", owner_account_sid=sid)
     await store.write(records.accounts.save if known else records.accounts.insert, account)
     return account
+
+
+def _short_codes(
+    connection: Connection, listed: tuple[str, ...], account_sid: str, at: datetime
+) -> None:
+    """Those of the settings are there, and no others."""
+    known = {each.short_code: each for each in owned.short_codes.all(connection)}
+    for code in set(listed) - set(known):
+        new = ShortCode(sids.new("SC"), account_sid, code, at, at, code)
+        owned.short_codes.insert(connection, new)
+    for code in set(known) - set(listed):
+        owned.short_codes.delete(connection, known[code].sid)
 
 
 async def demo_number(platform: Platform) -> str:

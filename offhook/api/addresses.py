@@ -12,7 +12,7 @@ from offhook.api.resource import At
 from offhook.errors import ApiError, CarrierError
 from offhook.exchange import routing
 from offhook.model import numbers
-from offhook.store import owned, records
+from offhook.store import owned
 
 _SIP = re.compile(r"sips?:([^@?;\s]+@)?[^@?;\s]+(;[^?\s]*)?(\?[^\s]*)?", re.IGNORECASE)
 _CLIENT = re.compile(r"client:[\w.+%@-]{1,256}", re.IGNORECASE)
@@ -109,7 +109,7 @@ async def caller_id(at: At, presented: str) -> str:
 async def sender(at: At, from_: str) -> str:
     """Who writes: a number of this account that can, or a name. Raises ApiError 21212 or 21606."""
     number = numbers.normalise(from_, at.exchange.rules.region)
-    own = await at.exchange.store.read(records.numbers.by_number, number)
+    own = await at.exchange.store.read(owned.texted, number)
     if own and own.account_sid == at.account.sid and "sms" in own.capabilities:
         return number
     if number == MAGIC and at.exchange.rules.magic_numbers:

@@ -24,7 +24,7 @@ from offhook.model.numbers import (
     region_of,
 )
 from offhook.model.segments import segment
-from offhook.store import records
+from offhook.store import owned, records
 from offhook.store.store import Connection
 from offhook.twiml.document import Document, Placed, parse, problem
 from offhook.twiml.messaging import Reply, body_fault, converse
@@ -42,7 +42,7 @@ async def on_text(
 ) -> Message | None:
     """Stored, then answered by what is behind the number; None when the number is not ours."""
     region = exchange.rules.region
-    number = await exchange.store.read(records.numbers.by_number, normalise(to, region))
+    number = await exchange.store.read(owned.texted, normalise(to, region))
     account = number and await exchange.account(number.account_sid)
     if not number or not account or account.status != "active" or not exchange.open:
         return None
@@ -146,7 +146,7 @@ class Session:
         if not (is_possible(to) or is_short_code(to)) or to == from_:
             return 14101
         if not is_alphanumeric_sender(from_):
-            owner = await self.exchange.store.read(records.numbers.by_number, from_)
+            owner = await self.exchange.store.read(owned.texted, from_)
             if owner is None or owner.account_sid != self.account.sid:
                 return 14102
             if "sms" not in owner.capabilities:

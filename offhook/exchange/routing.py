@@ -6,7 +6,7 @@ from offhook.errors import CarrierError
 from offhook.exchange.exchange import Exchange
 from offhook.line.leg import Carrier
 from offhook.model.numbers import is_emergency
-from offhook.store import records
+from offhook.store import owned
 from offhook.store.store import Connection
 
 NO_ROUTE, FORBIDDEN = 404, 403
@@ -19,7 +19,7 @@ async def carrier_for(exchange: Exchange, to: str) -> Carrier:
 
 
 def _ours(connection: Connection, number: str) -> bool:
-    return records.numbers.by_number(connection, number) is not None
+    return owned.texted(connection, number) is not None
 
 
 def route_for(exchange: Exchange, to: str) -> Carrier:

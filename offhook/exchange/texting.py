@@ -17,13 +17,13 @@ from offhook.line.live_call import LiveCall
 from offhook.model.message import Direction, Media, Message, Status
 from offhook.model.numbers import is_possible, normalise
 from offhook.model.segments import segment
-from offhook.store import records
+from offhook.store import owned, records
 from offhook.store.store import Connection
 from offhook.webhooks.ask import Request
 
 log = structlog.get_logger("offhook.exchange")
 
-UNDELIVERABLE, LOST, EXPIRED, OPTED_OUT = 30006, 30008, 30001, 21610
+SUSPENDED, UNDELIVERABLE, LOST, EXPIRED, OPTED_OUT = 30002, 30006, 30008, 30001, 21610
 MEDIA_FAULTS = {11751, 12300}
 MEDIA_BYTES = 5_000_000
 SAID = frozenset({"sent", "failed", "delivered", "undelivered", "read", "canceled"})
@@ -106,6 +106,9 @@ async def deliver(exchange: Exchange, message: Message) -> None:
 
 
 async def _deliver(exchange: Exchange, message: Message) -> None:
+    account = await exchange.account(message.account_sid)
+    if account and account.status != "active":
+        return await fail(exchange, message, SUSPENDED)
     if (clock.utc() - message.date_created).total_seconds() > message.validity_seconds:
         return await fail(exchange, message, EXPIRED)
     if message.status == "queued":
@@ -210,7 +213,7 @@ async def from_call(
     if not is_possible(receiver):
         live.note(14101, f"{receiver!r} cannot be texted")
         return "", "invalid"
-    owner = await exchange.store.read(records.numbers.by_number, sender)
+    owner = await exchange.store.read(owned.texted, sender)
     if owner is None or owner.account_sid != call.account_sid or "sms" not in owner.capabilities:
         live.note(14102 if owner is None else 14108, f"{sender!r} is no number of this account")
         return "", "invalid"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from offhook.model.fetch import Script
+from offhook.model.account import IncomingPhoneNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,14 @@ class ShortCode:
     sms_fallback_method: str = "POST"
 
     @property
-    def sms(self) -> Script:
-        return Script(
-            self.sms_url, self.sms_method, self.sms_fallback_url, self.sms_fallback_method
-        )
+    def as_number(self) -> IncomingPhoneNumber:
+        """As texts see it: a number that takes and sends nothing else."""
+        return IncomingPhoneNumber(
+            self.sid, self.account_sid, self.short_code, self.date_created, self.date_updated,
+            self.friendly_name, self.api_version, sms_url=self.sms_url, sms_method=self.sms_method,
+            sms_fallback_url=self.sms_fallback_url, sms_fallback_method=self.sms_fallback_method,
+            capabilities=("sms", "mms"),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from offhook.model.account import IncomingPhoneNumber
 from offhook.model.owned import (
     Address,
     ApiKey,
@@ -50,3 +51,9 @@ def shown_by(connection: Connection, account_sid: str, number: str) -> str:
         return own.sid
     verified = caller_ids.by_number(connection, number)
     return verified.sid if verified and verified.account_sid == account_sid else ""
+
+
+def texted(connection: Connection, number: str) -> IncomingPhoneNumber | None:
+    """What texts to `number`, as E.164 or a short code, are for; a short code is only that."""
+    code = short_codes.by_code(connection, number) if number.isdigit() else None
+    return code.as_number if code else records.numbers.by_number(connection, number)

@@ -13,6 +13,7 @@ from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
+from offhook.exchange import debugger
 from offhook.model.account import Application
 from offhook.store import records
 from offhook.store.store import Connection
@@ -22,7 +23,7 @@ applications = Resource(
     f"/{VERSION}/Accounts/{{account_sid}}/Applications", element="Application", key="applications"
 )
 
-MOST = 1000
+MOST, NEARLY = 1000, 950
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,20 @@ class Settings:
 async def create(at: At, form: Settings) -> Rendering:
     now = clock.utc()
     application = replace(Application(sids.new("AP"), at.account.sid, now, now), **given(form))
-    await at.exchange.store.write(_insert, application)
+    count = await at.exchange.store.write(_insert, application)
+    if count > NEARLY:
+        debugger.note(at.exchange, at.account.sid, 21302, subject=application.sid)
     return render(application)
 
 
-def _insert(connection: Connection, application: Application) -> None:
-    """Raises ApiError 21301 when the account has as many as it may."""
+def _insert(connection: Connection, application: Application) -> int:
+    """How many there are now. Raises ApiError 21301 when the account has as many as it may."""
     of_account = [Where("account_sid", "=", application.account_sid)]
-    if records.applications.count(connection, of_account) >= MOST:
+    count = records.applications.count(connection, of_account)
+    if count >= MOST:
         raise ApiError(21301)
     records.applications.insert(connection, application)
+    return count + 1
 
 
 @applications.get()
