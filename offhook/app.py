@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ from offhook.model.account import Account, IncomingPhoneNumber
 from offhook.model.journal import PendingCallback
 from offhook.model.numbers import load_places
 from offhook.model.owned import ShortCode
+from offhook.model.usage import Prices
 from offhook.speech.service import Speech
 from offhook.store import owned, records
 from offhook.store.store import Connection, Store, sqlite_url
@@ -162,7 +164,7 @@ def _exchange(
         calls_per_second=settings.limits.calls_per_second,
         concurrent_requests=settings.limits.concurrent_requests,
         magic_numbers=settings.simulated.magic_numbers,
-        stock=_stock(settings), ice=_ice(settings),
+        stock=_stock(settings), ice=_ice(settings), prices=_prices(settings),
     )  # fmt: skip
 
     async def key(account_sid: str) -> str:
@@ -180,6 +182,20 @@ def _stock(settings: Settings) -> Stock:
     chosen = settings.inventory
     made_up = settings.simulates_everything if chosen.made_up == "auto" else chosen.made_up
     return Stock(chosen.numbers, made_up, chosen.closed)
+
+
+def _prices(settings: Settings) -> Prices:
+    """As decimals that are what was written."""
+    chosen = settings.prices.model_dump(exclude={"currency", "calls_to", "messages_to"})
+    exact = {name: Decimal(str(price)) for name, price in chosen.items()}
+    tables = {
+        name: {prefix: Decimal(str(price)) for prefix, price in table.items()}
+        for name, table in (
+            ("calls_to", settings.prices.calls_to),
+            ("messages_to", settings.prices.messages_to),
+        )
+    }
+    return Prices(currency=settings.prices.currency, **exact, **tables)  # type: ignore[arg-type]
 
 
 def _ice(settings: Settings) -> Ice:

@@ -26,7 +26,7 @@ from offhook.carriers.trunks import Trunk
 from offhook.config import Address, Settings
 from offhook.config.settings import Trunk as TrunkRules
 from offhook.errors import ConfigError
-from offhook.exchange import inbound, retention
+from offhook.exchange import inbound, retention, usage
 from offhook.exchange.exchange import Route
 from offhook.own import own_routes
 
@@ -80,6 +80,7 @@ async def _serving(settings: Settings) -> AsyncIterator[Serving]:
         tasks = [
             asyncio.create_task(server.serve(sockets=[listener]), name="http"),
             asyncio.create_task(_retention(platform), name="retention"),
+            asyncio.create_task(usage.keep(platform.exchange), name="usage"),
         ]
         try:
             await app.open_lines(platform, Route(sip, sip.takes, sip.emergency))
@@ -96,7 +97,8 @@ async def _serving(settings: Settings) -> AsyncIterator[Serving]:
         finally:
             await sip.close()
             server.should_exit = True
-            tasks[1].cancel()
+            for task in tasks[1:]:
+                task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -7,10 +7,12 @@ from typing import Literal, Self
 
 import phonenumbers
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from offhook import __version__
+from offhook.config.prices import Prices
+from offhook.config.section import Section
 from offhook.config.values import (
     AccountSid,
     Address,
@@ -37,12 +39,6 @@ from offhook.config.values import (
 )
 
 DEFAULT_DATA = platformdirs.user_data_path("offhook", appauthor=False)
-
-
-class Section(BaseModel):
-    """A table of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Retention(Section):
@@ -294,6 +290,7 @@ class Settings(BaseSettings):
 
     retention: Retention = Retention()
     limits: Limits = Limits()
+    prices: Prices = Prices()
     webhooks: WebhookRules = WebhookRules()
     speech: SpeechRules = SpeechRules()
     simulated: SimulatedNetwork = SimulatedNetwork()

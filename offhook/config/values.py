@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import phonenumbers
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from offhook import sids
@@ -152,6 +152,8 @@ def _yes_no_auto(value: Any) -> Any:
 _Lower = BeforeValidator(_word)
 _Parts = BeforeValidator(_parts)
 
+Price = Annotated[float, Field(ge=0, le=1000)]
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Behaviour = Literal["answers", "busy", "no-answer", "rejects", "unreachable", "voicemail", "echo"]
 Listen = Annotated[Address, NoDecode, BeforeValidator(_address)]
 Ports = Annotated[range, NoDecode, BeforeValidator(_ports)]
@@ -163,6 +165,7 @@ Numbers = Annotated[tuple[Number, ...], NoDecode, _Parts]
 ShortCodes = Annotated[tuple[Annotated[str, AfterValidator(_short_code)], ...], NoDecode, _Parts]
 IceUrls = Annotated[tuple[Annotated[str, AfterValidator(_ice_url)], ...], NoDecode, _Parts]
 Prefixes = Annotated[tuple[Annotated[str, AfterValidator(_prefix)], ...], NoDecode, _Parts]
+PricesByPrefix = dict[Annotated[str, AfterValidator(_prefix)], Price]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, _Parts]
 Region = Annotated[str, AfterValidator(_region)]
 Url = Annotated[str, AfterValidator(_url)]
