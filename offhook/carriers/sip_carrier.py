@@ -25,7 +25,7 @@ from offhook.sip import digest, sdp
 from offhook.sip.core import Over
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, bracketed, hop_of
-from offhook.sip.inbound import Inbound
+from offhook.sip.inbound import Inbound, TakeOver
 from offhook.sip.message import Response
 from offhook.sip.outbound import Invitation
 from offhook.sip.uri import Uri, parse_uri
@@ -229,9 +229,25 @@ class SipCarrier:
             call.turn_away(status, *(("WWW-Authenticate", each) for each in challenges))
         elif self._refusing:
             call.reject(503, now, ("Retry-After", "30"))
+        elif call.takes_over:
+            self._take_over(call, call.takes_over, now)
         else:
             call.trying(now)
             self._board.spawn(self._take(call, admitted.trunk))
+
+    def _take_over(self, call: Inbound, wanted: TakeOver, now: float) -> None:
+        """Another phone for a call that we have: the call itself does not notice (RFC 3891)."""
+        session = wanted.session
+        entry = self._board.entries.get(session.serial) if session else None
+        if session is None or entry is None or entry.leg is None:
+            call.reject(wanted.status or 481, now)
+            return
+        try:
+            entry.leg.taken_over(call, _offered(call))
+        except CarrierError as refused:
+            call.reject(refused.code, now)
+        else:
+            self._board.take_over(call, entry.leg, session.serial)
 
     def _admit(self, call: Inbound) -> Admitted | tuple[int, list[str]]:
         """Let in, or the status and the challenges of the refusal."""
@@ -269,12 +285,7 @@ class SipCarrier:
 
     async def _arrive(self, call: Inbound, trunk: Trunk | None) -> SipLeg | None:
         """The call as a leg, or None when the caller did not wait. Raises CarrierError."""
-        try:
-            offered = sdp.parse(call.request.body) if call.request.body else None
-        except sdp.BadSdp as wrong:
-            raise CarrierError(488, str(wrong)) from wrong
-        if offered is not None and not sdp.speakable(offered):
-            raise CarrierError(488, "no common codec")
+        offered = _offered(call)
         about = sip_parties.about_call(call.request, call.source, trunk)
         media = await self._open_media()
         entry = self._board.entries.get(call.serial)
@@ -325,3 +336,14 @@ class SipCarrier:
     def _sound(self, media: RtpLeg, hop: Hop) -> Sound:
         host, id = self._board.address(hop), int(self._rand()[:8], 16)
         return Sound(media, host, id, self.settings.rtp_timeout)
+
+
+def _offered(call: Inbound) -> list[sdp.Media] | None:
+    """The offer of an INVITE; None leaves it to us. Raises CarrierError."""
+    try:
+        offered = sdp.parse(call.request.body) if call.request.body else None
+    except sdp.BadSdp as wrong:
+        raise CarrierError(488, str(wrong)) from wrong
+    if offered is not None and not sdp.speakable(offered):
+        raise CarrierError(488, "no common codec")
+    return offered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -16,9 +17,10 @@ from offhook.sip.core import Over
 from offhook.sip.inbound import Inbound
 from offhook.sip.message import Message, Request, Response
 from offhook.sip.outbound import Outbound
-from offhook.sip.session import NO_ACK, Session
+from offhook.sip.referral import Referral
+from offhook.sip.session import NO_ACK, Answering, Session
 
-GAVE_UP, NOT_ACCEPTABLE = 480, 488
+GAVE_UP, NOT_ACCEPTABLE, DECLINED = 480, 488, 603
 NEVER_ACKNOWLEDGED = 32022  # reference: error codes
 NO_SOUND, WORKER_DIED = 500, "the media worker died"
 _KEYS = frozenset("0123456789*#ABCD")
@@ -117,7 +119,10 @@ class SipLeg:
         self._offered: list[sdp.Media] | None = None
         self._session: Session | None = None
         self._we_offered = False  # the ACK that is awaited carries the answer to our offer
-        self._early = b""
+        self._early: dict[str, bytes] = {}  # descriptions that came before the answer, by To tag
+        self._transfer: asyncio.Future[int] | None = None
+        # Is told of a REFER of the far end, with its Refer-To; without it they are declined.
+        self.on_refer: Callable[[Referral, str], None] | None = None
         self._cause: Ended | None = None  # why we ended it, when nobody asked us to
         sound.watch(self._lost_sound)
 
@@ -165,6 +170,27 @@ class SipLeg:
         if isinstance(self._call, Inbound) and not self.ended.done():
             call = self._call
             self._act(lambda now: call.reject(code, now))
+
+    async def refer(self, to: str, headers: tuple[tuple[str, str], ...] = ()) -> int:
+        """Asks the far end to call `to` instead of us (RFC 3515), a URI or a name-addr.
+
+        The status of that call as the far end tells it, or of its refusal to try. Raises HungUp
+        when the leg ends before that is known.
+        """
+        session = self._session
+        if self.ended.done() or session is None or self._transfer:
+            raise HungUp
+        self._transfer = asyncio.get_running_loop().create_future()
+        try:
+            if not self._act(lambda now: session.refer(to, headers, now)):
+                raise HungUp
+            either: list[asyncio.Future[Any]] = [self._transfer, self.ended]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not self._transfer.done():
+                raise HungUp
+            return self._transfer.result()
+        finally:
+            self._transfer = None
 
     async def hang_up(self) -> None:
         if not self.ended.done():
@@ -216,7 +242,7 @@ class SipLeg:
             self._sound.accept(response.body)
         except sdp.BadSdp:
             return False
-        self._early = response.body
+        self._early[response.to.tag] = response.body
         return True
 
     def answered(self, session: Session, response: Response) -> bool:
@@ -224,7 +250,7 @@ class SipLeg:
         self._session = session
         self._about = sip_parties.about_answer(response, session.dialog.source)
         try:
-            self._sound.accept(response.body or self._early)
+            self._sound.accept(response.body or self._early.get(response.to.tag, b""))
         except sdp.BadSdp:
             return False
         self._confirm()
@@ -246,8 +272,35 @@ class SipLeg:
                 return
         self._confirm()
 
-    def offered(self, session: Session, request: Request) -> None:
-        """A re-INVITE: hold, resume, another codec or another address."""
+    def transferred(self, status: int) -> None:
+        if self._transfer and not self._transfer.done():
+            self._transfer.set_result(status)
+
+    def referred(self, referral: Referral, target: str) -> None:
+        """The far end asks us to call somebody in its place."""
+        if self.on_refer:
+            self.on_refer(referral, target)
+        else:
+            self._act(lambda now: referral.refuse(DECLINED, now))
+
+    def taken_over(self, call: Inbound, offered: list[sdp.Media] | None) -> None:
+        """Another phone takes the far end's place (RFC 3891)."""
+        old = self._session
+        assert old
+        self._we_offered = offered is None
+        body = self._sound.offer() if offered is None else self._sound.answer(offered)
+        self._session = self._act(lambda now: call.answer(body, now)) or old
+        old.quiet = self._session is not old
+        self._act(old.bye)
+
+    def reanswered(self, response: Response | None) -> None:
+        """Our offer was answered anew; what cannot be read leaves the sound as it is."""
+        if response is not None and response.status < 300 and response.body:
+            with contextlib.suppress(sdp.BadSdp):
+                self._sound.accept(response.body)
+
+    def offered(self, session: Answering, request: Request) -> None:
+        """A re-INVITE or UPDATE: hold, resume, another codec or another address."""
         try:
             if request.body:
                 body = self._sound.answer(sdp.parse(request.body))

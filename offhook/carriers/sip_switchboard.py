@@ -21,11 +21,15 @@ from offhook.sip.endpoint import Endpoint
 from offhook.sip.hop import Hop, Send, bracketed, is_ip
 from offhook.sip.inbound import Inbound, Incoming
 from offhook.sip.outbound import Answered, Progress
-from offhook.sip.session import Confirmed, Info, Offered
+from offhook.sip.referral import Referred, Transferred
+from offhook.sip.session import Confirmed, Info, Offered, Reanswered
 
 log = structlog.get_logger("offhook.sip")
 
 T = TypeVar("T")
+Told = (
+    Progress | Answered | Confirmed | Offered | Reanswered | Info | Referred | Transferred
+)  # what a leg hears of
 
 DEFAULT_ROUTE = "192.0.2.1"  # an address that only the default route leads to (RFC 5737)
 
@@ -149,7 +153,10 @@ class Switchboard:
                 self._incoming(call)
             case Over():
                 self._over(output)
-            case Progress() | Answered() | Confirmed() | Offered() | Info():
+            case (
+                Progress() | Answered() | Confirmed() | Offered() | Reanswered() | Info()
+                | Referred() | Transferred()
+            ):  # fmt: skip
                 entry = self.entries.get(output.serial)
                 if entry and entry.leg:
                     self._tell(entry.leg, entry.ringing, output)
@@ -158,7 +165,7 @@ class Switchboard:
         self,
         leg: SipLeg,
         ringing: Ringing | None,
-        event: Progress | Answered | Confirmed | Offered | Info,
+        event: Told,
     ) -> None:
         match event:
             case Progress(_, response):
@@ -172,8 +179,19 @@ class Switchboard:
                 leg.acknowledged(request)
             case Offered(session, request):
                 leg.offered(session, request)
+            case Reanswered(_, answer):
+                leg.reanswered(answer)
             case Info(_, request):
                 leg.informed(request)
+            case Referred(referral, wanted):
+                leg.referred(referral, wanted)
+            case Transferred(_, status, _, True):
+                leg.transferred(status)
+
+    def take_over(self, call: Inbound, leg: SipLeg, serial: int) -> None:
+        """The call `serial` goes on in another dialog, with the leg it has (RFC 3891)."""
+        self.entries.pop(serial, None)
+        self.entries[call.serial] = Entry(leg.trace, leg)
 
     def _over(self, over: Over) -> None:
         entry = self.entries.pop(over.serial, None)

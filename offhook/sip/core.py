@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from offhook.sip import digest
-from offhook.sip.dialog import DialogKey
+from offhook.sip.dialog import Dialog, DialogKey
+from offhook.sip.grammar import split_params
 from offhook.sip.hop import Hop
+from offhook.sip.interval import Interval
 from offhook.sip.layer import Layer
 from offhook.sip.message import Field, Request, Response, respond
 from offhook.sip.transactions import Transaction
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
+METHODS = (
+    *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO"),
+    *("PRACK", "UPDATE", "REFER", "NOTIFY"),
+)
+EXTENSIONS = ("100rel", "timer", "replaces")  # RFC 3262, RFC 4028, RFC 3891
 ALLOW: Field = ("Allow", ", ".join(METHODS))
+SUPPORTED: Field = ("Supported", ", ".join(EXTENSIONS))
 ACCEPT: Field = ("Accept", "application/sdp")
 SDP: Field = ("Content-Type", "application/sdp")
 
@@ -32,6 +39,7 @@ class InDialog(Protocol):
     def acked(self, request: Request, now: float) -> None: ...
 
 
+HeardReply = Callable[[Request, Response | None, float], None]
 By = Literal["far", "near", "network"]
 
 
@@ -55,11 +63,32 @@ class Over:
     response: Response | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who asks inside a dialog: the call it belongs to, and how challenges are met."""
+
+    dialog: Dialog
+    serial: int
+    client: digest.Client | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request of ours inside a dialog, before it has its CSeq and its way."""
+
+    method: str
+    fields: tuple[Field, ...] = ()
+    body: bytes = b""
+
+
 class Core:
     """`contact(hop)` is our URI as that hop can reach it; `agent` is how we call ourselves."""
 
-    def __init__(self, layer: Layer, contact: Callable[[Hop], str], agent: str) -> None:
+    def __init__(
+        self, layer: Layer, contact: Callable[[Hop], str], agent: str, interval: Interval
+    ) -> None:
         self.layer, self.contact_uri, self.agent = layer, contact, agent
+        self.interval = interval
         self.dialogs: dict[DialogKey, InDialog] = {}
         self.callers: dict[tuple[str, str], InDialog] = {}  # calls out, by Call-ID and our tag
         self._serials = itertools.count(1)
@@ -92,6 +121,33 @@ class Core:
         )
         self.layer.respond(transaction, response, now)
 
+    def answer(
+        self, transaction: Transaction, fields: tuple[Field, ...], body: bytes, now: float
+    ) -> None:
+        """200 with our description, if there is one, to a request that is no INVITE."""
+        described = (SDP,) if body else ()
+        fields = (*fields, *described, ("Server", self.agent))
+        self.layer.respond(transaction, respond(transaction.request, 200, fields, body=body), now)
+
+    def ask(self, party: Party, wanted: Wanted, heard: HeardReply, now: float) -> None:
+        """Sends a request in a dialog, again with credentials when it is challenged; `heard` is
+        told of every response but the challenges that were met, or None."""
+        self._ask(party, wanted, heard, now, 1)
+
+    def _ask(self, party: Party, wanted: Wanted, heard: HeardReply, now: float, tries: int) -> None:
+        request = party.dialog.request(wanted.method, wanted.fields, wanted.body)
+
+        def tell(response: Response | None, at: float) -> None:
+            again = response and with_credentials(
+                party.client, request, wanted.fields, response, tries
+            )
+            if again:
+                self._ask(party, replace(wanted, fields=again), heard, at, tries + 1)
+            else:
+                heard(request, response, at)
+
+        self.layer.request(request, party.dialog.hop(), tell, now, party.serial)
+
     def find(self, request: Request) -> InDialog | None:
         """Who answers for the dialog of a request from the other side."""
         call_id, ours, theirs = request.call_id, request.to.tag, request.from_.tag
@@ -121,3 +177,10 @@ def with_credentials(
     if answer is None:
         return None
     return (*(field for field in fields if field[0] != name), (name, answer))
+
+
+def reason_of(request: Request) -> str:
+    """The text of a Reason field, or its cause (RFC 3326)."""
+    value = request.get("reason")
+    params = dict(split_params(value[value.find(";") :])) if ";" in value else {}
+    return params.get("text") or value

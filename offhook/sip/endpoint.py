@@ -12,11 +12,21 @@ from dataclasses import replace
 from typing import Any
 
 from offhook.sip import digest
-from offhook.sip.core import ACCEPT, ALLOW, METHODS, Core, Heard, with_credentials
+from offhook.sip.core import (
+    ACCEPT,
+    ALLOW,
+    EXTENSIONS,
+    METHODS,
+    SUPPORTED,
+    Core,
+    Heard,
+    with_credentials,
+)
 from offhook.sip.dialog import Dialog
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send
-from offhook.sip.inbound import Inbound, Incoming
+from offhook.sip.inbound import Inbound, Incoming, take_over
+from offhook.sip.interval import Interval, too_short
 from offhook.sip.layer import Layer, Tell, stamped
 from offhook.sip.message import (
     Request,
@@ -30,12 +40,14 @@ from offhook.sip.outbound import Invitation, Outbound
 from offhook.sip.session import Session
 from offhook.sip.transactions import Transaction
 
+HALF_AN_HOUR = Interval()
+
 
 class Endpoint:
     """`sent_by(hop)` and `contact(hop)` say how that hop can reach us, as host:port and as URI.
 
     `rand` gives unguessable hexadecimal text, 32 digits or more. Without `tcp`, long requests stay
-    datagrams.
+    datagrams. `interval` is how long sessions last unless they are refreshed.
     """
 
     def __init__(
@@ -46,9 +58,10 @@ class Endpoint:
         *,
         agent: str = "Offhook",
         tcp: bool = True,
+        interval: Interval = HALF_AN_HOUR,
     ) -> None:
         self._layer = Layer(sent_by, rand, tcp=tcp)
-        self._core = Core(self._layer, contact, agent)
+        self._core = Core(self._layer, contact, agent, interval)
 
     # For whoever has the sockets and the clock
 
@@ -69,7 +82,7 @@ class Endpoint:
 
     def fire(self, now: float) -> None:
         while sleeper := self._layer.fire(now):
-            if isinstance(sleeper, Session | Outbound):
+            if isinstance(sleeper, Session | Outbound | Inbound):
                 sleeper.fire(now)
 
     @property
@@ -238,7 +251,8 @@ class Endpoint:
         self, request: Request, transaction: Transaction, data: bytes, hop: Hop, now: float
     ) -> None:
         if request.method == "OPTIONS":
-            self._core.reply(transaction, 200, now, ALLOW, ACCEPT, self._core.contact(hop))
+            contact = self._core.contact(hop)
+            self._core.reply(transaction, 200, now, ALLOW, ACCEPT, SUPPORTED, contact)
         elif request.method == "INVITE":
             self._receive_invite(request, transaction, data, hop, now)
         else:
@@ -250,11 +264,16 @@ class Endpoint:
     ) -> None:
         try:
             dialog = Dialog.answering(request, self._core.rand()[:16], hop)
+            takes_over = take_over(request, self._core)
         except BadSip as wrong:
             self._core.reply(transaction, 400, now, reason=wrong.reason)
             return
+        if short := too_short(request, self._core.interval):
+            self._core.reply(transaction, 422, now, *short)
+            return
         transaction.serial = self._core.serial()
         call = Inbound(self._core, transaction, dialog, hop, transaction.serial)
+        call.takes_over = takes_over
         self._core.report(Incoming(call, data))
 
     def _heard(self, serial: int, hop: Hop, data: bytes) -> None:
@@ -278,8 +297,9 @@ def _inspect(request: Request, merged: bool) -> tuple[Any, ...]:
         return (405, ALLOW)
     if merged:
         return (482,)
-    if required := ", ".join(request.values("require")):
-        return (420, ("Unsupported", required))
+    required = [tag for tag in request.tags("require") if tag.lower() not in EXTENSIONS]
+    if required:
+        return (420, ("Unsupported", ", ".join(required)))
     if request.method != "INVITE" or not request.body:
         return ()
     encoding = request.get("content-encoding")

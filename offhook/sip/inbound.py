@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offhook.sip.core import ALLOW, SDP, Core, Over
+from offhook.sip.core import ALLOW, SDP, SUPPORTED, Core, Over
 from offhook.sip.dialog import Dialog
+from offhook.sip.grammar import BadSip, split_params
 from offhook.sip.hop import Hop
 from offhook.sip.message import Field, Request, respond
+from offhook.sip.reliable import Provisionals
 from offhook.sip.session import Session
 from offhook.sip.transactions import Transaction
 
@@ -20,18 +22,46 @@ class Incoming:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """A Replaces field: the call it names, or the `status` to refuse it with (section 3)."""
+
+    session: Session | None
+    status: int = 0
+
+
+def take_over(request: Request, core: Core) -> TakeOver | None:
+    """None without a Replaces field. Raises BadSip where it cannot be read."""
+    values = request.values("replaces")
+    if not values:
+        return None
+    call_id, _, rest = values[0].partition(";")
+    params = dict(split_params(f";{rest}"))
+    if len(values) > 1 or not params.get("to-tag") or not params.get("from-tag"):
+        raise BadSip("not one Replaces")
+    found = core.dialogs.get((call_id.strip(), params["to-tag"], params["from-tag"]))
+    if not isinstance(found, Session):
+        return TakeOver(None, 481)
+    return TakeOver(None, 486) if "early-only" in params else TakeOver(found)
+
+
 class Inbound:
-    """`source` is where it came from. Every method does nothing once the call is `over`."""
+    """`source` is where it came from. Every method does nothing once the call is `over`.
+
+    `takes_over` says which call's place it wants to take (RFC 3891), if it may call at all.
+    """
 
     def __init__(
         self, core: Core, transaction: Transaction, dialog: Dialog, source: Hop, serial: int
     ) -> None:
         self.core, self.serial, self.source = core, serial, source
         self.over = False
+        self.takes_over: TakeOver | None = None
         self.request: Request = transaction.request
         self._transaction, self._dialog = transaction, dialog
         self._tag = dialog.key[1]
         self._refusal: tuple[int, str] = (487, "")
+        self._provisionals = Provisionals(core.layer, transaction)
         transaction.tell = self._heard
         core.dialogs[dialog.key] = self
 
@@ -41,24 +71,44 @@ class Inbound:
             self.core.layer.respond(self._transaction, respond(self.request, 100), now)
 
     def ring(self, now: float) -> None:
+        """180, repeated until it is acknowledged where the caller insists on that (RFC 3262).
+
+        Such a caller who left the offer to us would have to get it now, and rings on its own.
+        """
         if self.over:
             return
-        fields = (self.core.contact(self.source), ALLOW, ("Server", self.core.agent))
+        insists = "100rel" in (tag.lower() for tag in self.request.tags("require"))
+        fields = (self.core.contact(self.source), ALLOW, SUPPORTED, ("Server", self.core.agent))
         response = respond(self.request, 180, fields, tag=self._tag)
-        self.core.layer.respond(self._transaction, response, now)
+        if not insists:
+            self.core.layer.respond(self._transaction, response, now)
+        elif self.request.body:
+            self._provisionals.send(response, now)
+            self.core.layer.alarms.set(self)
+
+    @property
+    def wake_at(self) -> float | None:
+        return None if self.over else self._provisionals.wake_at
+
+    def fire(self, now: float) -> None:
+        if not self.over and not self._provisionals.fire(now):
+            self.reject(504, now, reason="No PRACK")
+        self.core.layer.alarms.set(self)
 
     def answer(self, body: bytes, now: float) -> Session | None:
         """200 with our description; the session that this makes, or None when it is too late."""
         if self.over:
             return None
         self.over = True
+        self._provisionals.settle()
+        session = Session(self.core, self._dialog, self.serial)
+        session.learn(self.request)
+        session.provisionals = self._provisionals
         fields: tuple[Field, ...] = (
-            self.core.contact(self.source),
-            ALLOW,
-            ("Server", self.core.agent),
+            *(self.core.contact(self.source), ALLOW, SUPPORTED, ("Server", self.core.agent)),
+            *session.timer.answer(self.request, now),
             SDP,
         )
-        session = Session(self.core, self._dialog, self.serial)
         session.answer(
             self._transaction, respond(self.request, 200, fields, tag=self._tag, body=body), now
         )
@@ -107,14 +157,28 @@ class Inbound:
             self.core.report(Over(self.serial, "near", status, reason))
 
     def receive(self, request: Request, transaction: Transaction, now: float) -> None:
-        """A request in the early dialog: a BYE ends it (section 15.1.2), an INVITE must wait."""
-        if request.method == "BYE":
+        """A request in the early dialog: a BYE ends it (section 15.1.2), an INVITE must wait.
+
+        So must an UPDATE with an offer, since the first one has no answer yet (RFC 3311).
+        """
+        if request.cseq.number <= self._dialog.remote_cseq:
+            self.core.reply(transaction, 500, now, ("Retry-After", "1"), reason="CSeq Out of Order")
+            return
+        self._dialog.remote_cseq = request.cseq.number
+        if request.method == "PRACK":
+            known = self._provisionals.acknowledged(request, now)
+            self.core.reply(transaction, 200 if known else 481, now)
+            self.core.layer.alarms.set(self)
+        elif request.method == "BYE":
             self.core.reply(transaction, 200, now)
             self._cancelled(now, 200, "ended by the caller before the answer")
-        elif request.method == "INVITE":
+        elif request.method == "INVITE" or request.body:
             self.core.reply(transaction, 500, now, ("Retry-After", "2"))
+        elif request.method in ("REFER", "NOTIFY"):
+            self.core.reply(transaction, 481, now)
         else:
-            self.core.reply(transaction, 200, now, ALLOW)
+            self._dialog.refresh(request)
+            self.core.reply(transaction, 200, now, ALLOW, self.core.contact(self.source))
 
     def acked(self, request: Request, now: float) -> None:
         """An ACK without a 2xx to acknowledge means nothing."""

@@ -52,6 +52,7 @@ REASONS = {
     180: "Ringing",
     183: "Session Progress",
     200: "OK",
+    202: "Accepted",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -62,15 +63,19 @@ REASONS = {
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
+    422: "Session Interval Too Small",
+    423: "Interval Too Brief",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
     486: "Busy Here",
     487: "Request Terminated",
     488: "Not Acceptable Here",
+    489: "Bad Event",
     491: "Request Pending",
     500: "Server Internal Error",
     503: "Service Unavailable",
+    504: "Server Time-out",
     505: "Version Not Supported",
     513: "Message Too Large",
     600: "Busy Everywhere",
@@ -138,6 +143,10 @@ class Message:
     def all(self, name: str) -> list[str]:
         """Every value, with comma-separated ones split."""
         return [element for value in self.values(name) for element in split_list(value)]
+
+    def tags(self, name: str) -> list[str]:
+        """The words of Require, Supported, Allow ..., whatever stands between them."""
+        return [tag for value in self.values(name) for tag in TOKEN.findall(value)]
 
     def values(self, name: str) -> list[str]:
         """Every value as it was written, one a line."""
@@ -261,6 +270,8 @@ def parse(data: bytes) -> Request | Response:
     start, *lines = text.split("\r\n")
     if len(lines) > MAX_FIELDS or "\0" in text:
         raise BadSip("too many fields or a NUL")
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        raise BadSip("a line break inside a line")  # it could not be sent back
     fields = _fields(lines)
     if start.startswith("SIP/"):
         return _cut(_response(start, fields, body))

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offhook.sip import digest
-from offhook.sip.core import ALLOW, SDP, By, Core, Over, with_credentials
+from offhook.sip import digest, interval, reliable
+from offhook.sip.core import (
+    ALLOW,
+    SDP,
+    SUPPORTED,
+    By,
+    Core,
+    Over,
+    Party,
+    Wanted,
+    with_credentials,
+)
 from offhook.sip.dialog import Dialog
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop
 from offhook.sip.message import Field, Request, Response
-from offhook.sip.session import Session
+from offhook.sip.session import Offered, Session
 from offhook.sip.transactions import T1, Transaction
 
 NO_REPLY = "no reply"
@@ -46,6 +56,15 @@ class Invitation:
     credentials: digest.Credentials | None = None
 
 
+@dataclass(slots=True)
+class Early:
+    """A dialog that is not answered yet, one for each phone that rings (section 12.1.2)."""
+
+    party: Party
+    rseq: int = 0  # of the latest response that was acknowledged
+    described: bool = False  # ... one of which answered our offer
+
+
 class Outbound:
     """One attempt. However it ends, exactly one of `Answered` and `Over` is reported."""
 
@@ -57,12 +76,16 @@ class Outbound:
             digest.Client(invitation.credentials, core.rand) if invitation.credentials else None
         )
         self._cseq = 0
+        self._interval = core.interval
+        self._early: dict[str, Early] = {}  # by the tag of the one who rings
+        self._theirs: Transaction | None = None  # an UPDATE that waits for our answer
         self._heard_something = False
         self._cancelling = False
         self._sessions: dict[str, Session] = {}  # by the tag of the one who answered
         self._give_up_at: float | None = None
         core.callers[(self.call_id, self.tag)] = self
-        fields = (core.contact(invitation.hop), ALLOW, ("User-Agent", core.agent), SDP)
+        agent = ("User-Agent", core.agent)
+        fields = (core.contact(invitation.hop), ALLOW, SUPPORTED, agent, SDP)
         self._transaction = self._invite((*fields, *invitation.fields), now)
 
     def _invite(self, fields: tuple[Field, ...], now: float, tries: int = 1) -> Transaction:
@@ -76,18 +99,37 @@ class Outbound:
             ("Call-ID", self.call_id),
             ("CSeq", f"{self._cseq} INVITE"),
         )
-        request = Request((*head, *fields), order.body, "INVITE", order.uri)
+        timing = self._timing()
+        request = Request((*head, *fields, *timing), order.body, "INVITE", order.uri)
 
         def tell(response: Response | None, at: float) -> None:
             again = None
             if response is not None and not self._cancelling:
-                again = with_credentials(self._client, request, fields, response, tries)
+                again = self._again(request, fields, response, tries)
             if again:
+                self._early.clear()
                 self._transaction = self._invite(again, at, tries + 1)
             else:
                 self._heard(request, response, at)
 
         return self.core.layer.request(request, order.hop, tell, now, self.serial)
+
+    def _timing(self) -> tuple[Field, ...]:
+        """What we wish for the session's length (RFC 4028 section 7.1)."""
+        if not self._interval.seconds:
+            return ()
+        wished, least = self._interval.seconds, self._interval.least
+        return (("Session-Expires", str(wished)), ("Min-SE", str(least)))
+
+    def _again(
+        self, request: Request, fields: tuple[Field, ...], response: Response, tries: int
+    ) -> tuple[Field, ...] | None:
+        """The fields to try it with again, after a challenge or an interval that was too short."""
+        least = interval.least(response)
+        if response.status == 422 and least > self._interval.seconds:
+            self._interval = interval.Interval(least, least)
+            return fields
+        return with_credentials(self._client, request, fields, response, tries)
 
     # What comes back
 
@@ -95,19 +137,42 @@ class Outbound:
         if response is None:
             self._end("network", 503, f"{NO_REPLY} from {self.invitation.hop}")
         elif response.status < 200:
-            self._progress(response, now)
+            self._progress(request, response, now)
         elif response.status < 300:
             self._accepted(request, response, now)
         else:
             by: By = "near" if self._cancelling else "far"
             self._end(by, response.status, response.reason, response)
 
-    def _progress(self, response: Response, now: float) -> None:
+    def _progress(self, request: Request, response: Response, now: float) -> None:
         self._heard_something = True
+        if response.status > 100 and not self._in_order(request, response, now):
+            return
         if self._cancelling:
             self._send_cancel(now)
         elif response.status > 100 and not self.over:
             self.core.report(Progress(self.serial, response))
+
+    def _in_order(self, request: Request, response: Response, now: float) -> bool:
+        """Acknowledges one that asks for it; False for a repeat, or one that came too soon
+        (RFC 3262 section 4)."""
+        number, tag = reliable.rseq_of(response), response.to.tag
+        if not number or not tag or self.over:
+            return True
+        early = self._early.get(tag)
+        if early and number != early.rseq + 1:
+            return False
+        if early is None:
+            try:
+                dialog = Dialog.calling(request, response, self._transaction.source)
+            except BadSip:
+                return True
+            early = self._early[tag] = Early(Party(dialog, self.serial, self._client))
+        early.rseq = number
+        early.described = early.described or bool(response.body)
+        prack = Wanted("PRACK", (reliable.rack(number, request),))
+        self.core.ask(early.party, prack, lambda request, response, at: None, now)
+        return True
 
     def _accepted(self, request: Request, response: Response, now: float) -> None:
         """A 2xx: the first is the call, one from another fork is ended (section 13.2.2.4)."""
@@ -120,7 +185,12 @@ class Outbound:
         except BadSip as wrong:
             self._end("network", 502, wrong.reason, response)
             return
-        session = Session(self.core, dialog, self.serial, self._client)
+        if early := self._early.get(tag):
+            dialog.local_cseq = max(dialog.local_cseq, early.party.dialog.local_cseq)
+            dialog.remote_cseq = early.party.dialog.remote_cseq
+        session = Session(self.core, dialog, self.serial, self._client, called=False)
+        session.said = self.invitation.body
+        session.learn(response)
         unwanted = self._cancelling or self.over
         self._sessions[tag] = session
         credentials = tuple(f for f in request.fields if f[0].endswith("Authorization"))
@@ -128,6 +198,7 @@ class Outbound:
         if unwanted:
             self._abandon(session, now)
             return
+        session.timer.answered(response, now)
         self._settle()
         self.core.report(Answered(self.serial, session, response))
 
@@ -181,14 +252,38 @@ class Outbound:
     # Requests in an early dialog
 
     def receive(self, request: Request, transaction: Transaction, now: float) -> None:
-        """A BYE that overtook the 2xx ends the call; nothing else has a place here yet."""
+        """A BYE that overtook the 2xx ends the call; an UPDATE may change what was answered."""
+        early = self._early.get(request.from_.tag)
         if request.method == "BYE":
             self.core.reply(transaction, 200, now)
             self._end("far", 200, "ended before its answer arrived")
-        elif request.method == "INVITE":
+        elif request.method == "INVITE" or (request.body and not (early and early.described)):
             self.core.reply(transaction, 491, now)
+        elif self._theirs:
+            self.core.reply(transaction, 500, now, ("Retry-After", "2"))
+        elif request.method in ("REFER", "NOTIFY", "PRACK"):
+            self.core.reply(transaction, 481, now)
+        elif request.method == "UPDATE" and request.body:
+            self._theirs = transaction
+            self.core.report(Offered(self, request))
         else:
-            self.core.reply(transaction, 200, now, ALLOW)
+            contact = self.core.contact(transaction.hop)
+            self.core.reply(transaction, 200, now, ALLOW, SUPPORTED, contact)
+        if early:
+            early.party.dialog.remote_cseq = request.cseq.number
+
+    def accept(self, body: bytes, now: float) -> None:
+        """Answers the offer of an UPDATE."""
+        transaction, self._theirs = self._theirs, None
+        if transaction:
+            fields = (self.core.contact(transaction.hop), ALLOW, SUPPORTED)
+            self.core.answer(transaction, fields, body, now)
+
+    def refuse(self, status: int, now: float) -> None:
+        """The call goes on as it was."""
+        transaction, self._theirs = self._theirs, None
+        if transaction:
+            self.core.reply(transaction, status, now)
 
     def acked(self, request: Request, now: float) -> None:
         """There is nothing of ours to acknowledge."""

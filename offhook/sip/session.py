@@ -1,24 +1,23 @@
-"""An answered call: ACK, re-INVITE, BYE.  RFC 3261 sections 13.2.2.4, 13.3.1.4, 14 and 15.
+"""An answered call: ACK, changes, BYE.  RFC 3261 sections 13.2.2.4, 13.3.1.4, 14, 15; RFC 3311.
 
 What is offered and answered inside the bodies is none of its business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from offhook.sip import digest
-from offhook.sip.core import ALLOW, SDP, By, Core, Over, with_credentials
+from offhook.sip import digest, interval, referral
+from offhook.sip.core import ALLOW, SDP, SUPPORTED, By, Core, Over, Party, Wanted, reason_of
 from offhook.sip.dialog import Dialog
-from offhook.sip.grammar import split_params
 from offhook.sip.hop import Send
-from offhook.sip.message import Field, Request, Response, respond
+from offhook.sip.message import Field, Message, Request, Response, respond
+from offhook.sip.reliable import Provisionals
 from offhook.sip.transactions import T1, T2, Transaction
 
 NO_ACK = "no ACK within 32 seconds"
-
-HeardReply = Callable[[Request, Response | None, float], None]
+NOT_REFRESHED = "the session was not refreshed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,21 @@ class Confirmed:
         return self.session.serial
 
 
+class Answering(Protocol):
+    """Whoever has an offer to be answered: a session, or a call out that is not answered yet."""
+
+    serial: int
+
+    def accept(self, body: bytes, now: float) -> None: ...
+
+    def refuse(self, status: int, now: float) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A re-INVITE, to be accepted or refused. Without a body it asks for our offer."""
+    """A re-INVITE or an UPDATE, to be accepted or refused. Without a body it asks for our offer."""
 
-    session: Session
+    session: Answering
     request: Request
 
     @property
@@ -47,7 +56,10 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Reanswered:
-    """Our re-INVITE was answered; any `response` but a 2xx leaves the call as it was."""
+    """Our re-INVITE was answered; any `response` but a 2xx leaves the call as it was.
+
+    One that is refused because it met another (491) is sent again by itself.
+    """
 
     session: Session
     response: Response | None
@@ -80,36 +92,66 @@ class Unacked:
     wait: float = T1
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A re-INVITE or UPDATE of ours. One that only `refreshes` is nobody's business."""
+
+    method: str
+    body: bytes
+    refreshes: bool = False
+
+
 class Session:
     """One dialog's call. `bye` may be asked for at any time and is sent when it is allowed."""
 
     def __init__(
-        self, core: Core, dialog: Dialog, serial: int, client: digest.Client | None = None
+        self,
+        core: Core,
+        dialog: Dialog,
+        serial: int,
+        client: digest.Client | None = None,
+        *,
+        called: bool = True,
     ) -> None:
-        self.core, self.dialog, self.serial, self._client = core, dialog, serial, client
+        self.core, self.dialog, self.serial = core, dialog, serial
+        self.party = Party(dialog, serial, client)
         self.over = False
         self.quiet = False  # its end is not reported: the call it belongs to is another dialog
+        self.said = b""  # our latest description
+        self.provisionals: Provisionals | None = None  # of the INVITE, for a PRACK that comes late
+        self.timer = interval.SessionTimer(core.interval, self._rearm)
+        self._called = called  # it was the other side that chose the Call-ID
+        self._takes_update = False
+        self._transfers = referral.Transfers(core, self.party)
         self._ending = False
         self._bye_wanted = False
         self._unacked: Unacked | None = None
-        self._theirs: Transaction | None = None  # a re-INVITE that waits for our answer
-        self._ours: Transaction | None = None  # a re-INVITE of ours that waits for theirs
+        self._theirs: Transaction | None = None  # an offer that waits for our answer
+        self._ours: Change | None = None  # an offer of ours that waits for theirs
+        self._repeat: tuple[float, Change] | None = None  # when one that met theirs is sent again
         self._acks: dict[int, Send] = {}  # by CSeq: a repeated 2xx gets the same ACK again
         core.dialogs[dialog.key] = self
+
+    def learn(self, message: Message) -> None:
+        """What the other side can do, from what it sent."""
+        if message.values("allow"):
+            self._takes_update = "UPDATE" in message.tags("allow")
 
     # Answering
 
     def answer(self, transaction: Transaction, response: Response, now: float) -> None:
         """Sends a 2xx and repeats it until the ACK (section 13.3.1.4)."""
+        self.said = response.body
         self._unacked = Unacked(transaction, response, now + 64 * T1, now + T1)
         self.core.layer.respond(transaction, response, now)
-        self.core.layer.alarms.set(self)
+        self._rearm()
 
     def acked(self, request: Request, now: float) -> None:
         waiting = self._unacked
         if waiting is None or request.cseq.number != waiting.transaction.request.cseq.number:
             return
         self._unacked = None
+        self._rearm()
         if not self._bye_wanted:
             self.core.report(Confirmed(self, request))
         elif not self._ending:
@@ -117,21 +159,43 @@ class Session:
 
     @property
     def wake_at(self) -> float | None:
-        return self._unacked.next_at if self._unacked else None
+        times = [
+            self._unacked.next_at if self._unacked else None,
+            self._repeat[0] if self._repeat else None,
+            None if self._ending else self.timer.wake_at,
+        ]
+        return min((at for at in times if at is not None), default=None)
+
+    def _rearm(self) -> None:
+        self.core.layer.alarms.set(self)
 
     def fire(self, now: float) -> None:
-        waiting = self._unacked
-        if waiting is None or now < waiting.next_at:
-            return
+        if self._unacked and now >= self._unacked.next_at:
+            self._repeat_answer(self._unacked, now)
+        if self._repeat and now >= self._repeat[0]:
+            change, self._repeat = self._repeat[1], None
+            if not self._send_change(change, now):
+                self._repeat = (now + 1, change)
+        due = "" if self._ending else self.timer.due(now)
+        if due == "refresh":
+            self._refresh(now)
+        elif due == "expired":
+            self._give_up(408, NOT_REFRESHED, now)
+        self._rearm()
+
+    def _repeat_answer(self, waiting: Unacked, now: float) -> None:
         if now >= waiting.until:
             self._unacked = None
-            self._send_bye(now)
-            self._end("near" if self._bye_wanted else "network", 408, NO_ACK)
+            self._give_up(408, NO_ACK, now)
             return
         self.core.layer.respond(waiting.transaction, waiting.response, now)
         waiting.wait = min(2 * waiting.wait, T2)
         waiting.next_at = min(now + waiting.wait, waiting.until)
-        self.core.layer.alarms.set(self)
+
+    def _give_up(self, code: int, reason: str, now: float) -> None:
+        """The other side is gone: a BYE it may never hear, and no waiting for its answer."""
+        self._send_bye(now)
+        self._end("near" if self._bye_wanted else "network", code, reason)
 
     # Acknowledging
 
@@ -155,12 +219,29 @@ class Session:
             self._receive_bye(request, transaction, now)
         elif self._ending:
             self.core.reply(transaction, 481, now)
-        elif request.method == "INVITE":
-            self._receive_invite(request, transaction, now)
-        else:  # INFO and OPTIONS: the endpoint let nothing else through
-            self.core.reply(transaction, 200, now, ALLOW)
-            if request.method == "INFO":
-                self.core.report(Info(self, request))
+        elif request.method in ("INVITE", "UPDATE"):
+            self._receive_change(request, transaction, now)
+        else:
+            self._receive_other(request, transaction, now)
+
+    def _receive_other(self, request: Request, transaction: Transaction, now: float) -> None:
+        match request.method:
+            case "PRACK":
+                known = self.provisionals and self.provisionals.acknowledged(request, now)
+                self.core.reply(transaction, 200 if known else 481, now)
+            case "REFER":
+                contact = self.core.contact(transaction.hop)
+                event = referral.referred(self.core, self.party, transaction, contact)
+                if event:
+                    self.core.report(event)
+                else:
+                    self.core.reply(transaction, 400, now, reason="Not One Refer-To")
+            case "NOTIFY":
+                self.core.reply(transaction, self._transfers.notified(request), now)
+            case _:  # INFO and OPTIONS: the endpoint let nothing else through
+                self.core.reply(transaction, 200, now, ALLOW, SUPPORTED)
+                if request.method == "INFO":
+                    self.core.report(Info(self, request))
 
     def _receive_bye(self, request: Request, transaction: Transaction, now: float) -> None:
         self.core.reply(transaction, 200, now)
@@ -168,20 +249,42 @@ class Session:
             self.core.reply(self._theirs, 487, now)
             self._theirs = None
         self._unacked = None
-        self._end("near" if self._ending else "far", 200, _reason(request))
+        self._end("near" if self._ending else "far", 200, reason_of(request))
 
-    def _receive_invite(self, request: Request, transaction: Transaction, now: float) -> None:
-        if self._theirs:  # section 14.2: one after the other
+    def _receive_change(self, request: Request, transaction: Transaction, now: float) -> None:
+        if short := interval.too_short(request, self.core.interval):
+            self.core.reply(transaction, 422, now, *short)
+        elif request.method == "UPDATE" and not request.body:
+            self._refreshed(request, transaction, now)
+        elif self._theirs:  # section 14.2, RFC 3311 section 5.2: one after the other
             wait = 1 + int(self.core.rand()[:4], 16) % 10
             self.core.reply(transaction, 500, now, ("Retry-After", str(wait)))
-            return
-        if self._ours or self._unacked:  # glare, or our answer is not confirmed yet
+        elif (self._ours and self._ours.body) or self._answer_is_open(request):  # glare
             self.core.reply(transaction, 491, now)
-            return
-        self._theirs = transaction
-        transaction.tell = self._heard_about_theirs
-        self.core.reply(transaction, 100, now)
-        self.core.report(Offered(self, request))
+        else:
+            self._theirs = transaction
+            if request.method == "INVITE":
+                transaction.tell = self._heard_about_theirs
+                self.core.reply(transaction, 100, now)
+            self.core.report(Offered(self, request))
+
+    def _answer_is_open(self, request: Request) -> bool:
+        """Whether our 2xx is not confirmed yet; an UPDATE minds only if our offer was in it."""
+        waiting = self._unacked
+        if waiting is None:
+            return False
+        return request.method == "INVITE" or not waiting.transaction.request.body
+
+    def _refreshed(self, request: Request, transaction: Transaction, now: float) -> None:
+        self.dialog.refresh(request)
+        self.core.answer(transaction, self._change_fields(request, transaction, now), b"", now)
+
+    def _change_fields(
+        self, request: Request, transaction: Transaction, now: float
+    ) -> tuple[Field, ...]:
+        self.learn(request)
+        contact = self.core.contact(transaction.hop)
+        return (contact, ALLOW, SUPPORTED, *self.timer.answer(request, now))
 
     def _heard_about_theirs(self, what: object, now: float) -> None:
         if what == "CANCEL" and self._theirs:
@@ -189,14 +292,19 @@ class Session:
             self._theirs = None
 
     def accept(self, body: bytes, now: float) -> None:
-        """Answers the re-INVITE that was offered; its Contact becomes the place to send to."""
+        """Answers what was offered; the other side's Contact becomes the place to send to."""
         transaction, self._theirs = self._theirs, None
         if transaction is None or self._ending:
             return
-        self.dialog.refresh(transaction.request)
-        fields = (self.core.contact(transaction.hop), ALLOW, ("Server", self.core.agent), SDP)
-        response = respond(transaction.request, 200, fields, body=body)
-        self.answer(transaction, response, now)
+        request = transaction.request
+        self.dialog.refresh(request)
+        fields = self._change_fields(request, transaction, now)
+        if request.method == "UPDATE":
+            self.said = body
+            self.core.answer(transaction, fields, body, now)
+            return
+        fields = (*fields, ("Server", self.core.agent), SDP)
+        self.answer(transaction, respond(request, 200, fields, body=body), now)
 
     def refuse(self, status: int, now: float) -> None:
         """The call goes on as it was (section 14.2)."""
@@ -208,30 +316,82 @@ class Session:
 
     def reinvite(self, body: bytes, now: float) -> bool:
         """Offers a change; False where one is already under way (section 14.1)."""
-        if self._ours or self._theirs or self._unacked or self._ending:
+        return self._repeat is None and self._send_change(Change("INVITE", body), now)
+
+    def refer(self, target: str, fields: tuple[Field, ...], now: float) -> bool:
+        """Asks the other side to call `target`; False when it has been asked, or the call ends."""
+        if self._ending or self._bye_wanted:
             return False
-        fields = (self.core.contact(self.dialog.hop()), ALLOW, SDP)
-        self._ours = self._ask("INVITE", fields, body, self._heard_of_ours, now)
+        contact = self.core.contact(self.dialog.hop())
+        return self._transfers.refer(target, (contact, *fields), now)
+
+    def _refresh(self, now: float) -> None:
+        change = Change("UPDATE", b"", True)
+        if not self._takes_update:
+            change = Change("INVITE", self.said, True)
+        if self._repeat or not self._send_change(change, now):
+            self.timer.again(now)
+
+    def _send_change(self, change: Change, now: float) -> bool:
+        if self._ours or self._theirs or self._unacked or self._ending or self._bye_wanted:
+            return False
+        self._ours = change
+        if change.body:
+            self.said = change.body
+        contact = self.core.contact(self.dialog.hop())
+        fields: tuple[Field, ...] = (contact, ALLOW, SUPPORTED, *self.timer.fields())
+        fields = (*fields, *((SDP,) if change.body else ()))
+        wanted = Wanted(change.method, fields, change.body)
+        self.core.ask(self.party, wanted, self._heard_of_change, now)
         return True
 
-    def _heard_of_ours(self, request: Request, response: Response | None, now: float) -> None:
-        if response is not None and response.status < 200:
+    def _heard_of_change(self, request: Request, response: Response | None, now: float) -> None:
+        status = response.status if response else 408
+        if status < 200:
             return
-        if response is not None and response.status < 300:
+        if response is not None and status < 300:
             self.dialog.refresh(response)
-            self.acknowledge(request.cseq.number, now)
-        if self._ours is None:
+            if request.method == "INVITE":
+                self.acknowledge(request.cseq.number, now)
+        change, self._ours = self._ours, None
+        if change is None:
             return  # a repeated 2xx
-        self._ours = None
-        self.core.report(Reanswered(self, response))
-        if response is None or response.status in (408, 481):  # section 14.1: it is gone
+        if response is not None and status < 300:
+            self.learn(response)
+            self.timer.answered(response, now)
+        if not self._tried_again(change, status, response, now):
+            self._change_over(change, status, response, now)
+
+    def _tried_again(
+        self, change: Change, status: int, response: Response | None, now: float
+    ) -> bool:
+        if status == 491:  # section 14.1: who made the call waits longer
+            chance = int(self.core.rand()[:6], 16)
+            wait = chance % 201 / 100 if self._called else (210 + chance % 191) / 100
+            self._repeat = (now + wait, change)
+            self._rearm()
+            return True
+        if status == 422 and response is not None:
+            return self.timer.lengthen(interval.least(response)) and self._send_change(change, now)
+        return False
+
+    def _change_over(
+        self, change: Change, status: int, response: Response | None, now: float
+    ) -> None:
+        if not change.refreshes or status < 300:
+            self.core.report(Reanswered(self, response))
+        if status in (408, 481):  # section 14.1: it is gone
             self.bye(now)
+        elif change.refreshes and status >= 300:
+            self._takes_update = False
+            self.timer.again(now)
 
     def bye(self, now: float) -> None:
         """Ends the call. A callee waits for the ACK first (section 15.1.1)."""
         if self.over or self._bye_wanted:
             return
         self._bye_wanted = True
+        self._repeat = None
         if self._theirs:
             self.refuse(487, now)
         if self._unacked is None:
@@ -239,44 +399,19 @@ class Session:
 
     def _send_bye(self, now: float) -> None:
         self._ending = True
-        self._ask("BYE", (("User-Agent", self.core.agent),), b"", self._heard_of_bye, now)
+        self._repeat = None
+        bye = Wanted("BYE", (("User-Agent", self.core.agent),))
+        self.core.ask(self.party, bye, self._heard_of_bye, now)
 
     def _heard_of_bye(self, request: Request, response: Response | None, now: float) -> None:
         if response is None or response.status >= 200:
             self._end("near", 200)
 
-    def _ask(
-        self,
-        method: str,
-        fields: tuple[Field, ...],
-        body: bytes,
-        heard: HeardReply,
-        now: float,
-        tries: int = 1,
-    ) -> Transaction:
-        request = self.dialog.request(method, fields, body)
-
-        def tell(response: Response | None, at: float) -> None:
-            again = response and with_credentials(self._client, request, fields, response, tries)
-            if again:
-                following = self._ask(method, again, body, heard, at, tries + 1)
-                self._ours = following if method == "INVITE" else self._ours
-            else:
-                heard(request, response, at)
-
-        return self.core.layer.request(request, self.dialog.hop(), tell, now, self.serial)
-
     def _end(self, by: By, code: int, reason: str = "") -> None:
         if self.over:
             return
         self.over = self._ending = True
+        self._repeat = None
         self.core.dialogs.pop(self.dialog.key, None)
         if not self.quiet:
             self.core.report(Over(self.serial, by, code, reason))
-
-
-def _reason(request: Request) -> str:
-    """The text of a Reason field, or its cause (RFC 3326)."""
-    value = request.get("reason")
-    params = dict(split_params(value[value.find(";") :])) if ";" in value else {}
-    return params.get("text") or value

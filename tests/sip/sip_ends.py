@@ -6,7 +6,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.hop import Hop, Send
@@ -39,11 +39,12 @@ def sip(text: str) -> bytes:
 class End:
     """One endpoint, what it was told and what it sent."""
 
-    def __init__(self, name: str, host: str, transport: str = "UDP") -> None:
+    def __init__(self, name: str, host: str, transport: str = "UDP", **more: Any) -> None:
         self.hop = Hop(transport, host, 5060)
         where = f"{host}:5060"
         contact = f"sip:{where}" + ("" if transport == "UDP" else ";transport=tcp")
-        self.endpoint = Endpoint(lambda hop: where, lambda hop: contact, counter(name), agent=name)
+        more = {"agent": name} | more
+        self.endpoint = Endpoint(lambda hop: where, lambda hop: contact, counter(name), **more)
         self.events: list[object] = []
         self.sent: list[tuple[float, bytes]] = []
 
@@ -119,9 +120,9 @@ class Line:
 class Talk:
     """A caller at 10.0.0.1 and a callee at 10.0.0.2."""
 
-    def __init__(self, transport: str = "UDP") -> None:
-        self.caller = End("ann", "10.0.0.1", transport)
-        self.callee = End("bob", "10.0.0.2", transport)
+    def __init__(self, transport: str = "UDP", **more: Any) -> None:
+        self.caller = End("ann", "10.0.0.1", transport, **more)
+        self.callee = End("bob", "10.0.0.2", transport, **more)
         self.line = Line(self.caller, self.callee)
 
     @property

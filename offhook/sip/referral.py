@@ -1,0 +1,137 @@
+"""Calls sent elsewhere: REFER and the NOTIFYs that tell how it went.  RFC 3515, RFC 6665, RFC 7647.
+
+Each REFER makes a subscription inside the dialog of its call, named by the REFER's CSeq.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from offhook.sip.core import Core, Party, Wanted
+from offhook.sip.grammar import BadSip
+from offhook.sip.message import REASONS, Field, Request, Response
+from offhook.sip.transactions import Transaction
+from offhook.sip.uri import parse_address
+
+PATIENCE = 180  # seconds that a subscription is good for
+_STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\r\n]*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The other side asks us to call `target`: to be taken or refused."""
+
+    referral: Referral
+    target: str  # the Refer-To, a name-addr or a URI
+    request: Request
+
+    @property
+    def serial(self) -> int:
+        return self.referral.party.serial
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """How far a REFER of ours has come. `final`: nothing more will be said of it."""
+
+    serial: int
+    status: int
+    reason: str
+    final: bool
+
+
+class Referral:
+    """A REFER that came in. Exactly one of `take` and `refuse` answers it."""
+
+    def __init__(self, core: Core, party: Party, transaction: Transaction, contact: Field) -> None:
+        self.core, self.party, self._transaction, self._contact = core, party, transaction, contact
+        self._open = True
+        self._id = transaction.request.cseq.number
+
+    def take(self, now: float) -> None:
+        """202, and the first NOTIFY at once (section 2.4.4)."""
+        self.core.reply(self._transaction, 202, now, self._contact)
+        self.tell(100, now)
+
+    def refuse(self, status: int, now: float) -> None:
+        self._open = False
+        self.core.reply(self._transaction, status, now)
+
+    def tell(self, status: int, now: float, reason: str = "") -> None:
+        """How far the call to the target has come; a final status is the last word."""
+        if not self._open:
+            return
+        self._open = status < 200
+        state = f"active;expires={PATIENCE}" if self._open else "terminated;reason=noresource"
+        line = f"SIP/2.0 {status} {reason or REASONS.get(status, 'Refused')}"
+        fields = (
+            self._contact,
+            ("Event", f"refer;id={self._id}"),
+            ("Subscription-State", state),
+            ("Content-Type", "message/sipfrag;version=2.0"),
+        )
+        wanted = Wanted("NOTIFY", fields, f"{' '.join(line.split())}\r\n".encode())
+        self.core.ask(self.party, wanted, lambda request, response, at: None, now)
+
+
+def referred(core: Core, party: Party, transaction: Transaction, contact: Field) -> Referred | None:
+    """The REFER as an event; None when it was refused for what it says (section 2.4.2)."""
+    request = transaction.request
+    targets = request.values("refer-to")
+    try:
+        if len(targets) != 1:
+            raise BadSip("not one Refer-To")
+        parse_address(targets[0])
+    except BadSip:
+        return None
+    return Referred(Referral(core, party, transaction, contact), targets[0], request)
+
+
+class Transfers:
+    """REFERs of ours in one dialog, one after the other."""
+
+    def __init__(self, core: Core, party: Party) -> None:
+        self._core, self._party = core, party
+        self._open = False
+
+    def refer(self, target: str, fields: tuple[Field, ...], now: float) -> bool:
+        """Asks the other side to call `target`; `Transferred` is reported until it is final.
+
+        False while another one is under way. A NOTIFY may overtake the 202 (RFC 7647).
+        """
+        if self._open:
+            return False
+        self._open = True
+        by = ("Referred-By", f"<{parse_address(self._party.dialog.local).uri}>")
+        wanted = Wanted("REFER", (("Refer-To", target), by, *fields))
+        self._core.ask(self._party, wanted, self._heard, now)
+        return True
+
+    def _heard(self, request: Request, response: Response | None, now: float) -> None:
+        """Section 2.4.2: a 2xx says that it will be tried, anything else that it will not."""
+        if (response is not None and response.status < 200) or not self._open:
+            return
+        status, reason = (response.status, response.reason) if response else (408, "no reply")
+        unheard = response is not None and response.get("refer-sub").lower() == "false"  # RFC 4488
+        self._report(status, reason, status >= 300 or unheard)
+
+    def notified(self, request: Request) -> int:
+        """The status that answers a NOTIFY: 481 for one that belongs to no REFER of ours."""
+        if request.get("event").partition(";")[0].strip().lower() != "refer":
+            return 489
+        if not self._open:
+            return 481
+        found = _STATUS.match(request.body)
+        over = request.get("subscription-state").lower().startswith("terminated")
+        if found and int(found[1]) >= 200:
+            self._report(int(found[1]), (found[2] or b"").decode("utf-8", "replace"), True)
+        elif over:
+            self._report(408, "nobody said how it went", True)
+        elif found:
+            self._report(int(found[1]), (found[2] or b"").decode("utf-8", "replace"), False)
+        return 200
+
+    def _report(self, status: int, reason: str, final: bool) -> None:
+        self._open = not final
+        self._core.report(Transferred(self._party.serial, status, reason, final))

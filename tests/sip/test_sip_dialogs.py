@@ -1,0 +1,534 @@
+"""What dialogs do in between: PRACK, UPDATE, glare, session timers, REFER and Replaces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sip_ends import Talk, lose, rough, word
+
+from offhook.sip.core import Over
+from offhook.sip.inbound import Inbound
+from offhook.sip.interval import Interval
+from offhook.sip.message import Request, Response
+from offhook.sip.outbound import Answered, Progress
+from offhook.sip.referral import Referred, Transferred
+from offhook.sip.session import Offered, Reanswered, Session
+
+INSISTS = (("Require", "100rel"),)
+
+
+def last(talk: Talk, what: str, *, callee: bool = True) -> Request | Response:
+    end = talk.callee if callee else talk.caller
+    return [message for message in end.messages() if word(message) == what][-1]
+
+
+class TestProvisionalsOfOurs:
+    """RFC 3262 section 3, where the caller insists."""
+
+    def ringing(self, talk: Talk, fields: tuple[tuple[str, str], ...] = INSISTS) -> Inbound:
+        talk.invite(fields=fields)
+        talk.line.run()
+        call = talk.incoming()
+        call.ring(talk.now)
+        return call
+
+    def test_a_180_is_numbered_and_acknowledged(self):
+        talk = Talk()
+        self.ringing(talk)
+        talk.line.run()
+        ringing, prack = last(talk, "180"), last(talk, "PRACK", callee=False)
+        assert ringing.get("require") == "100rel"
+        assert prack.get("rack") == f"{ringing.get('rseq')} 1 INVITE"
+        assert talk.callee.said() == ["180", "200"]
+
+    def test_it_is_repeated_in_doubling_steps_until_then(self):
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lose(2, "PRACK")
+        self.ringing(talk)
+        began = talk.now
+        talk.line.run(40)
+        assert talk.callee.when("180") == [round(began + at, 3) for at in (0, 0.5, 1.5)]
+        assert talk.caller.said().count("PRACK") == 3
+
+    def test_without_any_prack_the_call_is_refused_after_32_seconds(self):
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lose(99, "PRACK")
+        self.ringing(talk)
+        began = talk.now
+        talk.line.run(40)
+        steps = (0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5)
+        assert talk.callee.when("180") == [round(began + at, 3) for at in steps]
+        assert talk.callee.when("504") == [round(began + 32, 3)]
+        assert talk.caller.one(Over).code == 504
+
+    def test_the_next_one_waits_for_the_prack_of_the_first(self):
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lose(1, "PRACK")
+        call = self.ringing(talk)
+        call.ring(talk.now)
+        talk.line.run(0.2)
+        first = int(last(talk, "180").get("rseq"))
+        talk.line.run(1)
+        assert int(last(talk, "180").get("rseq")) == first + 1
+        assert len(talk.caller.all(Progress)) == 2
+
+    def test_an_answer_ends_the_repeats_and_a_late_prack_is_still_taken(self):
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lose(1, "PRACK")
+        call = self.ringing(talk)
+        talk.line.run(0.1)
+        call.answer(b"answer", talk.now)
+        talk.line.run(5)
+        assert talk.callee.said() == ["180", "200", "200"]
+        assert talk.caller.said().count("PRACK") == 2
+
+    def test_a_prack_of_nothing_is_481(self):
+        talk = Talk()
+        call = self.ringing(talk)
+        talk.line.run()
+        prack = [m for m in talk.caller.messages() if word(m) == "PRACK"][-1]
+        assert isinstance(prack, Request)
+        fields = tuple(
+            (name, "7 PRACK" if name == "CSeq" else value.replace("z9hG4bK", "z9hG4bKx"))
+            for name, value in prack.fields
+        )
+        talk.callee.endpoint.receive(
+            replace(prack, fields=fields).encode(), talk.caller.hop, talk.now
+        )
+        talk.line.flush()
+        assert talk.callee.said()[-1] == "481"
+        assert not call.over
+
+    def test_who_does_not_insist_gets_it_once(self):
+        talk = Talk()
+        self.ringing(talk, (("Supported", "100rel"),))
+        talk.line.run(40)
+        assert talk.callee.said() == ["180"]
+
+    def test_who_leaves_the_offer_to_us_hears_no_ringing(self):
+        """The offer would have to be in the 180 (RFC 3262 section 5)."""
+        talk = Talk()
+        talk.invite(fields=INSISTS, body=b"")
+        talk.line.run()
+        talk.incoming().ring(talk.now)
+        talk.line.run(40)
+        assert talk.callee.said() == []
+
+
+class TestProvisionalsOfTheirs:
+    """RFC 3262 section 4; the answers are written by hand, since we never send these."""
+
+    def tell(self, talk: Talk, number: int, tag: str = "bob", status: int = 183) -> None:
+        invite = talk.caller.messages()[0]
+        fields = (
+            ("Via", invite.get("via")),
+            ("From", invite.get("from")),
+            ("To", f"{invite.get('to')};tag={tag}"),
+            ("Call-ID", invite.call_id),
+            ("CSeq", invite.get("cseq")),
+            ("Contact", f"<sip:{tag}@10.0.0.2>"),
+            *((("Require", "100rel"), ("RSeq", str(number))) if number else ()),
+        )
+        response = Response(fields, b"early" if status == 183 else b"", status, "As Told")
+        talk.caller.endpoint.receive(response.encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+
+    def pracks(self, talk: Talk) -> list[tuple[str, str]]:
+        found = [m for m in talk.caller.messages() if word(m) == "PRACK"]
+        return [(m.to.tag, m.get("rack")) for m in found]
+
+    def calling(self) -> Talk:
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lambda data: ()
+        talk.invite()
+        return talk
+
+    def test_each_is_acknowledged_once_and_told_once(self):
+        talk = self.calling()
+        for number in (5, 5, 6, 6):
+            self.tell(talk, number)
+        assert self.pracks(talk) == [("bob", "5 1 INVITE"), ("bob", "6 1 INVITE")]
+        assert len(talk.caller.all(Progress)) == 2
+
+    def test_one_that_came_too_soon_is_left_to_be_repeated(self):
+        talk = self.calling()
+        for number in (5, 7, 6, 7):
+            self.tell(talk, number)
+        assert [rack for _, rack in self.pracks(talk)] == [
+            f"{number} 1 INVITE" for number in (5, 6, 7)
+        ]
+
+    def test_forks_are_numbered_each_for_itself(self):
+        talk = self.calling()
+        self.tell(talk, 5, "bob")
+        self.tell(talk, 90, "ben")
+        self.tell(talk, 6, "bob")
+        assert self.pracks(talk) == [
+            ("bob", "5 1 INVITE"),
+            ("ben", "90 1 INVITE"),
+            ("bob", "6 1 INVITE"),
+        ]
+
+    def test_requests_after_the_answer_count_on_from_the_pracks(self):
+        talk = self.calling()
+        self.tell(talk, 5)
+        self.tell(talk, 0, status=200)
+        session = talk.caller.one(Answered).session
+        session.bye(talk.now)
+        talk.line.flush()
+        assert [m.get("cseq") for m in talk.caller.messages()] == [
+            "1 INVITE", "2 PRACK", "1 ACK", "3 BYE",
+        ]  # fmt: skip
+
+    def test_an_update_may_change_what_was_described_early(self):
+        """RFC 3311 section 5.2."""
+        talk = self.calling()
+        self.tell(talk, 5)
+        invite = talk.caller.messages()[0]
+        update = Request(
+            (
+                ("Via", "SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKup;rport"),
+                ("From", f"{invite.get('to')};tag=bob"),
+                ("To", invite.get("from")),
+                ("Call-ID", invite.call_id),
+                ("CSeq", "1 UPDATE"),
+            ),
+            b"other",
+            "UPDATE",
+            "sip:ann@10.0.0.1",
+        )
+        talk.caller.endpoint.receive(update.encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+        offered = talk.caller.one(Offered)
+        assert offered.request.body == b"other"
+        offered.session.accept(b"yes", talk.now)
+        talk.line.flush()
+        answer = last(talk, "200", callee=False)
+        assert (answer.body, answer.content_type) == (b"yes", "application/sdp")
+
+    def test_an_update_before_our_offer_was_answered_is_491(self):
+        talk = self.calling()
+        self.tell(talk, 0, status=180)
+        invite = talk.caller.messages()[0]
+        update = Request(
+            (
+                ("Via", "SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKup;rport"),
+                ("From", f"{invite.get('to')};tag=bob"),
+                ("To", invite.get("from")),
+                ("Call-ID", invite.call_id),
+                ("CSeq", "1 UPDATE"),
+            ),
+            b"other",
+            "UPDATE",
+            "sip:ann@10.0.0.1",
+        )
+        talk.caller.endpoint.receive(update.encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+        assert talk.caller.said()[-1] == "491"
+
+
+class TestGlare:
+    """RFC 3261 section 14.1: who made the call waits 2.1 to 4 seconds, the other at most 2."""
+
+    def test_offers_that_cross_are_made_again_one_after_the_other(self):
+        talk = Talk()
+        caller, callee = talk.answered()
+        began = talk.now
+        caller.reinvite(b"a", began)
+        callee.reinvite(b"b", began)
+        talk.line.run(2.05)
+        assert talk.caller.one(Offered).request.body == b"b"
+        caller.accept(b"b too", talk.now)
+        talk.line.run(3)
+        assert talk.callee.one(Offered).request.body == b"a"
+        callee.accept(b"a too", talk.now)
+        talk.line.run()
+        answers = [end.one(Reanswered).response for end in (talk.caller, talk.callee)]
+        assert [answer.body for answer in answers if answer] == [b"a too", b"b too"]
+        again = talk.callee.when("INVITE")[1] - began
+        assert 0 <= again <= 2.03
+        again = talk.caller.when("INVITE")[2] - began
+        assert 2.1 <= again <= 4.03
+
+    def test_a_call_that_ends_meanwhile_makes_none_again(self):
+        talk = Talk()
+        caller, callee = talk.answered()
+        caller.reinvite(b"a", talk.now)
+        callee.reinvite(b"b", talk.now)
+        talk.line.run(0.015)
+        caller.bye(talk.now)
+        callee.bye(talk.now)
+        talk.line.run(40)
+        assert talk.caller.said().count("INVITE") == 2
+        assert talk.caller.endpoint.wake_at is None
+
+
+class TestTimersOfSessions:
+    """RFC 4028."""
+
+    def up(self, seconds: int = 1800, **invited: object) -> tuple[Talk, Session, Session]:
+        talk = Talk(interval=Interval(seconds))
+        talk.invite(**invited)
+        talk.line.run()
+        callee = talk.incoming().answer(b"answer", talk.now)
+        talk.line.run()
+        assert callee
+        return talk, talk.caller.one(Answered).session, callee
+
+    def test_both_sides_know_how_long_and_who_refreshes(self):
+        talk, _, _ = self.up()
+        invite, answer = last(talk, "INVITE", callee=False), last(talk, "200")
+        assert (invite.get("session-expires"), invite.get("min-se")) == ("1800", "90")
+        assert answer.get("session-expires") == "1800;refresher=uac"
+        assert answer.all("require") == ["timer"]
+        assert "timer" in invite.all("supported")
+
+    def test_who_refreshes_does_so_at_half_the_time_without_a_description(self):
+        talk, _, _ = self.up()
+        talk.line.run(3600)
+        assert talk.caller.when("UPDATE") == [
+            pytest.approx(at, abs=0.2) for at in (900, 1800, 2700, 3600)
+        ]
+        assert last(talk, "UPDATE", callee=False).body == b""
+        assert talk.callee.all(Over) == []
+
+    def test_a_side_without_update_is_refreshed_by_a_reinvite(self):
+        talk = Talk(interval=Interval(1800))
+        caller, callee = talk.answered()
+        caller.learn(Response((("Allow", "INVITE, ACK, BYE"),)))
+        talk.line.run(901)
+        assert last(talk, "INVITE", callee=False).body == b"offer"
+        callee.accept(b"answer", talk.now)
+        talk.line.run(901)
+        assert talk.caller.all(Over) == talk.callee.all(Over) == []
+        assert talk.caller.all(Reanswered)
+
+    def test_the_callee_refreshes_when_the_caller_wants_it_to(self):
+        wish = (("Session-Expires", "600;refresher=uas"),)
+        talk, _, _ = self.up(0, fields=wish)
+        assert talk.callee.when("UPDATE") == []
+        talk = Talk(interval=Interval(1800))
+        talk.caller = talk.line.ends["10.0.0.1"] = type(talk.caller)(
+            "ann", "10.0.0.1", interval=Interval(0)
+        )
+        talk.invite(fields=wish)
+        talk.line.run()
+        talk.incoming().answer(b"answer", talk.now)
+        talk.line.run(301)
+        assert talk.callee.when("UPDATE") == [pytest.approx(300, abs=0.3)]
+        assert last(talk, "UPDATE").get("session-expires") == "600;refresher=uac"
+
+    def test_a_call_that_is_not_refreshed_is_ended_before_its_time_is_over(self):
+        """Section 10: a third of the interval before, but at most 32 seconds."""
+        talk, _, _ = self.up(90)
+        talk.line.fates["10.0.0.1"] = lambda data: ()
+        talk.line.run(100)
+        ended = talk.callee.one(Over)
+        assert (ended.by, ended.code) == ("network", 408)
+        assert talk.callee.when("BYE")[0] == pytest.approx(60, abs=0.3)
+
+    def test_who_refreshes_and_hears_nothing_ends_the_call(self):
+        talk, _, _ = self.up(600)
+        talk.line.fates["10.0.0.2"] = lambda data: ()
+        talk.line.run(300 + 32 + 1)
+        assert talk.caller.said()[-1] == "BYE"
+
+    def test_too_short_an_interval_is_422_and_asked_for_again(self):
+        talk = Talk()
+        talk.caller = talk.line.ends["10.0.0.1"] = type(talk.caller)(
+            "ann", "10.0.0.1", interval=Interval(300)
+        )
+        talk.callee = talk.line.ends["10.0.0.2"] = type(talk.callee)(
+            "bob", "10.0.0.2", interval=Interval(1800, 600)
+        )
+        talk.invite()
+        talk.line.run()
+        assert last(talk, "422").get("min-se") == "600"
+        talk.incoming().answer(b"answer", talk.now)
+        talk.line.run()
+        invite = last(talk, "INVITE", callee=False)
+        assert (invite.get("session-expires"), invite.get("min-se")) == ("600", "600")
+        assert last(talk, "200").get("session-expires") == "600;refresher=uac"
+        assert talk.caller.one(Answered)
+
+    def test_a_caller_without_timers_has_none(self):
+        talk = Talk()
+        talk.caller = talk.line.ends["10.0.0.1"] = type(talk.caller)(
+            "ann", "10.0.0.1", interval=Interval(0)
+        )
+        talk.invite()
+        talk.line.run()
+        request = talk.incoming().request
+        assert not request.get("session-expires")
+
+    def test_a_refresh_that_is_lost_is_repeated_by_its_transaction(self):
+        talk, _, _ = self.up()
+        talk.line.fates["10.0.0.1"] = rough(3, 0.3, 0.2, 0.05)
+        talk.line.fates["10.0.0.2"] = rough(4, 0.3, 0.2, 0.05)
+        talk.line.run(3600 * 4)
+        assert talk.caller.all(Over) == talk.callee.all(Over) == []
+
+
+class TestUpdate:
+    """RFC 3311."""
+
+    def test_one_with_an_offer_is_answered_in_its_200(self):
+        talk = Talk()
+        caller, callee = talk.answered()
+        update = caller.dialog.request("UPDATE", (("Content-Type", "application/sdp"),), b"new")
+        via = "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKu;rport"
+        talk.callee.endpoint.receive(update.via_first(via).encode(), talk.caller.hop, talk.now)
+        talk.line.flush()
+        assert talk.callee.one(Offered).request.body == b"new"
+        callee.accept(b"fine", talk.now)
+        talk.line.run(40)
+        answer = last(talk, "200")
+        assert (answer.body, answer.cseq.method) == (b"fine", "UPDATE")
+        assert talk.callee.said().count("200") == 2
+
+    def test_one_that_meets_an_offer_of_ours_is_491(self):
+        talk = Talk()
+        caller, callee = talk.answered()
+        callee.reinvite(b"mine", talk.now)
+        update = caller.dialog.request("UPDATE", (("Content-Type", "application/sdp"),), b"new")
+        via = "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKu;rport"
+        talk.callee.endpoint.receive(update.via_first(via).encode(), talk.caller.hop, talk.now)
+        talk.line.flush()
+        assert talk.callee.said()[-1] == "491"
+
+
+class TestTransfers:
+    """RFC 3515."""
+
+    def referred(self) -> tuple[Talk, Session, Referred]:
+        talk = Talk()
+        caller, _ = talk.answered()
+        assert caller.refer("<sip:carol@10.0.0.3>", (), talk.now)
+        talk.line.run()
+        return talk, caller, talk.callee.one(Referred)
+
+    def test_the_target_arrives_and_the_outcome_comes_back(self):
+        talk, caller, event = self.referred()
+        assert event.target == "<sip:carol@10.0.0.3>"
+        event.referral.take(talk.now)
+        talk.line.run()
+        event.referral.tell(180, talk.now)
+        talk.line.run()
+        assert not caller.refer("<sip:dave@10.0.0.4>", (), talk.now)
+        event.referral.tell(200, talk.now)
+        talk.line.run()
+        told = [(each.status, each.final) for each in talk.caller.all(Transferred)]
+        assert told == [(202, False), (100, False), (180, False), (200, True)]
+        notify = last(talk, "NOTIFY")
+        assert notify.body == b"SIP/2.0 200 OK\r\n"
+        assert notify.get("subscription-state").startswith("terminated")
+        assert notify.get("event") == "refer;id=2"
+        assert caller.refer("<sip:dave@10.0.0.4>", (), talk.now)
+
+    def test_a_refusal_is_the_outcome(self):
+        talk, _, event = self.referred()
+        event.referral.refuse(603, talk.now)
+        talk.line.run()
+        [told] = talk.caller.all(Transferred)
+        assert (told.status, told.final) == (603, True)
+
+    def test_nothing_is_told_after_the_last_word(self):
+        talk, _, event = self.referred()
+        event.referral.take(talk.now)
+        event.referral.tell(486, talk.now)
+        event.referral.tell(200, talk.now)
+        talk.line.run()
+        assert talk.callee.said().count("NOTIFY") == 2
+
+    def test_a_notify_that_overtakes_the_202_counts(self):
+        talk, _, event = self.referred()
+        talk.line.fates["10.0.0.2"] = lambda data: (0.3,) if b" 202 " in data else (0.01,)
+        event.referral.take(talk.now)
+        talk.line.run(1)
+        assert [each.status for each in talk.caller.all(Transferred)] == [100, 202]
+        assert "481" not in talk.caller.said()
+
+    @pytest.mark.parametrize(("event", "status"), [("refer", "481"), ("presence", "489")])
+    def test_a_notify_of_nothing_is_refused(self, event: str, status: str):
+        talk = Talk()
+        caller, _ = talk.answered()
+        notify = caller.dialog.request("NOTIFY", (("Event", event),))
+        via = "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKn;rport"
+        talk.callee.endpoint.receive(notify.via_first(via).encode(), talk.caller.hop, talk.now)
+        talk.line.flush()
+        assert talk.callee.said()[-1] == status
+
+    def test_a_refer_without_exactly_one_target_is_400(self):
+        talk = Talk()
+        caller, _ = talk.answered()
+        refer = caller.dialog.request("REFER")
+        via = "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKn;rport"
+        talk.callee.endpoint.receive(refer.via_first(via).encode(), talk.caller.hop, talk.now)
+        talk.line.flush()
+        assert talk.callee.said()[-1] == "400"
+        assert talk.callee.all(Referred) == []
+
+
+class TestReplaces:
+    """RFC 3891 section 3."""
+
+    def replaces(self, session: Session, more: str = "") -> tuple[tuple[str, str], ...]:
+        call_id, ours, theirs = session.dialog.key
+        return (("Replaces", f"{call_id};to-tag={ours};from-tag={theirs}{more}"),)
+
+    def test_an_invite_may_name_a_call_that_is_up(self):
+        talk = Talk()
+        _, callee = talk.answered()
+        talk.invite(fields=self.replaces(callee))
+        talk.line.run()
+        wanted = talk.incoming().takes_over
+        assert wanted
+        assert wanted.session is callee
+
+    @pytest.mark.parametrize(("more", "status"), [(";early-only", 486), ("x", 481)])
+    def test_what_it_names_must_be_there_and_be_answered(self, more: str, status: int):
+        talk = Talk()
+        _, callee = talk.answered()
+        talk.invite(fields=self.replaces(callee, more))
+        talk.line.run()
+        wanted = talk.incoming().takes_over
+        assert wanted
+        assert (wanted.session, wanted.status) == (None, status)
+
+    def test_one_that_cannot_be_read_is_400(self):
+        talk = Talk()
+        talk.invite(fields=(("Replaces", "nonsense"),))
+        talk.line.run()
+        assert talk.caller.one(Over).code == 400
+
+
+def test_what_we_can_do_is_said_in_both_directions():
+    talk = Talk()
+    talk.answered()
+    for message in (last(talk, "INVITE", callee=False), last(talk, "200")):
+        assert {"100rel", "timer", "replaces"} == set(message.all("supported"))
+        assert {"PRACK", "UPDATE", "REFER", "NOTIFY"} <= set(message.all("allow"))
+
+
+def test_a_bad_line_leaves_no_transfer_and_no_timer_behind():
+    talk = Talk()
+    caller, callee = talk.answered()
+    talk.line.fates["10.0.0.1"] = rough(5, 0.2, 0.3, 0.3)
+    talk.line.fates["10.0.0.2"] = rough(6, 0.2, 0.3, 0.3)
+    caller.refer("<sip:carol@10.0.0.3>", (), talk.now)
+    talk.line.run(20)
+    event = talk.callee.one(Referred)
+    event.referral.take(talk.now)
+    callee.reinvite(b"hold", talk.now)
+    talk.line.run(20)
+    caller.accept(b"held", talk.now)
+    event.referral.tell(200, talk.now)
+    talk.line.run(20)
+    assert talk.caller.all(Transferred)[-1].final
+    assert talk.callee.one(Reanswered).response
+    caller.bye(talk.now)
+    talk.line.run(120)
+    assert not talk.caller.endpoint.busy
+    assert not talk.callee.endpoint.busy
+    assert talk.caller.endpoint.wake_at is talk.callee.endpoint.wake_at is None
