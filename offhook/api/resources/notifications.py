@@ -75,7 +75,7 @@ def render(found: Notification, base: str) -> Rendering:
     return {
         "account_sid": found.account_sid,
         "api_version": found.api_version,
-        "call_sid": or_none(found.call_sid),
+        "call_sid": found.call_sid if found.call_sid.startswith("CA") else None,
         "date_created": date(found.date_created),
         "date_updated": date(found.date_updated),
         "error_code": str(found.error_code),
