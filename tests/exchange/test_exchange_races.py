@@ -11,14 +11,16 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
 
+from offhook.carriers.simulated import SimulatedNetwork
 from offhook.errors import ApiError
-from offhook.exchange import control
+from offhook.exchange import control, inbound
 from offhook.exchange.exchange import Exchange
+from offhook.line.leg import Leg
 from offhook.model.call import FINAL
 from offhook.model.fetch import Script
 from offhook.model.journal import Event
@@ -164,3 +166,55 @@ async def test_every_call_ends_once_whatever_crosses_it(offhook: Offhook, seed: 
         await world.run()
     world.check()
     assert [each for each in logs if "crashed" in each["event"]] == []
+
+
+async def test_of_two_that_answer_at_once_one_is_bridged_and_one_let_go(offhook: Offhook):
+    nouns = f"<Number>{AGENT}</Number><Number>{OTHER}</Number>"
+    offhook.number(OURS, voice=lambda request: f"<Response><Dial>{nouns}</Dial></Response>")
+    caller = await offhook.call(OURS, from_=CALLER)
+    both = [await offhook.phone(number).rings() for number in (AGENT, OTHER)]
+    await asyncio.sleep(3)
+    states = {each.state: each for each in both}
+    assert set(states) == {"answered", "over"}
+    await caller.says("Who is it?")
+    await states["answered"].hears("Who is it?")
+    await caller.hang_up()
+    await asyncio.sleep(1)
+    assert {call.status for call in offhook.calls} <= {"completed", "canceled"}
+    assert offhook.platform.exchange.live == {}
+
+
+class SlowToAnswer:
+    """A leg whose answer takes a while to be acknowledged."""
+
+    def __init__(self, leg: Leg) -> None:
+        self.leg = leg
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.leg, name)
+
+    async def answer(self) -> None:
+        await self.leg.answer()
+        await asyncio.sleep(0.5)
+
+
+async def test_a_call_that_is_redirected_while_it_is_being_answered_is_answered(offhook: Offhook):
+    exchange = offhook.platform.exchange
+    offhook.number(OURS, voice=lambda request: "<Response><Say>Hello.</Say></Response>")
+    await asyncio.sleep(1)
+
+    async def on_call(leg: Leg, to: str, from_: str) -> None:
+        await inbound.on_call(exchange, cast(Leg, SlowToAnswer(leg)), to, from_)
+
+    async def on_text(*text: Any) -> None:
+        """Nobody texts here."""
+
+    network = SimulatedNetwork(exchange.media, on_call, on_text)
+    phone = await network.call(CALLER, OURS)
+    await phone.answered()
+    [call] = offhook.calls
+    await control.redirect(exchange, call, Script(twiml="<Response><Pause/><Reject/></Response>"))
+    assert (await phone.ended).code == 200
+    await exchange.settle()
+    assert [each.status for each in offhook.calls] == ["completed"]
+    await network.close()

@@ -118,6 +118,18 @@ async def test_a_call_that_is_over_cannot_be_steered(offhook: Offhook, form: dic
         await offhook.post(f"Calls/{call.sid}.json", **form)
 
 
+async def test_who_has_hung_up_cannot_be_sent_elsewhere(offhook: Offhook):
+    """Although the application still thinks about what to say."""
+    offhook.number(OURS, voice=App("<Say>Too late.</Say>", late=9))
+    call = await offhook.call(OURS)
+    await asyncio.sleep(1)
+    await call.hang_up()
+    [record] = offhook.calls
+    assert record.status == "ringing"
+    with pytest.raises(AssertionError, match=r"400.*21220"):
+        await offhook.post(f"Calls/{record.sid}.json", Twiml=twiml("<Say>Elsewhere.</Say>"))
+
+
 async def test_a_new_status_callback_takes_the_place_of_the_old(offhook: Offhook):
     app = App(TALK)
     call = await talking(offhook, app)
@@ -284,3 +296,19 @@ async def test_a_dial_may_show_both_ends_of_the_call_and_our_numbers(offhook: Of
     callee = await offhook.phone(AGENT).rings()
     expected = {"": CALLER, "(555) 010-0123": "+15550100123"}.get(shown, shown)
     assert callee.handset.other == expected
+
+
+async def test_a_whisper_that_cannot_be_had_is_left_out(offhook: Offhook):
+    noun = f'<Number url="/whisper">{AGENT}</Number>'
+    app = App(f"<Dial>{noun}</Dial>", whisper=Response("", 500))
+    fallback = offhook.url(app, "/instead")
+    offhook.number(OURS, voice=app, fallback=fallback)
+    caller = await offhook.call(OURS, from_=CALLER)
+    callee = await offhook.phone(AGENT).rings()
+    await callee.answered()
+    await asyncio.sleep(1)
+    await caller.says("Hello.")
+    await callee.hears("Hello.")
+    assert callee.heard == "Hello."
+    assert codes(offhook) == [11200]
+    assert app.paths == ["", "whisper"]
