@@ -111,6 +111,7 @@ def _only(connection: Connection, call_sid: str) -> Recording:
 
 
 def render(found: Recording, status: str = "") -> Rendering:
+    """`status` is what an update asked for: its answer tells that, and no price yet."""
     uri = f"{account_uri(found.account_sid)}/Calls/{found.call_sid}/Recordings/{found.sid}"
     return {
         "account_sid": found.account_sid,
@@ -122,7 +123,7 @@ def render(found: Recording, status: str = "") -> Rendering:
         "start_time": date(found.start_time),
         "duration": duration(found),
         "sid": found.sid,
-        "price": found.price,
+        "price": None if status else found.price,
         "uri": uri,
         "encryption_details": None,
         "price_unit": found.price_unit,
