@@ -19,9 +19,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from offhook import app, demo, doctor
+from offhook import app, clock, demo, doctor
 from offhook.api.app import api_app
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
+from offhook.carriers.sip_tls import Listeners
 from offhook.carriers.trunks import Trunk
 from offhook.config import Address, Settings
 from offhook.config.settings import Trunk as TrunkRules
@@ -117,10 +118,11 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
     address, asked = settings.sip, settings.asked("sip")
     ports = [address.port] if asked else range(address.port, address.port + TRIES)
     trunks = tuple(trunk_of(each) for each in settings.trunk)
+    listeners = sip_listeners(settings)
     for port in ports:
         chosen = SipSettings(
             address.host, port, str(settings.public_ip or ""), trunks,
-            rtp_timeout=settings.rtp_timeout,
+            rtp_timeout=settings.rtp_timeout, listeners=listeners,
         )  # fmt: skip
         try:
             return await SipCarrier.open(
@@ -130,6 +132,39 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
             if asked or error.errno != errno.EADDRINUSE:
                 raise ConfigError(_taken("sip", Address(address.host, port), error)) from None
     raise ConfigError(f"no SIP port from {address} on is free; choose one with --sip")
+
+
+def sip_listeners(settings: Settings) -> Listeners:
+    """Where SIP listens besides UDP and TCP, with a certificate. Raises ConfigError."""
+    tls, ws, wss = (
+        (each.host, each.port) if each else None
+        for each in (settings.sip_tls, settings.sip_ws, settings.sip_wss)
+    )
+    certificate, key = settings.sip_certificate, settings.sip_key
+    if certificate is None and (tls or wss):
+        certificate, key = _development_certificate(settings)
+    listeners = Listeners(
+        tls, ws, wss, certificate, key, settings.sip_verify, settings.sip_authorities
+    )
+    try:
+        listeners.trusting()
+        if tls or wss:
+            listeners.presenting()
+    except OSError as error:
+        raise ConfigError(f"the files of sip_certificate cannot be used: {error}") from None
+    return listeners
+
+
+def _development_certificate(settings: Settings) -> tuple[Path, Path]:
+    from offhook.carriers.sip_certificate import development_certificate
+
+    hosts = (settings.sip_tls, settings.sip_wss)
+    given = {each.host for each in hosts if each and each.host not in ("0.0.0.0", "::")}
+    if settings.public_ip:
+        given.add(str(settings.public_ip))
+    names = tuple(sorted(given | {"localhost", "127.0.0.1"}))
+    log.warning("a certificate for development is in use; name one of yours as sip_certificate")
+    return development_certificate(settings.data, names, clock.utc())
 
 
 def trunk_of(rules: TrunkRules) -> Trunk:

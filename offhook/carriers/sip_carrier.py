@@ -7,7 +7,7 @@ import contextlib
 import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from offhook import clock, sids
 from offhook.carriers import sip_parties
 from offhook.carriers.sip_leg import SipLeg, Sound
 from offhook.carriers.sip_switchboard import Entry, Switchboard
+from offhook.carriers.sip_tls import NOWHERE, Listeners
 from offhook.carriers.sip_wire import Unreachable
 from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, route
 from offhook.errors import CarrierError
@@ -56,6 +57,7 @@ class SipSettings:
     secret: bytes = b""
     algorithms: tuple[str, ...] = ("MD5",)
     name: str = "sip"
+    listeners: Listeners = NOWHERE
     rtp_timeout: float = 60
 
 
@@ -104,7 +106,9 @@ class SipCarrier:
         """Listening. Raises OSError when the port is taken."""
         carrier = cls(settings, media, on_call, rand)
         wire = carrier._board.wire
-        await wire.open(settings.host, settings.port, tcp=settings.tcp)
+        await wire.open(
+            settings.host, settings.port, tcp=settings.tcp, listeners=settings.listeners
+        )
         local = ipaddress.ip_address(wire.host).is_loopback
         carrier._door = Door(settings.trunks, local)
         return carrier
@@ -113,6 +117,10 @@ class SipCarrier:
     def address(self) -> tuple[str, int]:
         """Host and port that both UDP and TCP listen at."""
         return self._board.wire.host, self._board.wire.port
+
+    def listens(self, transport: str) -> tuple[str, int]:
+        """Host and port for a transport in capitals; where there is no other, that of `address`."""
+        return self._board.wire.place(transport)
 
     @property
     def counts(self) -> Counter[str]:
@@ -173,13 +181,13 @@ class SipCarrier:
             raise CarrierError(404, wrong.reason) from wrong
 
     async def _resolved(self, hop: Hop) -> Hop:
-        if hop.transport not in (("UDP", "TCP") if self.settings.tcp else ("UDP",)):
+        if not self._board.wire.speaks(hop.transport):
             raise CarrierError(503, f"no {hop.transport} here")
         try:
             host = await self._board.wire.resolve(hop.host, hop.port)
         except Unreachable as error:
             raise CarrierError(503, str(error)) from error
-        return Hop(hop.transport, host, hop.port)
+        return replace(hop, host=host, name=hop.host)
 
     def _invitation(
         self, leg: SipLeg, target: Target, trunk: Trunk | None, uri: Uri, hop: Hop

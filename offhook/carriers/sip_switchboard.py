@@ -216,7 +216,7 @@ class Switchboard:
 
     def address(self, hop: Hop) -> str:
         """Our address as this hop should see it: loopback is never given the public one."""
-        bound = self.wire.host
+        bound = self.wire.place(hop.transport)[0]
         loopback = is_ip(hop.host) and ipaddress.ip_address(hop.host).is_loopback
         if self._public_ip and not loopback:
             return self._public_ip
@@ -225,8 +225,12 @@ class Switchboard:
         return bound
 
     def sent_by(self, hop: Hop) -> str:
-        return f"{bracketed(self.address(hop))}:{self.wire.port}"
+        return f"{bracketed(self.address(hop))}:{self.wire.place(hop.transport)[1]}"
 
     def _contact(self, hop: Hop) -> str:
-        transport = "" if hop.transport == "UDP" else f";transport={hop.transport.lower()}"
+        transport = (
+            ""
+            if hop.transport == "UDP"
+            else f";transport={hop.transport.lower().replace('wss', 'ws')}"
+        )
         return f"sip:{self.sent_by(hop)}{transport}"

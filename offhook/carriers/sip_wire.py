@@ -5,21 +5,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
 from offhook import clock
+from offhook.carriers.sip_flows import Flow, StreamFlow, WebFlow
+from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send, is_ip
+from offhook.sip.message import MAX_MESSAGE
 from offhook.sip.stream import Stream
 
 CONNECT_SECONDS = 5.0
 NAMES_KEPT = 60.0  # seconds for which a name's address is remembered
+KEEP_ALIVE = 95.0  # seconds between two signs of life on connections of ours (RFC 5626)
+PING, PONG = b"\r\n\r\n", b"\r\n"
+WEB = Subprotocol("sip")
 MOST_WAITING = 1_000_000  # bytes that one slow connection may have unsent before it is closed
 
 Receive = Callable[[bytes, Hop], None]
 Failed = Callable[[Send], None]
+
+
+log = structlog.get_logger("offhook.sip")
+
+Way = tuple[str, str, int]  # what a connection is known by: transport, host, port
 
 
 class Unreachable(Exception):
@@ -35,7 +52,8 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 class Wire:
-    """A UDP socket and a TCP listener at the same port, with the connections in both directions.
+    """A UDP socket and a TCP listener at the same port, listeners for TLS, WS and WSS at others,
+    and the connections in both directions.
 
     `receive` is given whole messages, `failed` what could not be sent; both on the loop.
     """
@@ -43,26 +61,45 @@ class Wire:
     def __init__(self, receive: Receive, failed: Failed) -> None:
         self._receive, self._failed = receive, failed
         self._udp: asyncio.DatagramTransport | None = None
-        self._server: asyncio.Server | None = None
-        self._flows: dict[int, asyncio.StreamWriter] = {}
+        self._servers: list[asyncio.Server | Server] = []
+        self._listeners = Listeners()
+        self._trusting: ssl.SSLContext | None = None
+        self._flows: dict[int, Flow] = {}
         self._peers: dict[int, Hop] = {}
-        self._by_address: dict[tuple[str, int], int] = {}
-        self._connecting: dict[tuple[str, int], asyncio.Task[None]] = {}
-        self._waiting: dict[tuple[str, int], list[Send]] = {}
+        self._by_address: dict[Way, int] = {}
+        self._connecting: dict[Way, asyncio.Task[None]] = {}
+        self._waiting: dict[Way, list[Send]] = {}
         self._names: dict[tuple[str, int], tuple[str, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving: set[asyncio.Task[Any]] = set()  # asyncio's own; they end with their sockets
         self._last_flow = 0
+        self._places: dict[str, Place] = {}
         self.host, self.port = "", 0
         self.malformed_streams = 0
 
-    async def open(self, host: str, port: int, *, tcp: bool) -> None:
-        """Raises OSError when the port is taken. With `port` 0 both get the same free one."""
+    async def open(
+        self, host: str, port: int, *, tcp: bool, listeners: Listeners = NOWHERE
+    ) -> None:
+        """Raises OSError when a port is taken. With `port` 0 UDP and TCP get the same free one."""
+        await self._open_pair(host, port, tcp)
+        self._listeners = listeners
+        try:
+            if listeners.tls:
+                await self._serve_streams("TLS", *listeners.tls, listeners.presenting())
+            if listeners.ws:
+                await self._serve_web("WS", *listeners.ws, None)
+            if listeners.wss:
+                await self._serve_web("WSS", *listeners.wss, listeners.presenting())
+        except OSError:
+            await self.close()
+            raise
+
+    async def _open_pair(self, host: str, port: int, tcp: bool) -> None:
         for _ in range(20):
             await self._open_udp(host, port)
             try:
                 if tcp:
-                    self._server = await asyncio.start_server(self._serve, host, self.port)
+                    await self._serve_streams("TCP", host, self.port, None)
                 return
             except OSError:
                 assert self._udp
@@ -78,13 +115,42 @@ class Wire:
         )
         self.host, self.port = self._udp.get_extra_info("sockname")[:2]
 
+    async def _serve_streams(
+        self, transport: str, host: str, port: int, context: ssl.SSLContext | None
+    ) -> None:
+        async def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+            peer = Hop(transport, *writer.get_extra_info("peername")[:2])
+            await self._read(reader, writer, self._enter(StreamFlow(writer), peer))
+
+        server = await asyncio.start_server(taken, host, port, ssl=context)
+        self._servers.append(server)
+        self._places[transport] = server.sockets[0].getsockname()[:2]
+
+    async def _serve_web(
+        self, transport: str, host: str, port: int, context: ssl.SSLContext | None
+    ) -> None:
+        async def taken(connection: ServerConnection) -> None:
+            peer = Hop(transport, *connection.remote_address[:2])
+            await self._read_web(connection, peer)
+
+        server = await serve(
+            taken, host, port, ssl=context, subprotocols=[WEB], max_size=MAX_MESSAGE,
+            compression=None, server_header=None,
+        )  # fmt: skip
+        self._servers.append(server)
+        self._places[transport] = next(iter(server.sockets)).getsockname()[:2]
+
     async def close(self) -> None:
         if self._udp:
             self._udp.close()
-        if self._server:
-            self._server.close()
-        for writer in tuple(self._flows.values()):
-            writer.close()
+        for server in self._servers:
+            server.close()
+        for flow in tuple(self._flows.values()):
+            flow.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._serving, return_exceptions=True)
@@ -106,6 +172,14 @@ class Wire:
         address = str(best[0][4][0])
         self._names[(host, port)] = (address, clock.now() + NAMES_KEPT)
         return address
+
+    def speaks(self, transport: str) -> bool:
+        """Whether we can make connections of this kind; WebSockets are only made to us."""
+        return transport in ("UDP", "TLS") or (transport == "TCP" and "TCP" in self._places)
+
+    def place(self, transport: str) -> Place:
+        """Where we listen for what comes by this transport."""
+        return self._places.get(transport, (self.host, self.port))
 
     # Out
 
@@ -130,71 +204,88 @@ class Wire:
         except Unreachable:
             self._failed(send)
         else:
-            self.send(replace(send, hop=replace(send.hop, host=host)))
+            name = send.hop.name or send.hop.host
+            self.send(replace(send, hop=replace(send.hop, host=host, name=name)))
 
     def _send_on_connection(self, send: Send) -> None:
-        address = (send.hop.host, send.hop.port)
-        if (flow := self._by_address.get(address)) is not None:
+        way = _way(send.hop)
+        if (flow := self._by_address.get(way)) is not None:
             self._write(flow, send)
             return
-        self._waiting.setdefault(address, []).append(send)
-        if address not in self._connecting:
-            self._connecting[address] = self._spawn(self._connect(address))
+        self._waiting.setdefault(way, []).append(send)
+        if way not in self._connecting:
+            self._connecting[way] = self._spawn(self._connect(send.hop, way))
 
-    async def _connect(self, address: tuple[str, int]) -> None:
+    async def _connect(self, hop: Hop, way: Way) -> None:
         try:
-            with clock.outside(f"a connection to {address[0]}:{address[1]}"):
+            with clock.outside(f"a connection to {hop}"):
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    reader, writer = await asyncio.open_connection(*address)
-        except OSError:
-            self._connecting.pop(address, None)
-            for send in self._waiting.pop(address, []):
+                    reader, writer = await self._connected(hop)
+        except OSError as error:
+            self._connecting.pop(way, None)
+            if isinstance(error, ssl.SSLError):
+                log.warning("no TLS connection", to=str(hop), error=str(error))
+            for send in self._waiting.pop(way, []):
                 self._failed(send)
             return
-        self._connecting.pop(address, None)
-        flow = self._enter(writer, address)
-        for send in self._waiting.pop(address, []):
+        self._connecting.pop(way, None)
+        flow = self._enter(StreamFlow(writer), hop)
+        for send in self._waiting.pop(way, []):
             self._write(flow, send)
-        await self._read(reader, writer, flow, address)
+        pinging = self._spawn(self._keep_alive(flow))
+        await self._read(reader, writer, flow)
+        pinging.cancel()
+
+    async def _connected(self, hop: Hop) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Raises OSError: of TLS as well, and for WebSockets, which only phones open."""
+        if hop.transport == "TLS":
+            name = hop.name or hop.host
+            self._trusting = self._trusting or self._listeners.trusting()
+            return await asyncio.open_connection(
+                hop.host, hop.port, ssl=self._trusting, server_hostname=name
+            )
+        if hop.transport != "TCP":
+            raise OSError(f"no {hop.transport} connection to {hop}")
+        return await asyncio.open_connection(hop.host, hop.port)
+
+    async def _keep_alive(self, flow: int) -> None:
+        while flow in self._flows:
+            await asyncio.sleep(KEEP_ALIVE)
+            if flow in self._flows:
+                self._flows[flow].write(PING)
 
     def _write(self, flow: int, send: Send) -> None:
-        writer = self._flows[flow]
-        if writer.transport.get_write_buffer_size() > MOST_WAITING:
-            writer.transport.abort()
+        out = self._flows[flow]
+        if out.waiting > MOST_WAITING:
+            out.abort()
             self._failed(send)
             return
-        writer.write(send.data)
+        out.write(send.data)
 
     # In
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
-        address = writer.get_extra_info("peername")[:2]
-        await self._read(reader, writer, self._enter(writer, address), address)
-
-    def _enter(self, writer: asyncio.StreamWriter, address: tuple[str, int]) -> int:
+    def _enter(self, flow: Flow, peer: Hop) -> int:
         self._last_flow += 1
-        self._flows[self._last_flow] = writer
-        self._peers[self._last_flow] = Hop("TCP", *address, self._last_flow)
-        self._by_address[address] = self._last_flow
+        self._flows[self._last_flow] = flow
+        self._peers[self._last_flow] = replace(peer, flow=self._last_flow)
+        self._by_address[_way(peer)] = self._last_flow
         return self._last_flow
 
+    def _leave(self, flow: int) -> None:
+        del self._flows[flow]
+        way = _way(self._peers.pop(flow))
+        if self._by_address.get(way) == flow:
+            del self._by_address[way]
+
     async def _read(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        flow: int,
-        address: tuple[str, int],
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: int
     ) -> None:
         stream, hop = Stream(), self._peers[flow]
         try:
             while data := await reader.read(65536):
                 messages, pings = stream.feed(data), stream.pings
                 stream.pings = 0
-                writer.write(b"\r\n" * pings)
+                writer.write(PONG * pings)
                 for message in messages:
                     self._receive(message, hop)
         except BadSip:
@@ -202,12 +293,28 @@ class Wire:
         except OSError:
             pass
         finally:
-            del self._flows[flow], self._peers[flow]
-            if self._by_address.get(address) == flow:
-                del self._by_address[address]
+            self._leave(flow)
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+    async def _read_web(self, connection: ServerConnection, peer: Hop) -> None:
+        """Each message is one of SIP; a lone double line end asks whether we are there."""
+        out = WebFlow(connection)
+        flow, sending = self._enter(out, peer), self._spawn(out.send())
+        hop = self._peers[flow]
+        try:
+            async for message in connection:
+                data = message.encode() if isinstance(message, str) else message
+                if data == PING:
+                    out.write(PONG)
+                elif data.strip():
+                    self._receive(data, hop)
+        except ConnectionClosed:
+            pass
+        finally:
+            sending.cancel()
+            self._leave(flow)
 
     def _spawn(self, doing: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(doing)
@@ -225,3 +332,7 @@ def local_address_towards(host: str, port: int) -> str:
         except OSError:
             return "127.0.0.1"
         return str(probe.getsockname()[0])
+
+
+def _way(hop: Hop) -> Way:
+    return hop.transport, hop.host, hop.port

@@ -27,7 +27,7 @@ class Trunk:
 
     name: str
     address: str = ""
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
     prefixes: tuple[str, ...] = ("",)
     allow: tuple[str, ...] = ()
     username: str = ""
@@ -42,7 +42,7 @@ class Trunk:
     @property
     def uri(self) -> Uri:
         """Its address as a URI without user. Raises BadSip when it is none."""
-        kept = ";transport=tcp" if self.transport == "tcp" else ""
+        kept = "" if self.transport == "udp" else f";transport={self.transport}"
         uri = parse_uri(f"sip:{self.address}{kept}")
         if uri.user:
             raise BadSip(f"not an address of a trunk: {self.address}")

@@ -17,10 +17,12 @@ from offhook.config.values import (
     AccountSid,
     Address,
     Behaviour,
+    File,
     Folder,
     IceUrls,
     IpAddress,
     Listen,
+    ListenOrNot,
     LogFormat,
     LogLevel,
     Networks,
@@ -191,7 +193,7 @@ class Trunk(Section):
     """Its host or HOST:PORT; empty for one that only calls in. A call from this address is its."""
 
     transport: Transport = "udp"
-    """How calls go out to it: udp or tcp. They may come in by either."""
+    """How calls go out to it: udp, tcp or tls. They may come in by any."""
 
     prefixes: Prefixes = ("+",)
     """Numbers that begin like this go out here; the longest match of all trunks decides. An empty
@@ -249,6 +251,28 @@ class Settings(BaseSettings):
     sip: Listen = Address("127.0.0.1", 5060)
     """Where SIP listens, on UDP and TCP. When the default port is taken, the next free one is
     used."""
+
+    sip_tls: ListenOrNot = Field(default=None, examples=["0.0.0.0:5061"])
+    """Where SIP listens for TLS; unless it is given, nowhere."""
+
+    sip_ws: ListenOrNot = Field(default=None, examples=["127.0.0.1:5066"])
+    """Where SIP listens for WebSockets, behind a proxy that speaks TLS to browsers."""
+
+    sip_wss: ListenOrNot = Field(default=None, examples=["0.0.0.0:7443"])
+    """Where SIP listens for WebSockets over TLS, as phones in browsers use them."""
+
+    sip_certificate: File | None = Field(default=None, examples=["/etc/offhook/fullchain.pem"])
+    """The certificate for `sip_tls` and `sip_wss`, in PEM with those that it rests on. A renewed
+    file is used from the next connection on. Unless it is given, one for development is made."""
+
+    sip_key: File | None = Field(default=None, examples=["/etc/offhook/privkey.pem"])
+    """The key of `sip_certificate`, when it is not in the same file."""
+
+    sip_verify: bool = True
+    """Whether the certificates of servers that we call by TLS must be good."""
+
+    sip_authorities: File | None = Field(default=None, examples=["/etc/offhook/ca.pem"])
+    """Who may have signed them, in PEM, in place of whom this machine believes."""
 
     rtp: Ports = range(10000, 20000)
     """The UDP ports for sound, two for each leg of a call."""
@@ -328,7 +352,8 @@ class Settings(BaseSettings):
     @property
     def public(self) -> bool:
         """Whether other machines can reach what we listen on."""
-        return not (self.http.loopback and self.sip.loopback)
+        listens = (self.http, self.sip, self.sip_tls, self.sip_ws, self.sip_wss)
+        return not all(each.loopback for each in listens if each)
 
     @property
     def private_targets_allowed(self) -> bool:

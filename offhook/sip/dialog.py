@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, hop_of, is_private
+from offhook.sip.hop import Hop, continues, hop_of, is_private
 from offhook.sip.message import Field, Request, Response
 from offhook.sip.uri import parse_address, parse_uri
 
@@ -105,8 +105,8 @@ class Dialog:
         if self.route:
             return hop_of(parse_address(self.route[0]).parsed)
         hop = hop_of(parse_uri(self.target))
-        if self.source.flow and hop.transport == self.source.transport:
-            return replace(hop, flow=self.source.flow)
+        if continues(hop, self.source):
+            return replace(hop, transport=self.source.transport, flow=self.source.flow)
         hidden = is_private(hop.host) and not is_private(self.source.host)
         return self.source if hidden else hop
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from offhook.sip.uri import Uri
 
@@ -11,12 +11,14 @@ from offhook.sip.uri import Uri
 @dataclass(frozen=True, slots=True)
 class Hop:
     """The other side of one hop. `host` may be a name. While the connection numbered `flow` is
-    open, it leads there; 0 is none."""
+    open, it leads there; 0 is none. `name` is what its certificate must bear when that is not
+    `host`: the name that `host` is the address of."""
 
     transport: str
     host: str
     port: int
     flow: int = 0
+    name: str = field(default="", compare=False)
 
     @property
     def reliable(self) -> bool:
@@ -42,6 +44,16 @@ def hop_of(uri: Uri) -> Hop:
     secure = uri.transport in ("TLS", "WSS")
     host = (uri.param("maddr") or uri.host).strip("[]")
     return Hop(uri.transport, host, uri.port or (5061 if secure else 5060))
+
+
+def continues(hop: Hop, source: Hop) -> bool:
+    """Whether the connection that `source` came by also leads to `hop`, by the kind of it alone.
+
+    The Contact of a phone on WSS says `transport=ws` (RFC 7118 section 5.2).
+    """
+    return bool(source.flow) and (
+        hop.transport == source.transport or {hop.transport, source.transport} == {"WS", "WSS"}
+    )
 
 
 def is_private(host: str) -> bool:

@@ -229,7 +229,10 @@ def test_an_unknown_key_is_refused_with_a_suggestion(file: Path, text: str, says
         ),
         ('[[trunk]]\naddress = "a"', "[[trunk]] number 1 name: this is required"),
         ('[[trunk]]\nname = "a"', '[[trunk]] "a": it needs an "address", or "allow" or'),
-        (TRUNK + 'transport = "tls"', "transport: 'tls' does not work: write 'udp' or 'tcp'"),
+        (
+            TRUNK + 'transport = "sctp"',
+            "transport: 'sctp' does not work: write 'udp', 'tcp' or",
+        ),
         (
             TRUNK + 'prefixes = ["49"]',
             "prefixes.0: '49' does not work: write how the",
