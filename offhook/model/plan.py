@@ -6,8 +6,9 @@ order; nobody promises that one of them is not somebody's.  reference: Available
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import sha256
@@ -22,6 +23,7 @@ from offhook.model.numbers import Place, place
 ANY = "*"
 ROUNDS = 400  # how many numbers are made of one seed before they are said to have run out
 CHECKS = 8_000  # numbers that are looked at before a search gives up
+TEMPLATES = 200  # of a pattern that leaves more open, the rest is not looked at
 
 _EITHER = PhoneNumberType.FIXED_LINE_OR_MOBILE
 _TYPES: dict[str, frozenset[int]] = {
@@ -34,6 +36,7 @@ _TYPES: dict[str, frozenset[int]] = {
     "machine-to-machine": frozenset(),
 }
 KINDS = tuple(_TYPES)
+_PERSONS = _TYPES["local"] | _TYPES["mobile"]
 _EXAMPLES = {
     "local": PhoneNumberType.FIXED_LINE, "toll-free": PhoneNumberType.TOLL_FREE,
     "mobile": PhoneNumberType.MOBILE, "national": PhoneNumberType.UAN,
@@ -80,12 +83,13 @@ def is_nanp(region: str) -> bool:
 def region_of_area(area: str) -> str:
     """The country of an area code of the North American plan, "" when it has none.
 
-    Codes of toll-free and other services are of no country; they are "001".
+    Toll-free codes are of no country alone; they are "001".
     """
     sample = phonenumbers.parse(f"+1{area}2345678")
-    if phonenumbers.number_type(sample) == _EITHER:
-        return phonenumbers.region_code_for_number(sample) or ""
-    return "" if phonenumbers.number_type(sample) == PhoneNumberType.UNKNOWN else "001"
+    kind = phonenumbers.number_type(sample)
+    if kind == PhoneNumberType.TOLL_FREE:
+        return "001"
+    return phonenumbers.region_code_for_number(sample) or "" if kind in _PERSONS else ""
 
 
 def kinds_of(number: str) -> tuple[str, ...]:
@@ -104,7 +108,7 @@ def capabilities(region: str, kind: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def seeds(region: str, kind: str) -> tuple[Seed, ...]:
-    """The beginnings of that kind of number, well mixed; those of towns, where they are known."""
+    """The beginnings of that kind of number, well mixed; first those of towns."""
     length = _length(region, kind)
     if not length:
         return ()
@@ -112,7 +116,14 @@ def seeds(region: str, kind: str) -> tuple[Seed, ...]:
     found = _seeds_of_places(region, length) if has_places else []
     if not any(_leads(region, kind, seed) for seed in found):
         found = _seeds_by_trial(region, kind, length)
-    return tuple(sorted(found, key=lambda seed: crc32(seed.digits.encode())))
+    mixed = sorted(found, key=lambda seed: crc32(seed.digits.encode()))
+    return (*mixed, *_coarse(mixed))
+
+
+def _coarse(found: list[Seed]) -> list[Seed]:
+    """Beginnings of three digits, for numbers whose town nobody knows."""
+    states = {seed.digits[:3]: seed.state for seed in found if len(seed.digits) > 3}
+    return [Seed(digits, found[0].length, "", state) for digits, state in states.items()]
 
 
 def _length(region: str, kind: str) -> int:
@@ -198,22 +209,35 @@ def made_up(
 
     A template has a digit or `*` for each digit after the country's code.
     """
-    fitting = [
-        (template, seed)
-        for template, seed in product(templates, chosen)
-        if len(template) == seed.length and _fits(template, seed.digits)
-    ]
-    every = ((_made(region, seed, template, n), seed) for n in range(ROUNDS)
-             for template, seed in fitting)  # fmt: skip
     seen: set[str] = set()
+    every = _every(region, tuple(chosen), templates)
     for number, seed in islice(every, CHECKS):
         if number not in seen and is_of(number, region, kind):
             seen.add(number)
             yield number, seed
 
 
-def _fits(template: str, digits: str) -> bool:
-    return all(wanted in (ANY, digit) for wanted, digit in zip(template, digits, strict=False))
+def _every(
+    region: str, chosen: Sequence[Seed], templates: Iterable[str]
+) -> Iterator[tuple[str, Seed]]:
+    """One number of every seed that fits, then another of each, and so on."""
+    fitting = []
+    for template in islice(templates, TEMPLATES):
+        for seed in _fitting(template, chosen):
+            fitting.append((template, seed))
+            yield _made(region, seed, template, 0), seed
+    for n in range(1, ROUNDS):
+        for template, seed in fitting:
+            yield _made(region, seed, template, n), seed
+
+
+def _fitting(template: str, chosen: Sequence[Seed]) -> Iterator[Seed]:
+    """The seeds that agree with the template's beginning."""
+    wanted = template.replace(ANY, ".")
+    agrees = [re.compile(wanted[:size]).fullmatch for size in range(len(template) + 1)]
+    for seed in chosen:
+        if seed.length == len(template) and agrees[len(seed.digits)](seed.digits):
+            yield seed
 
 
 def _made(region: str, seed: Seed, template: str, n: int) -> str:
