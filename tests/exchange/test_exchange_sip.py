@@ -1,0 +1,183 @@
+"""Calls over SIP and RTP in memory, from the INVITE to the last callback: the same exchange."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from random import Random
+
+from exchange_app import OURS, App
+
+from offhook.carriers.sip_carrier import SipCarrier, SipSettings
+from offhook.errors import CarrierError
+from offhook.exchange import inbound
+from offhook.exchange.exchange import Route
+from offhook.line.leg import Leg, Target
+from offhook.media.plane import MediaPlane
+from offhook.testing import Offhook
+from offhook.testing.udp import rough
+from offhook.testing.voice import Ear, speak
+
+HERE, THERE, ELSEWHERE = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+Answer = Callable[[Leg], Awaitable[None]]
+
+
+async def nobody(leg: Leg) -> None:
+    await leg.reject(480)
+
+
+@asynccontextmanager
+async def sip(offhook: Offhook, **phones: Answer) -> AsyncIterator[SipCarrier]:
+    """The platform listens at HERE; phones, by the names `there` and `elsewhere`, beside it.
+
+    Gives the carrier of the phone THERE, to call from.
+    """
+    exchange = offhook.platform.exchange
+    platform = await SipCarrier.open(
+        SipSettings(HERE, tcp=False), exchange.media, partial(inbound.on_call, exchange)
+    )
+    exchange.routes = [Route(platform, platform.takes), *exchange.routes]
+    peers = []
+    for host, name in ((THERE, "there"), (ELSEWHERE, "elsewhere")):
+        answer = phones.get(name, nobody)
+        media = await MediaPlane.local(range(30000, 30100))
+        settings = SipSettings(host, tcp=False)
+        peers.append(
+            await SipCarrier.open(settings, media, lambda leg, to, from_, a=answer: a(leg))
+        )
+    try:
+        yield peers[0]
+    finally:
+        for carrier in (*peers, platform):
+            await carrier.close()
+
+
+def to(number: str) -> Target:
+    return Target(f"sip:{number}@{HERE}", "+14155550100", "CA1", "AC1")
+
+
+def not_told(leg: Leg, early: bool) -> None:
+    """Ringing is nobody's business here."""
+
+
+async def test_a_sip_caller_hears_the_application_and_presses_a_key(offhook: Offhook):
+    app = App(
+        '<Gather numDigits="1" action="/key"><Say>Press one.</Say></Gather>',
+        key="<Say>Thank you.</Say>",
+    )
+    offhook.number(OURS, voice=app)
+    async with sip(offhook) as phone:
+        leg = await phone.dial(to(OURS), not_told)
+        ear = Ear()
+        leg.media.tap(ear.feed)
+        await asyncio.sleep(3)
+        assert ear.text.strip() == "Press one."
+        await leg.media.send_digits("1")
+        await leg.ended
+        assert ear.text.split("\n")[:2] == ["Press one.", "Thank you."]
+    told = app.told("key")
+    assert told["Digits"] == "1"
+    assert told["SipSourceIp"] == THERE
+    assert "SipCallId" in told
+    [call] = offhook.calls
+    assert (call.status, call.sip_response_code) == ("completed", 200)
+
+
+async def test_a_sip_phone_is_dialled_and_told_of(offhook: Offhook):
+    async def answers(leg: Leg) -> None:
+        await leg.ring()
+        await leg.answer()
+        await leg.media.play(speak("Hello from SIP."))
+        await leg.hang_up()
+
+    app = App(f'<Dial action="/after"><Sip>sip:agent@{THERE}</Sip></Dial>')
+    offhook.number(OURS, voice=app)
+    async with sip(offhook, there=answers):
+        call = await offhook.call(OURS)
+        await call.hears("Hello from SIP.")
+        await call.ended()
+    told = app.told("after")
+    assert (told["DialCallStatus"], told["DialSipResponseCode"]) == ("completed", "200")
+    assert told["DialSipCallId"]
+
+
+async def test_a_refusal_says_its_sip_code(offhook: Offhook):
+    async def busy(leg: Leg) -> None:
+        await leg.reject(486)
+
+    app = App(f'<Dial action="/after"><Sip>sip:agent@{THERE}</Sip></Dial>')
+    offhook.number(OURS, voice=app)
+    async with sip(offhook, there=busy):
+        await (await offhook.call(OURS)).ended()
+    told = app.told("after")
+    assert (told["DialCallStatus"], told["DialSipResponseCode"]) == ("busy", "486")
+
+
+async def test_the_next_uri_is_tried_when_one_is_out_of_order_but_not_when_it_is_busy(
+    offhook: Offhook,
+):
+    async def broken(leg: Leg) -> None:
+        raise CarrierError(503)
+
+    async def answers(leg: Leg) -> None:
+        await leg.answer()
+        await leg.media.play(speak("The second."))
+        await leg.hang_up()
+
+    uris = f'<Uri priority="1">sip:a@{THERE}</Uri><Uri priority="2">sip:b@{ELSEWHERE}</Uri>'
+    offhook.number(OURS, voice=App(f"<Dial><Sip>{uris}</Sip></Dial>"))
+    async with sip(offhook, there=broken, elsewhere=answers):
+        call = await offhook.call(OURS)
+        await call.hears("The second.")
+        await call.ended()
+    statuses = [each.status for each in offhook.calls if each.direction == "outbound-dial"]
+    assert statuses == ["failed", "completed"]
+
+
+async def test_a_call_by_rest_to_a_sip_phone_that_never_answers(offhook: Offhook):
+    async def rings(leg: Leg) -> None:
+        await leg.ring()
+        await leg.ended
+
+    app = App()
+    offhook.number(OURS)
+    async with sip(offhook, there=rings):
+        await offhook.post(
+            "Calls.json",
+            To=f"sip:agent@{THERE}",
+            From=OURS,
+            Twiml="<Response><Say>Hi.</Say></Response>",
+            Timeout="6",
+            StatusCallback=offhook.url(app, "/status"),
+        )
+        await asyncio.sleep(10)
+    told = app.told("status")
+    assert (told["CallStatus"], told["SipResponseCode"]) == ("no-answer", "487")
+
+
+async def test_a_caller_who_gives_up_is_not_answered(offhook: Offhook):
+    offhook.number(OURS, voice=App('<Pause length="30"/>'))
+    async with sip(offhook) as phone:
+        dialling = asyncio.ensure_future(phone.dial(to(OURS), not_told))
+        await asyncio.sleep(3)
+        dialling.cancel()
+        await asyncio.gather(dialling, return_exceptions=True)
+        await asyncio.sleep(1)
+    [call] = offhook.calls
+    assert call.status == "no-answer"
+
+
+async def test_datagrams_that_are_lost_are_made_up_for(offhook: Offhook):
+    offhook.number(OURS, voice=App("<Say>Through thick and thin.</Say>"))
+    async with sip(offhook) as phone:
+        loop = asyncio.get_running_loop()
+        loop.network.fate = rough(
+            Random(5), loss=0.05, duplication=0.02, latency=0.02, jitter=0.005
+        )
+        for _ in range(8):
+            leg = await phone.dial(to(OURS), not_told)
+            assert (await leg.ended).code == 200
+        await asyncio.sleep(40)
+    assert {call.status for call in offhook.calls} == {"completed"}
