@@ -1,9 +1,11 @@
-"""`make docs`: writes the page of settings from the settings themselves."""
+"""`make docs`: writes the pages of settings and of compatibility from the code itself."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from docs import compatibility
 from offhook.config import sample
 
 PAGE = Path(__file__).with_name("configuration.md")
@@ -33,3 +35,6 @@ def page() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
+    if folder := os.environ.get("OFFHOOK_CONFORMANCE"):
+        contract = compatibility.contract(Path(folder))
+        compatibility.PAGE.write_text(compatibility.page(contract))

@@ -13,11 +13,12 @@ from urllib.parse import parse_qsl
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from offhook import clock, sids
-from offhook.api import formats, forms, legacy, test_credentials
+from offhook.api import formats, forms, legacy, openapi, test_credentials
 from offhook.api.auth import Doorkeeper, may_act_for
 from offhook.api.formats import Format
 from offhook.api.limits import Crowd, Repeats
@@ -51,8 +52,13 @@ def api_app(
     doorkeeper: Doorkeeper | None = None,
 ) -> Starlette:
     """The API over this exchange; mount it at `/`, behind everything more particular."""
-    routes = Routes(action for each in resources for action in each.actions)
-    app = Starlette()
+    served = tuple(resources)
+    routes = Routes(action for each in served for action in each.actions)
+
+    async def described(request: Request) -> Response:
+        return JSONResponse(openapi.document(served))
+
+    app = Starlette(routes=[Route("/openapi.json", described)])
     app.router.default = Door(exchange, routes, doorkeeper or Doorkeeper(exchange))
     return app
 

@@ -22,6 +22,7 @@ from offhook.model.numbers import is_possible, normalise
 
 Form = TypeVar("Form")
 Sent = Mapping[str, Sequence[str]]
+Schema = Mapping[str, Any]
 
 INVALID = 20001
 _LABEL = re.compile(r"[^\W_]([\w-]{0,61}[^\W_])?")
@@ -31,7 +32,7 @@ _LABEL = re.compile(r"[^\W_]([\w-]{0,61}[^\W_])?")
 class Parameter:
     """How one parameter is read; `read` raises ValueError for what is then error `bad`.
 
-    It is error `missing` to send neither it nor one of `unless`.
+    It is error `missing` to send neither it nor one of `unless`. `schema` describes it (OpenAPI).
     """
 
     read: Callable[[Sequence[str]], Any]
@@ -39,6 +40,7 @@ class Parameter:
     missing: int = 0
     unless: tuple[str, ...] = ()
     name: str = ""
+    schema: Schema = dataclasses.field(default_factory=lambda: {"type": "string"})
 
 
 Fields = tuple[tuple[str, Parameter], ...]
@@ -118,7 +120,11 @@ def text(
             raise ValueError
         return value
 
-    return _field(default, Parameter(lambda sent: check(sent[-1]), bad, missing, unless))
+    schema: dict[str, Any] = {"type": "string"}
+    schema |= {"maxLength": longest} if longest else {}
+    schema |= {"pattern": f"^({pattern})$"} if pattern else {}
+    read = lambda sent: check(sent[-1])  # noqa: E731
+    return _field(default, Parameter(read, bad, missing, unless, schema=schema))
 
 
 def link(
@@ -136,7 +142,8 @@ def link(
             raise ValueError(f"{value[:200]} is not a valid URL")
         return value
 
-    return _field(default, Parameter(_single(check, ""), bad, missing, unless))
+    schema = {"type": "string", "format": "uri", "maxLength": longest}
+    return _field(default, Parameter(_single(check, ""), bad, missing, unless, schema=schema))
 
 
 def address(*, missing: int, bad: int) -> Any:
@@ -163,7 +170,8 @@ def links(*, bad: int) -> Any:
             raise ValueError(f"{wrong[:200]} is not a valid URL")
         return tuple(value for value in values if value)
 
-    return _field((), Parameter(check, bad))
+    schema = {"type": "array", "items": {"type": "string", "format": "uri"}}
+    return _field((), Parameter(check, bad, schema=schema))
 
 
 def http_method(default: str | None = "POST", *, bad: int) -> Any:
@@ -186,9 +194,9 @@ def word(
             raise ValueError(f"{value[:200]} is not one of {', '.join(allowed)}")
         return fold(value)
 
-    return _field(
-        default, Parameter(_single(check, default if empty is None else empty), bad, missing)
-    )
+    read = _single(check, default if empty is None else empty)
+    schema = {"type": "string", "enum": list(allowed)}
+    return _field(default, Parameter(read, bad, missing, schema=schema))
 
 
 _WORDS: Any = object()
@@ -203,7 +211,8 @@ def words(*usual: str, default: None = _WORDS, bad: int = INVALID) -> Any:
     def check(values: Sequence[str]) -> tuple[str, ...]:
         return tuple(each for value in values for each in value.split()) or usual
 
-    return _field(usual if default is _WORDS else default, Parameter(check, bad))
+    schema = {"type": "array", "items": {"type": "string"}}
+    return _field(usual if default is _WORDS else default, Parameter(check, bad, schema=schema))
 
 
 def flag(default: bool | None = False) -> Any:
@@ -214,7 +223,8 @@ def flag(default: bool | None = False) -> Any:
             raise ValueError(f"{value[:200]} is neither true nor false")
         return value.lower() == "true"
 
-    return _field(default, Parameter(_single(check, bool(default))))
+    schema = {"type": "boolean"}
+    return _field(default, Parameter(_single(check, bool(default)), schema=schema))
 
 
 def whole(
@@ -230,7 +240,8 @@ def whole(
             raise ValueError(f"{value[:200]} is not a whole number from {low} to {high}")
         return number
 
-    return _field(default, Parameter(_single(check, default), bad))
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return _field(default, Parameter(_single(check, default), bad, schema=schema))
 
 
 def sid(prefix: str, default: str | None = "", *, bad: int) -> Any:
@@ -241,7 +252,8 @@ def sid(prefix: str, default: str | None = "", *, bad: int) -> Any:
             raise ValueError(f"{value[:200]} is not a SID of the form {prefix} and 32 digits")
         return value
 
-    return _field(default, Parameter(_single(check, ""), bad))
+    schema = {"type": "string", "pattern": f"^{prefix}[0-9a-fA-F]{{32}}$"}
+    return _field(default, Parameter(_single(check, ""), bad, schema=schema))
 
 
 def is_url(value: str) -> bool:

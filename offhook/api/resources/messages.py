@@ -9,7 +9,7 @@ from offhook import clock
 from offhook.api.addresses import sender, written_to
 from offhook.api.files import forget
 from offhook.api.formats import Rendering
-from offhook.api.forms import flag, link, links, text, whole, word
+from offhook.api.forms import flag, link, links, text, whole, word, words
 from offhook.api.paging import dates, exactly, page
 from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, below, date, or_none
@@ -54,6 +54,7 @@ class Create:
     send_at: str = text()
     send_as_mms: bool = flag()
     content_variables: str = text()
+    persistent_action: tuple[str, ...] = words()
     risk_check: str = word("enable", "disable", default="enable")
     from_: str = text(missing=21603, unless=("MessagingServiceSid",))
     fallback_from: str = text()
