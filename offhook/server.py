@@ -22,13 +22,14 @@ from starlette.routing import Mount
 from offhook import app, clock, demo, doctor
 from offhook.api.app import api_app
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
+from offhook.carriers.sip_phones import Directory
 from offhook.carriers.sip_tls import Listeners
 from offhook.carriers.trunks import Trunk
 from offhook.config import Address, Settings
 from offhook.config.settings import Trunk as TrunkRules
 from offhook.errors import ConfigError
-from offhook.exchange import inbound, retention, usage
-from offhook.exchange.exchange import Route
+from offhook.exchange import inbound, retention, sip_homes, usage
+from offhook.exchange.exchange import Exchange, Route
 from offhook.own import own_routes
 
 log = structlog.get_logger("offhook")
@@ -119,6 +120,8 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
     ports = [address.port] if asked else range(address.port, address.port + TRIES)
     trunks = tuple(trunk_of(each) for each in settings.trunk)
     listeners = sip_listeners(settings)
+    exchange = platform.exchange
+    directory = await sip_directory(exchange)
     for port in ports:
         chosen = SipSettings(
             address.host, port, str(settings.public_ip or ""), trunks,
@@ -126,7 +129,7 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
         )  # fmt: skip
         try:
             return await SipCarrier.open(
-                chosen, platform.exchange.media, partial(inbound.on_call, platform.exchange)
+                chosen, exchange.media, partial(inbound.on_call, exchange), directory=directory
             )
         except OSError as error:
             if asked or error.errno != errno.EADDRINUSE:
@@ -165,6 +168,16 @@ def _development_certificate(settings: Settings) -> tuple[Path, Path]:
     names = tuple(sorted(given | {"localhost", "127.0.0.1"}))
     log.warning("a certificate for development is in use; name one of yours as sip_certificate")
     return development_certificate(settings.data, names, clock.utc())
+
+
+async def sip_directory(exchange: Exchange) -> Directory:
+    """Domains and registrations, as SIP asks for them."""
+    return Directory(
+        partial(sip_homes.home, exchange),
+        partial(sip_homes.save, exchange),
+        partial(sip_homes.note, exchange),
+        await sip_homes.registered(exchange),
+    )
 
 
 def trunk_of(rules: TrunkRules) -> Trunk:

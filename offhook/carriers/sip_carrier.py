@@ -7,7 +7,7 @@ import contextlib
 import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -15,8 +15,9 @@ import structlog
 from offhook import clock, sids
 from offhook.carriers import sip_parties
 from offhook.carriers.sip_leg import SipLeg, Sound
+from offhook.carriers.sip_phones import NOT_REGISTERED, Answer, Directory, SipPhones, fork
+from offhook.carriers.sip_settings import Pong, SipSettings
 from offhook.carriers.sip_switchboard import Entry, Switchboard
-from offhook.carriers.sip_tls import NOWHERE, Listeners
 from offhook.carriers.sip_wire import Unreachable
 from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, route
 from offhook.errors import CarrierError
@@ -25,56 +26,20 @@ from offhook.media.plane import MediaFull, MediaLeg, MediaPlane, RtpLeg
 from offhook.sip import digest, sdp
 from offhook.sip.core import Over
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, bracketed, hop_of
+from offhook.sip.hop import Hop, bracketed, hop_of, is_ip
 from offhook.sip.inbound import Inbound, TakeOver
-from offhook.sip.message import Response
+from offhook.sip.message import Field, Response
 from offhook.sip.outbound import Invitation
-from offhook.sip.uri import Uri, parse_uri
+from offhook.sip.registrar import Contact
+from offhook.sip.uri import Address, Uri, parse_uri
+
+__all__ = ["Directory", "Pong", "SipCarrier", "SipSettings"]
 
 log = structlog.get_logger("offhook.sip")
 
 OnCall = Callable[[Leg, str, str], Awaitable[None]]
 
 CLOSING_SECONDS = 5.0  # for the last answers, when the carrier is closed
-
-
-@dataclass(frozen=True, slots=True)
-class SipSettings:
-    """Where we listen and whom we know.
-
-    `port` 0 takes a free one. `public_ip` is written into Contact and SDP; without it, the address
-    that leads to the other side is. Nodes that share `secret` know each other's nonces.
-    `algorithms` are those of our challenges; many phones drop a call that offers them SHA-256, also
-    beside MD5. A call that brings no sound for `rtp_timeout` seconds is ended; 0: never.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 5060
-    public_ip: str = ""
-    trunks: tuple[Trunk, ...] = ()
-    tcp: bool = True
-    realm: str = "offhook"
-    secret: bytes = b""
-    algorithms: tuple[str, ...] = ("MD5",)
-    name: str = "sip"
-    listeners: Listeners = NOWHERE
-    rtp_timeout: float = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Pong:
-    """What a trunk said to OPTIONS; `status` 0 is nothing. `seconds` are there and back."""
-
-    trunk: str
-    address: str
-    status: int
-    reason: str
-    seconds: float
-
-    @property
-    def healthy(self) -> bool:
-        """Whether somebody is there and lets us in: any answer but a refusal of who we are."""
-        return self.status > 0 and self.status not in (401, 403, 407)
 
 
 class SipCarrier:
@@ -90,9 +55,13 @@ class SipCarrier:
             self._incoming, rand, public_ip=settings.public_ip, tcp=settings.tcp
         )
         self._door = Door(settings.trunks, local=False)
-        secret = settings.secret or rand().encode()
-        self._logins = digest.Server(settings.realm, secret, rand, settings.algorithms)
+        self._secret = settings.secret or rand().encode()
+        self._logins = self._login(settings.realm)
+        self.phones: SipPhones | None = None
         self._refusing = False
+
+    def _login(self, realm: str) -> digest.Server:
+        return digest.Server(realm, self._secret, self._rand, self.settings.algorithms)
 
     @classmethod
     async def open(
@@ -102,10 +71,14 @@ class SipCarrier:
         on_call: OnCall,
         *,
         rand: Callable[[], str] = sids.random_hex,
+        directory: Directory | None = None,
     ) -> SipCarrier:
-        """Listening. Raises OSError when the port is taken."""
+        """Listening; with a `directory`, phones register. Raises OSError when the port is taken."""
         carrier = cls(settings, media, on_call, rand)
         wire = carrier._board.wire
+        if directory:
+            carrier.phones = SipPhones(carrier._board, directory, carrier._login)
+            carrier._board.registering = carrier.phones.registering
         await wire.open(
             settings.host, settings.port, tcp=settings.tcp, listeners=settings.listeners
         )
@@ -158,13 +131,40 @@ class SipCarrier:
 
     async def dial(self, target: Target, ringing: Ringing) -> Leg:
         """As `Carrier.dial`. 404 is a number that no trunk takes, 503 a hop that cannot be reached
-        or never replied."""
-        trunk, uri = self._way(target.to)
-        hop = await self._resolved(hop_of(uri))
+        or never replied. A phone that is registered here is called wherever it is; 480 if it is
+        not."""
+        contacts = await self.phones.reached(target.to) if self.phones else None
+        if contacts is None:
+            trunk, uri = self._way(target.to)
+            return await self._dial_one(target, ringing, trunk, uri, hop_of(uri))
+        if not contacts:
+            told = f"{target.to} is not registered"
+            target.trace.add("debugger", {"code": NOT_REGISTERED, "message": told})
+            raise CarrierError(480, told)
+        alone = len(contacts) == 1
+
+        def rang(leg: Leg, early: bool) -> None:
+            ringing(leg, early and alone)  # of several, none is heard before one answers
+
+        calls = [self._dial_contact(target, rang, contact) for contact in contacts]
+        return await fork(calls, self._board.spawn)
+
+    async def _dial_contact(self, target: Target, ringing: Ringing, contact: Contact) -> Leg:
+        uri, path = parse_uri(contact.uri), tuple(("Route", each) for each in contact.path)
+        return await self._dial_one(target, ringing, None, uri, contact.hop, path)
+
+    async def _dial_one(
+        self, target: Target, ringing: Ringing, trunk: Trunk | None, uri: Uri, hop: Hop,
+        path: tuple[Field, ...] = (),
+    ) -> Leg:  # fmt: skip
+        hop = await self._resolved(hop)
         media = await self._open_media(target.near)
         leg = SipLeg(self._board.act, self._sound(media, hop), About(), target.trace, self.name)
         try:
-            return await self._dial(leg, ringing, self._invitation(leg, target, trunk, uri, hop))
+            invitation = self._invitation(leg, target, trunk, uri, hop)
+            return await self._dial(
+                leg, ringing, replace(invitation, fields=(*path, *invitation.fields))
+            )
         except ValueError as error:  # a field that would break out of its line
             await media.close()
             raise CarrierError(400, str(error)) from error
@@ -199,7 +199,7 @@ class SipCarrier:
         return Invitation(
             uri=str(uri.bare()),
             from_=sip_parties.from_field(target, trunk, host),
-            to=f"<{uri.bare()}>",
+            to=f"<{parse_uri(target.to).bare() if target.to.startswith('sip') else uri.bare()}>",
             hop=hop,
             body=leg.offer(),
             fields=sip_parties.call_fields(target, trunk, uri, host),
@@ -230,18 +230,33 @@ class SipCarrier:
 
     def _incoming(self, call: Inbound) -> None:
         """Who it is from is settled before anybody looks at whom it is to."""
-        now, admitted = clock.now(), self._admit(call)
+        if self.phones and not is_ip(parse_uri(call.request.uri).host.strip("[]")):
+            self._board.spawn(self._at_home(call, self.phones))
+        else:
+            self._let_in(call, self._admit(call), clock.now())
+
+    async def _at_home(self, call: Inbound, phones: SipPhones) -> None:
+        """A call to a domain; one that is not ours goes by the rules of all others."""
+        admitted, home = await phones.admit(call), True
+        if admitted is None:
+            admitted, home = self._admit(call), False
+        if not call.over:
+            self._board.act(lambda now: self._let_in(call, admitted, now, home=home))
+
+    def _let_in(
+        self, call: Inbound, admitted: Admitted | Answer, now: float, *, home: bool = False
+    ) -> None:
         if not isinstance(admitted, Admitted):
             self._board.endpoint.counts["refused"] += 1
-            status, challenges = admitted
-            call.turn_away(status, *(("WWW-Authenticate", each) for each in challenges))
+            status, fields = admitted
+            call.turn_away(status, *fields)
         elif self._refusing:
             call.reject(503, now, ("Retry-After", "30"))
         elif call.takes_over:
             self._take_over(call, call.takes_over, now)
         else:
             call.trying(now)
-            self._board.spawn(self._take(call, admitted.trunk))
+            self._board.spawn(self._take(call, admitted.trunk, home))
 
     def _take_over(self, call: Inbound, wanted: TakeOver, now: float) -> None:
         """Another phone for a call that we have: the call itself does not notice (RFC 3891)."""
@@ -257,13 +272,13 @@ class SipCarrier:
         else:
             self._board.take_over(call, entry.leg, session.serial)
 
-    def _admit(self, call: Inbound) -> Admitted | tuple[int, list[str]]:
-        """Let in, or the status and the challenges of the refusal."""
+    def _admit(self, call: Inbound) -> Admitted | Answer:
+        """Let in, or the status and the fields of the refusal."""
         seen = self._door.look(call.source.host)
         if isinstance(seen, Admitted):
             return seen
         if seen is None:
-            return 403, []
+            return 403, ()
         at, request = clock.utc().timestamp(), call.request
         verdict, username = self._logins.check(
             request.values("authorization"),
@@ -275,10 +290,15 @@ class SipCarrier:
         )
         if verdict == "right":
             return Admitted(next(trunk for trunk in seen if trunk.peer_username == username))
-        return 401, self._logins.challenges(at, stale=verdict == "stale")
+        challenges = self._logins.challenges(at, stale=verdict == "stale")
+        return 401, tuple(("WWW-Authenticate", each) for each in challenges)
 
-    async def _take(self, call: Inbound, trunk: Trunk | None) -> None:
-        to, from_ = sip_parties.called(call.request), sip_parties.caller(call.request, trunk)
+    async def _take(self, call: Inbound, trunk: Trunk | None, home: bool) -> None:
+        request = call.request
+        to, from_ = sip_parties.called(request), sip_parties.caller(request, trunk)
+        if home:
+            to = sip_parties.whole(Address(request.uri))
+            from_ = sip_parties.whole(request.from_)
         leg = None
         try:
             if leg := await self._arrive(call, trunk):

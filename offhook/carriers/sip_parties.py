@@ -36,6 +36,12 @@ def party(address: Address) -> str:
     return str(Uri(uri.scheme, uri.user, uri.host, uri.port))
 
 
+def whole(address: Address) -> str:
+    """The URI, for calls to a domain: its phones have names and not numbers."""
+    uri = address.parsed
+    return str(Uri(uri.scheme, uri.user, uri.host, uri.port))
+
+
 def called(request: Request) -> str:
     return party(Address(request.uri))
 

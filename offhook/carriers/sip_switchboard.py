@@ -16,7 +16,7 @@ from offhook.carriers import sip_parties
 from offhook.carriers.sip_leg import SipLeg
 from offhook.carriers.sip_wire import Wire, local_address_towards
 from offhook.line.leg import Ringing, Trace
-from offhook.sip.core import Heard, Over
+from offhook.sip.core import Heard, Over, Registering
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.hop import Hop, Send, bracketed, is_ip
 from offhook.sip.inbound import Inbound, Incoming
@@ -60,6 +60,7 @@ class Switchboard:
         self.entries: dict[int, Entry] = {}  # by the serial of the call
         self.tasks: set[asyncio.Task[Any]] = set()
         self._incoming, self._public_ip = incoming, public_ip
+        self.registering: Callable[[Registering], None] = self._no_registrar
         self._alarm: asyncio.TimerHandle | None = None
         self._flushing = False
 
@@ -153,6 +154,8 @@ class Switchboard:
                 self._incoming(call)
             case Over():
                 self._over(output)
+            case Registering():
+                self.registering(output)
             case (
                 Progress() | Answered() | Confirmed() | Offered() | Reanswered() | Info()
                 | Referred() | Transferred()
@@ -160,6 +163,9 @@ class Switchboard:
                 entry = self.entries.get(output.serial)
                 if entry and entry.leg:
                     self._tell(entry.leg, entry.ringing, output)
+
+    def _no_registrar(self, asked: Registering) -> None:
+        self.act(lambda now: self.endpoint.reply(asked, 403, now))
 
     def _tell(
         self,

@@ -54,7 +54,7 @@ class Trunk:
 
     def knows(self, source: str) -> bool:
         """Whether calls from this IP address are this trunk's."""
-        return _within(source, self.allow) or bool(self.address and source == self._literal)
+        return within(source, self.allow) or bool(self.address and source == self._literal)
 
     @property
     def _literal(self) -> str:
@@ -122,7 +122,8 @@ def passwords(trunks: Iterable[Trunk]) -> dict[str, str]:
     return {trunk.peer_username: trunk.peer_password for trunk in trunks if trunk.demands_login}
 
 
-def _within(source: str, networks: Iterable[str]) -> bool:
+def within(source: str, networks: Iterable[str]) -> bool:
+    """Whether an IP address lies in any of the networks."""
     address = ipaddress.ip_address(source)
     return any(address in _network(text) for text in networks)
 

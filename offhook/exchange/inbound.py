@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from offhook import clock, sids
 from offhook.exchange import debugger, lines, params
@@ -10,11 +10,11 @@ from offhook.exchange.exchange import Exchange
 from offhook.exchange.supervise import services, supervise
 from offhook.line.leg import Leg
 from offhook.line.live_call import LiveCall
-from offhook.model.account import Account, Application, IncomingPhoneNumber
+from offhook.model.account import Account
 from offhook.model.call import Call
 from offhook.model.fetch import Callback, Script
 from offhook.model.numbers import caller, normalise
-from offhook.store import records
+from offhook.store import records, sip_domains
 from offhook.store.store import Connection
 
 NOT_FOUND, DECLINED, UNAVAILABLE = 404, 603, 503
@@ -22,27 +22,15 @@ NOT_FOUND, DECLINED, UNAVAILABLE = 404, 603, 503
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """What is behind a number of ours: its own URLs, or its application's in their place."""
+    """Whose a call is, and which application has it: a number's or a SIP domain's."""
 
-    number: IncomingPhoneNumber
     account: Account
-    application: Application | None
-
-    @property
-    def voice(self) -> Script:
-        return (self.application or self.number).voice
-
-    @property
-    def callback(self) -> Callback:
-        return (self.application or self.number).callback
-
-    @property
-    def looks_up_names(self) -> bool:
-        return (self.application or self.number).voice_caller_id_lookup
-
-    @property
-    def api_version(self) -> str:
-        return (self.application or self.number).api_version
+    voice: Script
+    callback: Callback
+    api_version: str
+    number_sid: str = ""
+    application_sid: str = ""
+    looks_up_names: bool = False
 
 
 async def on_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
@@ -73,8 +61,15 @@ async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
     return await supervise(exchange, live, lambda: params.first(live), limit, ring)
 
 
-def find(connection: Connection, e164: str) -> Destination | None:
-    """The number, its account and its application, if the number is ours."""
+def find(connection: Connection, to: str) -> Destination | None:
+    """What is behind an address of ours: a number in E.164, or a sip: URI at a SIP domain."""
+    if to.startswith(("sip:", "sips:")):
+        return _domain(connection, to.rpartition("@")[2].partition(":")[0].lower())
+    return _number(connection, to)
+
+
+def _number(connection: Connection, e164: str) -> Destination | None:
+    """The number's own URLs, or its application's in their place."""
     number = records.numbers.by_number(connection, e164)
     account = number and records.accounts.standing(connection, number.account_sid)
     if not number or not account:
@@ -82,19 +77,31 @@ def find(connection: Connection, e164: str) -> Destination | None:
     application = None
     if number.voice_application_sid:
         application = records.applications.get(connection, number.voice_application_sid)
-    return Destination(number, account, application)
+    has = application or number
+    return Destination(
+        account, has.voice, has.callback, has.api_version, number.sid,
+        application.sid if application else "", has.voice_caller_id_lookup,
+    )  # fmt: skip
+
+
+def _domain(connection: Connection, name: str) -> Destination | None:
+    domain = sip_domains.domains.named(connection, name)
+    account = domain and records.accounts.standing(connection, domain.account_sid)
+    if not domain or not account:
+        return None
+    return Destination(account, domain.voice, domain.callback, domain.api_version)
 
 
 def _record(exchange: Exchange, found: Destination, leg: Leg, to: str, from_: str) -> Call:
     at, about = clock.utc(), leg.about
-    call = Call(
+    return Call(
         sids.new("CA"), found.account.sid, to, from_, "inbound", at, at, status="ringing",
-        phone_number_sid=found.number.sid, api_version=found.api_version, callback=found.callback,
+        phone_number_sid=found.number_sid, api_version=found.api_version, callback=found.callback,
         forwarded_from=normalise(about.forwarded_from, exchange.rules.region),
         caller_name=about.caller_name if found.looks_up_names else "",
         details=dict(about.params), node=exchange.rules.node,
+        application_sid=found.application_sid,
     )  # fmt: skip
-    return replace(call, application_sid=found.application.sid if found.application else "")
 
 
 async def _unreachable(exchange: Exchange, found: Destination, live: LiveCall) -> None:

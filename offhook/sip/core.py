@@ -18,7 +18,7 @@ from offhook.sip.transactions import Transaction
 
 METHODS = (
     *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO"),
-    *("PRACK", "UPDATE", "REFER", "NOTIFY"),
+    *("PRACK", "UPDATE", "REFER", "NOTIFY", "REGISTER"),
 )
 EXTENSIONS = ("100rel", "timer", "replaces")  # RFC 3262, RFC 4028, RFC 3891
 ALLOW: Field = ("Allow", ", ".join(METHODS))
@@ -79,6 +79,15 @@ class Wanted:
     method: str
     fields: tuple[Field, ...] = ()
     body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Registering:
+    """A REGISTER from `source`, to be answered by `Endpoint.reply`."""
+
+    request: Request
+    transaction: Transaction
+    source: Hop
 
 
 class Core:

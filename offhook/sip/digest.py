@@ -24,8 +24,12 @@ MOST_NONCES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
+    """`hashes` stand for a password that is not known: by algorithm, the digest of username, realm
+    and password (HA1 of RFC 7616 section 3.4.2), good for that realm alone."""
+
     username: str
     password: str
+    hashes: Mapping[str, str] | None = None
 
 
 def parse(value: str) -> dict[str, str]:
@@ -58,6 +62,8 @@ def response_of(
         return make(text.encode("utf-8", "surrogateescape")).hexdigest()
 
     a1 = digest(f"{credentials.username}:{fields['realm']}:{credentials.password}")
+    if credentials.hashes:
+        a1 = credentials.hashes[name.removesuffix("-SESS")]
     if name.endswith("-SESS"):
         a1 = digest(f"{a1}:{fields['nonce']}:{fields.get('cnonce', '')}")
     qop = fields.get("qop", "")
@@ -142,10 +148,11 @@ class Server:
         method: str,
         uri: str,
         body: bytes,
-        known: Mapping[str, str],
+        known: Mapping[str, str | Credentials],
         at: float,
     ) -> tuple[Verdict, str]:
-        """The verdict and, when right, the username. `known` maps usernames to passwords.
+        """The verdict and, when right, the username. `known` maps usernames to passwords, or to
+        what is kept in their place.
 
         `uri` is the Request-URI. The digest's own must be the same, or, as some clients have it,
         the same without its user.
@@ -168,18 +175,20 @@ class Server:
         method: str,
         uri: str,
         body: bytes,
-        known: Mapping[str, str],
+        known: Mapping[str, str | Credentials],
         username: str,
     ) -> bool:
-        password = known.get(username)
-        credentials = Credentials(username, password if password is not None else self._rand())
+        found = known.get(username)
+        credentials = Credentials(username, found if isinstance(found, str) else self._rand())
+        if isinstance(found, Credentials):
+            credentials = found
         wanted = mine.get("algorithm", "MD5").upper()
         if wanted not in self._algorithms or mine.get("qop", "auth") != "auth":
             return False
         right = response_of(credentials, method, mine.get("uri", ""), body, {"nonce": "", **mine})
         same = _equal(right, mine.get("response", "").lower())
         place = uri.partition(":")[0] + ":" + uri.rpartition("@")[2]
-        return same and password is not None and mine.get("uri") in (uri, place)
+        return same and found is not None and mine.get("uri") in (uri, place)
 
     def _fresh(self, mine: dict[str, str], at: float) -> bool:
         """Whether this nonce was not used with this count before (RFC 7616 section 3.4.5)."""

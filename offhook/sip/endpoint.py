@@ -20,6 +20,7 @@ from offhook.sip.core import (
     SUPPORTED,
     Core,
     Heard,
+    Registering,
     with_credentials,
 )
 from offhook.sip.dialog import Dialog
@@ -29,6 +30,7 @@ from offhook.sip.inbound import Inbound, Incoming, take_over
 from offhook.sip.interval import Interval, too_short
 from offhook.sip.layer import Layer, Tell, stamped
 from offhook.sip.message import (
+    Field,
     Request,
     Response,
     answerable,
@@ -157,6 +159,11 @@ class Endpoint:
         sent = request.extended(("CSeq", f"{tries} {request.method}"))
         self._layer.request(sent, hop, heard, now)
 
+    def reply(
+        self, asked: Registering, status: int, now: float, *fields: Field, reason: str = ""
+    ) -> None:
+        self._core.reply(asked.transaction, status, now, *fields, reason=reason)
+
     def restore(self, data: dict[str, Any]) -> Session:
         """The session of a dialog whose process is gone, from `Dialog.data`: good for a BYE."""
         return Session(self._core, Dialog.restored(data), self._core.serial())
@@ -253,6 +260,8 @@ class Endpoint:
         if request.method == "OPTIONS":
             contact = self._core.contact(hop)
             self._core.reply(transaction, 200, now, ALLOW, ACCEPT, SUPPORTED, contact)
+        elif request.method == "REGISTER":
+            self._core.report(Registering(request, transaction, hop))
         elif request.method == "INVITE":
             self._receive_invite(request, transaction, data, hop, now)
         else:

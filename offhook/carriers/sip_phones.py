@@ -1,0 +1,199 @@
+"""SIP phones: they register at a domain of ours, call it, and are called there.
+
+reference: REST voice, SIP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from offhook import clock
+from offhook.carriers.sip_switchboard import Switchboard
+from offhook.carriers.trunks import Admitted, within
+from offhook.errors import CarrierError
+from offhook.line.leg import Leg
+from offhook.model.sip_registrations import Hashes, Home, SipRegistration
+from offhook.sip import digest
+from offhook.sip.core import Registering
+from offhook.sip.grammar import BadSip
+from offhook.sip.inbound import Inbound
+from offhook.sip.message import Field, Request
+from offhook.sip.registrar import Contact, Refused, Registrar, aor_of
+from offhook.sip.uri import parse_uri
+
+NOT_REGISTERED = 32220  # reference: error codes
+TAKES_NONE, WRONG_USER, TOO_MANY, BAD_TIME = 32215, 32210, 32212, 32214
+
+Answer = tuple[int, tuple[Field, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Where domains and registrations are kept.
+
+    `home(name, username)` is the domain, with what is known of that user alone; `save` keeps the
+    contacts of an address of record; `note(account_sid, code, message)` tells the debugger.
+    """
+
+    home: Callable[[str, str], Awaitable[Home | None]]
+    save: Callable[[SipRegistration], None]
+    note: Callable[[str, int, str], None]
+    registered: tuple[SipRegistration, ...] = ()
+
+
+class SipPhones:
+    """`login(realm)` is the digest server of a realm."""
+
+    def __init__(
+        self, board: Switchboard, directory: Directory, login: Callable[[str], digest.Server]
+    ) -> None:
+        self._board, self._directory, self._login = board, directory, login
+        self._servers: dict[str, digest.Server] = {}
+        self._owners = {each.aor: each.account_sid for each in directory.registered}
+        self.registrar = Registrar(self._changed)
+        for each in directory.registered:
+            contacts = tuple(Contact.restored(data) for data in each.contacts)
+            self.registrar.restore(each.aor, contacts)
+
+    def _changed(self, aor: str, contacts: tuple[Contact, ...]) -> None:
+        kept = tuple(contact.data() for contact in contacts)
+        owner = self._owners.get(aor, "")
+        self._directory.save(SipRegistration(aor, owner, clock.utc(), kept))
+
+    # Registering
+
+    def registering(self, asked: Registering) -> None:
+        self._board.spawn(self._register(asked))
+
+    async def _register(self, asked: Registering) -> None:
+        at = clock.utc().timestamp()
+        try:
+            status, fields = await self._answer(asked, at)
+            reason = ""
+        except BadSip as wrong:
+            status, fields, reason = 400, (), wrong.reason
+        except Refused as refused:
+            status, fields, reason = refused.status, refused.fields, refused.reason
+        self._board.act(
+            lambda now: self._board.endpoint.reply(asked, status, now, *fields, reason=reason)
+        )
+
+    async def _answer(self, asked: Registering, at: float) -> Answer:
+        request = asked.request
+        address = request.to.parsed
+        home = await self._directory.home(address.host.lower(), _username(request))
+        if home is None:
+            return 403, ()
+        if not home.registers:
+            self._directory.note(home.account_sid, TAKES_NONE, f"{home.name}: {address.user}")
+            return 403, ()
+        verdict, username = self._check(home, request, home.phones, at)
+        if verdict != "right":
+            return 401, self._challenges(home, at, stale=verdict == "stale")
+        aor = aor_of(request.to.uri)
+        if username != address.user:
+            self._directory.note(home.account_sid, WRONG_USER, f"{aor}: {username} may not")
+            return 403, ()
+        self._owners[aor] = home.account_sid
+        try:
+            listed = self.registrar.register(aor, request, asked.source, at)
+        except Refused as refused:
+            if code := {423: BAD_TIME, 403: TOO_MANY}.get(refused.status):
+                self._directory.note(home.account_sid, code, f"{aor}: {refused.reason}")
+            raise
+        return 200, (*listed, *(("Path", each) for each in request.values("path")))
+
+    def _server(self, home: Home) -> digest.Server:
+        if home.realm not in self._servers:
+            self._servers[home.realm] = self._login(home.realm)
+        return self._servers[home.realm]
+
+    def _check(
+        self, home: Home, request: Request, known: Mapping[str, Hashes], at: float
+    ) -> tuple[digest.Verdict, str]:
+        users = {name: digest.Credentials(name, "", hashes) for name, hashes in known.items()}
+        return self._server(home).check(
+            request.values("authorization"), request.method, request.uri, request.body, users, at
+        )
+
+    def _challenges(self, home: Home, at: float, *, stale: bool) -> tuple[Field, ...]:
+        values = self._server(home).challenges(at, stale=stale)
+        return tuple(("WWW-Authenticate", value) for value in values)
+
+    # Calls of theirs
+
+    async def admit(self, call: Inbound) -> Admitted | Answer | None:
+        """Who may call a domain: its networks and its users. None: it is no domain of ours."""
+        request, at = call.request, clock.utc().timestamp()
+        home = await self._directory.home(parse_uri(request.uri).host.lower(), _username(request))
+        if home is None:
+            return None
+        if not (home.limits or home.asks):
+            return 403, ()
+        if home.limits and not within(call.source.host, home.networks):
+            return 403, ()
+        if not home.asks:
+            return Admitted(None)
+        verdict, _ = self._check(home, request, home.callers, at)
+        if verdict == "right":
+            return Admitted(None)
+        return 401, self._challenges(home, at, stale=verdict == "stale")
+
+    # Calls to them
+
+    async def reached(self, uri: str) -> tuple[Contact, ...] | None:
+        """The phones behind a sip: URI; None where it is not at a domain of ours."""
+        try:
+            parsed, aor = parse_uri(uri), aor_of(uri)
+        except BadSip:
+            return None
+        if await self._directory.home(parsed.host.lower(), "") is None:
+            return None
+        return self.registrar.contacts(aor, clock.utc().timestamp())
+
+
+async def fork(
+    calls: Sequence[Coroutine[Any, Any, Leg]], aside: Callable[[Coroutine[Any, Any, None]], None]
+) -> Leg:
+    """The first of several phones to answer; the others are given up, `aside`.
+
+    Raises CarrierError when all refuse, the most telling of the refusals (RFC 3261 section 16.7).
+    """
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    refusals: list[CarrierError] = []
+    try:
+        for following in asyncio.as_completed(tasks):
+            try:
+                leg = await following
+            except CarrierError as refused:
+                refusals.append(refused)
+            else:
+                aside(_let_go(tasks, leg))
+                return leg
+    except asyncio.CancelledError:
+        await _let_go(tasks, None)
+        raise
+    raise min(refusals, key=_telling)
+
+
+async def _let_go(tasks: Sequence[asyncio.Future[Leg]], winner: Leg | None) -> None:
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if not isinstance(result, BaseException) and result is not winner:
+            await result.hang_up()
+
+
+def _telling(refused: CarrierError) -> tuple[bool, int]:
+    """Whoever declines for all counts most, then who is busy, then the lowest class."""
+    return (refused.code < 600, {486: 0}.get(refused.code, refused.code))
+
+
+def _username(request: Request) -> str:
+    for value in request.values("authorization"):
+        if username := digest.parse(value).get("username"):
+            return username
+    return ""

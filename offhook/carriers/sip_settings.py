@@ -1,0 +1,47 @@
+"""How a SIP carrier is set up, and what its trunks say to OPTIONS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offhook.carriers.sip_tls import NOWHERE, Listeners
+from offhook.carriers.trunks import Trunk
+
+
+@dataclass(frozen=True, slots=True)
+class SipSettings:
+    """Where we listen and whom we know.
+
+    `port` 0 takes a free one. `public_ip` is written into Contact and SDP; without it, the address
+    that leads to the other side is. Nodes that share `secret` know each other's nonces.
+    `algorithms` are those of our challenges; many phones drop a call that offers them SHA-256, also
+    beside MD5. A call that brings no sound for `rtp_timeout` seconds is ended; 0: never.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 5060
+    public_ip: str = ""
+    trunks: tuple[Trunk, ...] = ()
+    tcp: bool = True
+    realm: str = "offhook"
+    secret: bytes = b""
+    algorithms: tuple[str, ...] = ("MD5",)
+    name: str = "sip"
+    listeners: Listeners = NOWHERE
+    rtp_timeout: float = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """What a trunk said to OPTIONS; `status` 0 is nothing. `seconds` are there and back."""
+
+    trunk: str
+    address: str
+    status: int
+    reason: str
+    seconds: float
+
+    @property
+    def healthy(self) -> bool:
+        """Whether somebody is there and lets us in: any answer but a refusal of who we are."""
+        return self.status > 0 and self.status not in (401, 403, 407)

@@ -1,0 +1,300 @@
+"""Phones at SIP domains: they register, call and are called.  reference: REST voice, SIP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from sip_carriers import Phone, carrier
+from sip_ends import sip
+from sip_peer import SDP, Sender, ack, field, sender
+
+from offhook import clock
+from offhook.carriers.sip_carrier import SipCarrier
+from offhook.exchange.exchange import Route
+from offhook.model.sip_domains import (
+    REALM,
+    SipAddress,
+    SipCredential,
+    SipDomain,
+    SipList,
+    SipMapping,
+    digests,
+    mapping_claim,
+)
+from offhook.server import sip_carrier
+from offhook.sip import digest
+from offhook.store import sip_domains as tables
+from offhook.testing import Offhook, Request
+
+DOMAIN = "desk.sip.twilio.com"
+PASSWORD = "Correct-Horse-1"
+
+
+def _sid(prefix: str, number: int) -> str:
+    return prefix + f"{number:032x}"
+
+
+async def set_up(offhook: Offhook, voice: Any = "", **more: Any) -> None:
+    """The domain, with alice and bob who may register and call."""
+    at, account = clock.utc(), offhook.platform.account.sid
+    users = _sid("CL", 1)
+
+    def write(connection: Any) -> None:
+        domain = SipDomain(
+            _sid("SD", 1), account, DOMAIN, at, at,
+            **({"voice_url": offhook.url(voice), "sip_registration": True} | more),
+        )  # fmt: skip
+        tables.domains.insert(connection, domain)
+        tables.lists.insert(connection, SipList(users, account, "users", at, at))
+        for number, name in enumerate(("alice", "bob")):
+            md5, sha = digests(name, PASSWORD)
+            made = SipCredential(_sid("CR", number), account, users, name, REALM, md5, sha, at, at)
+            tables.credentials.insert(connection, made)
+        for use in ("calls", "registrations"):
+            claim = mapping_claim(domain.sid, use, users)
+            tables.mappings.insert(
+                connection, SipMapping(use, account, domain.sid, users, use, claim, at, at)
+            )  # type: ignore[arg-type]
+
+    await offhook.platform.exchange.store.write(write)
+
+
+@asynccontextmanager
+async def sip_of(offhook: Offhook) -> AsyncIterator[SipCarrier]:
+    opened = await sip_carrier(offhook.platform.settings, offhook.platform)
+    offhook.platform.routes.append(Route(opened, opened.takes, opened.emergency))
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+class Desk:
+    """A SIP phone by hand, at an address of its own."""
+
+    def __init__(self, peer: Sender, host: str, to: tuple[str, int], user: str) -> None:
+        self.peer, self.host, self.to, self.user = peer, host, to, user
+        self.password = PASSWORD
+        self._cseq = 0
+
+    async def asks(self, method: str, uri: str, to: str, *fields: str, body: str = "") -> str:
+        """The final answer, a challenge met."""
+        answer = await self._ask(method, uri, to, fields, body)
+        if answer.startswith("SIP/2.0 401"):
+            login = digest.Client(digest.Credentials(self.user, self.password), lambda: "c" * 32)
+            met = login.answer([field(answer, "WWW-Authenticate")], method, uri)
+            answer = await self._ask(method, uri, to, (*fields, f"Authorization: {met}"), body)
+        return answer
+
+    async def _ask(self, method: str, uri: str, to: str, fields: tuple[str, ...], body: str) -> str:
+        self._cseq += 1
+        lines = "\n".join(
+            [
+                f"{method} {uri} SIP/2.0",
+                f"Via: SIP/2.0/UDP {self.host};rport;branch=z9hG4bK{method}{self._cseq}",
+                f"From: <sip:{self.user}@{DOMAIN}>;tag=a",
+                f"To: {to}",
+                f"Call-ID: {method}@{self.host}",
+                f"CSeq: {self._cseq} {method}",
+                *fields,
+                *(["Content-Type: application/sdp"] if body else []),
+            ]
+        )
+        self.peer.says(sip(f"{lines}\n\n{body}"), *self.to)
+        while True:
+            answer = await self.peer.hears("SIP/2.0")
+            if not answer.startswith("SIP/2.0 1"):
+                return answer
+
+    async def registers(self, *fields: str, user: str = "") -> str:
+        user = user or self.user
+        contact = f"Contact: <sip:{user}@{self.host}>"
+        return await self.asks(
+            "REGISTER", f"sip:{DOMAIN}", f"<sip:{user}@{DOMAIN}>", contact, *fields
+        )
+
+    async def calls(self, uri: str) -> str:
+        body = SDP.format(host=self.host)
+        contact = f"Contact: <sip:{self.host}>"
+        answer = await self.asks("INVITE", uri, f"<{uri}>", contact, body=body)
+        self.peer.says(ack(self.host, field(answer, "To"), str(self._cseq)), *self.to)
+        return answer
+
+
+async def desk(sip_: SipCarrier, host: str, user: str = "alice") -> Desk:
+    return Desk(await sender(host), host, sip_.address, user)
+
+
+def codes(offhook: Offhook) -> list[int]:
+    return [each.error_code for each in offhook.notifications]
+
+
+class TestRegistering:
+    async def test_a_user_of_the_domain_logs_in(self, offhook: Offhook):
+        await set_up(offhook)
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5")
+            answer = await phone.registers("Expires: 700")
+            assert answer.startswith("SIP/2.0 200")
+            assert field(answer, "Contact") == "<sip:alice@127.0.0.5>;expires=700"
+
+    async def test_a_wrong_password_is_challenged_again(self, offhook: Offhook):
+        await set_up(offhook)
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5")
+            phone.password = "wrong"
+            assert (await phone.registers()).startswith("SIP/2.0 401")
+            nobody = await desk(here, "127.0.0.6", "nobody")
+            assert (await nobody.registers()).startswith("SIP/2.0 401")
+
+    async def test_nobody_registers_for_another(self, offhook: Offhook):
+        await set_up(offhook)
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5")
+            assert (await phone.registers(user="bob")).startswith("SIP/2.0 403")
+            await asyncio.sleep(1)
+            assert codes(offhook) == [32210]
+
+    async def test_a_domain_that_takes_none_says_so_to_its_owner(self, offhook: Offhook):
+        await set_up(offhook, sip_registration=False)
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5")
+            assert (await phone.registers()).startswith("SIP/2.0 403")
+            await asyncio.sleep(1)
+            assert codes(offhook) == [32215]
+
+    async def test_a_domain_of_nobody_is_403(self, offhook: Offhook):
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5")
+            assert (await phone.registers()).startswith("SIP/2.0 403")
+
+    async def test_too_short_a_time_is_423_and_told(self, offhook: Offhook):
+        await set_up(offhook)
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5")
+            answer = await phone.registers("Expires: 60")
+            assert answer.startswith("SIP/2.0 423")
+            assert field(answer, "Min-Expires") == "600"
+            await asyncio.sleep(1)
+            assert codes(offhook) == [32214]
+
+
+class TestCallingADomain:
+    async def test_its_voice_url_answers(self, offhook: Offhook):
+        asked: list[Request] = []
+
+        def voice(request: Request) -> str:
+            asked.append(request)
+            return "<Response><Pause length='5'/></Response>"
+
+        await set_up(offhook, voice)
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5")
+            assert (await phone.calls(f"sip:100@{DOMAIN}")).startswith("SIP/2.0 200")
+            told = asked[0].params
+            assert told["To"] == f"sip:100@{DOMAIN}"
+            assert told["From"] == f"sip:alice@{DOMAIN}"
+            assert told["SipDomain"] == DOMAIN
+            assert told["Direction"] == "inbound"
+
+    async def test_a_stranger_is_asked_and_gets_no_further(self, offhook: Offhook):
+        await set_up(offhook, lambda request: "<Response/>")
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5", "mallory")
+            assert (await phone.calls(f"sip:100@{DOMAIN}")).startswith("SIP/2.0 401")
+
+    @pytest.mark.parametrize(("network", "status"), [("127.0.0.5", "200"), ("127.0.0.9", "403")])
+    async def test_where_both_are_asked_for_both_must_be_right(
+        self, offhook: Offhook, network: str, status: str
+    ):
+        await set_up(offhook, lambda request: "<Response><Pause/></Response>")
+        at, account, listed = clock.utc(), offhook.platform.account.sid, _sid("AL", 1)
+
+        def write(connection: Any) -> None:
+            claim = mapping_claim(_sid("SD", 1), "calls", listed)
+            tables.lists.insert(connection, SipList(listed, account, "x", at, at, "addresses"))
+            address = SipAddress(_sid("IP", 1), account, listed, "x", network, at, at)
+            tables.addresses.insert(connection, address)
+            mapping = SipMapping("networks", account, _sid("SD", 1), listed, "calls", claim, at, at)
+            tables.mappings.insert(connection, mapping)
+
+        await offhook.platform.exchange.store.write(write)
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5")
+            assert (await phone.calls(f"sip:100@{DOMAIN}")).startswith(f"SIP/2.0 {status}")
+
+
+class TestCallingAPhone:
+    async def test_all_phones_of_a_user_ring_and_the_first_to_answer_has_the_call(
+        self, offhook: Offhook
+    ):
+        await set_up(offhook)
+        outcome: list[Request] = []
+
+        def ended(request: Request) -> str:
+            outcome.append(request)
+            return "<Response/>"
+
+        verbs = f"<Dial action='{offhook.url(ended)}'><Sip>sip:alice@{DOMAIN}</Sip></Dial>"
+        offhook.number("+15550100", voice=lambda request: f"<Response>{verbs}</Response>")
+        deaf, quick = Phone(answers=False), Phone()
+        async with (
+            sip_of(offhook) as here,
+            carrier("127.0.0.5", deaf),
+            carrier("127.0.0.6", quick),
+        ):
+            first, second = await desk_at(here, "127.0.0.5"), await desk_at(here, "127.0.0.6")
+            await first.registers()
+            await second.registers()
+            call = await offhook.call("+15550100")
+            await asyncio.sleep(5)
+            assert len(quick.legs) == len(deaf.legs) == 1
+            assert deaf.hung_up or deaf.leg.ended.done()
+            assert not quick.leg.ended.done()
+            await quick.leg.hang_up()
+            await asyncio.sleep(1)
+            assert outcome[0].params["DialCallStatus"] == "completed"
+            assert call is not None
+
+    async def test_nobody_registered_is_no_answer_and_32220(self, offhook: Offhook):
+        await set_up(offhook)
+        outcome: list[Request] = []
+
+        def ended(request: Request) -> str:
+            outcome.append(request)
+            return "<Response/>"
+
+        verbs = f"<Dial action='{offhook.url(ended)}'><Sip>sip:alice@{DOMAIN}</Sip></Dial>"
+        offhook.number("+15550100", voice=lambda request: f"<Response>{verbs}</Response>")
+        async with sip_of(offhook):
+            await offhook.call("+15550100")
+            await asyncio.sleep(3)
+            assert outcome[0].params["DialCallStatus"] == "no-answer"
+            assert outcome[0].params["DialSipResponseCode"] == "480"
+            assert 32220 in codes(offhook)
+
+    async def test_a_restart_forgets_nobody(self, offhook: Offhook):
+        await set_up(offhook)
+        phone = Phone()
+        verbs = f"<Response><Dial><Sip>sip:alice@{DOMAIN}</Sip></Dial></Response>"
+        offhook.number("+15550100", voice=lambda request: verbs)
+        async with carrier("127.0.0.5", phone):
+            async with sip_of(offhook) as here:
+                await (await desk_at(here, "127.0.0.5")).registers()
+            offhook.platform.routes.pop()
+            await offhook.platform.exchange.settle()
+            async with sip_of(offhook):
+                await offhook.call("+15550100")
+                await asyncio.sleep(3)
+                assert len(phone.legs) == 1
+
+
+async def desk_at(here: SipCarrier, host: str) -> Desk:
+    """Registers for a carrier that has this address: from a port beside it."""
+    loop = asyncio.get_running_loop()
+    _, peer = await loop.create_datagram_endpoint(Sender, local_addr=(host, 5099))
+    return Desk(peer, host, here.address, "alice")
