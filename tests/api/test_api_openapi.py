@@ -89,7 +89,7 @@ def test_no_request_that_fits_the_description_breaks_the_server(up: Up, tmp_path
         [
             str(program), "run", f"{up.api}/openapi.json", "--url", up.api,
             "--auth", f"{up.account_sid}:{up.auth_token}", "--checks", "not_a_server_error",
-            "--max-examples", "4", "--phases", "fuzzing", "--seed", "1",
+            "--max-examples", "4", "--max-time", "90", "--phases", "fuzzing", "--seed", "1",
             "--exclude-path-regex", "AuthTokens", "--no-color", "--generation-database", "none",
             "--suppress-health-check", "all", "--request-timeout", "20",
         ],
