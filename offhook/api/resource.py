@@ -14,7 +14,7 @@ from offhook.api.forms import Sent
 from offhook.exchange.exchange import Exchange
 from offhook.model.account import Account
 
-SUFFIXES = ("json", "xml", "csv", "html", "wav", "mp3")
+SUFFIXES = ("json", "xml", "csv", "html", "txt", "wav", "mp3")
 RENDERED = ("", "xml", "json", "csv")
 VERSION = "2010-04-01"
 

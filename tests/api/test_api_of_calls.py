@@ -59,6 +59,7 @@ PAYMENT = {"IdempotencyKey": "k1", "StatusCallback": HOOK}
         ("Payments", PAYMENT | {"Currency": "dollars"}, 64004),
         ("Payments", PAYMENT | {"PaymentMethod": "cash"}, 64013),
         ("Payments", PAYMENT | {"Parameter": '{"a": {"b": 1}}'}, 64014),
+        ("Payments", PAYMENT | {"Parameter": "[" * 9000}, 64014),
         ("Payments", PAYMENT | {"PaymentMethod": "ach-debit"}, 64017),
         ("Payments", PAYMENT | {"Timeout": "601"}, 64020),
         ("Payments", PAYMENT | {"ValidCardTypes": "visa library"}, 64020),
@@ -66,6 +67,7 @@ PAYMENT = {"IdempotencyKey": "k1", "StatusCallback": HOOK}
         ("Payments", PAYMENT, 64011),
         ("UserDefinedMessages", {}, 20001),
         ("UserDefinedMessages", {"Content": "{"}, 32702),
+        ("UserDefinedMessages", {"Content": "[" * 9000}, 32702),
         ("UserDefinedMessages", {"Content": f'"{"x" * 10000}"'}, 32703),
         ("UserDefinedMessageSubscriptions", {}, 20001),
         ("UserDefinedMessageSubscriptions", {"Callback": "no"}, 21205),
@@ -216,6 +218,14 @@ async def test_a_transcription_is_found_in_both_places(serving: Serving) -> None
         assert (await api.get(f"{base}/{other.sid}.json")).code == (404, 20404)
         listed = (await api.get("Transcriptions.json")).json["transcriptions"]
         assert {each["sid"] for each in listed} == {one.sid, other.sid}
+
+
+async def test_a_transcription_is_read_as_text(serving: Serving) -> None:
+    async with serving() as api:
+        read = await api.get(f"Transcriptions/{(await written(api)).sid}.txt")
+        assert read.status == 200
+        assert read.headers["content-type"].startswith("text/plain")
+        assert read.body == b"hello"
 
 
 async def test_a_transcription_goes_once_it_is_done(serving: Serving) -> None:

@@ -336,6 +336,7 @@ async def test_a_trigger_is_made_with_its_defaults(serving: Serving) -> None:
         ({"CallbackMethod": "PUT"}, 21403),
         ({"TriggerValue": ""}, 20001),
         ({"TriggerValue": "-3"}, 20001),
+        ({"TriggerValue": "0.0"}, 20001),
         ({"TriggerValue": "many"}, 20001),
         ({"UsageCategory": ""}, 20001),
         ({"UsageCategory": "pigeons"}, 20001),

@@ -94,7 +94,7 @@ def is_flat(parameter: str) -> bool:
     """Whether it is a JSON object of one level."""
     try:
         value: Any = json.loads(parameter)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and not any(
         isinstance(each, dict | list) for each in value.values()

@@ -62,6 +62,8 @@ def _insert(
     current = usage.value(connection, made, now)
     asked = Decimal(made.trigger_value.strip(" +"))
     is_offset = made.trigger_value[0] in " +"  # a + that a client did not encode is a blank
+    if not asked and not is_offset:
+        raise ApiError(20001, "TriggerValue must be more than 0")
     made = replace(made, trigger_value=str(asked + current if is_offset else asked))
     table.insert(connection, made)
     return made, current

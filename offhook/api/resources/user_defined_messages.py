@@ -49,7 +49,7 @@ async def create_message(at: At, form: CreateMessage) -> Rendering:
     """
     try:
         json.loads(form.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ApiError(NOT_JSON) from None
     call = await in_progress(at)
     made = UserMessage(
