@@ -22,7 +22,7 @@ from offhook.carriers.simulated import SimulatedNetwork
 from offhook.config import Address, Settings
 from offhook.demo import ECHO_NUMBER
 from offhook.errors import WebhookError
-from offhook.exchange import debugger, inbound, messages, recovery
+from offhook.exchange import debugger, inbound, messages, recovery, texting
 from offhook.exchange.exchange import Exchange, Ice, Route, Rules, Voices
 from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
@@ -221,7 +221,10 @@ def _network(settings: Settings, exchange: Exchange) -> SimulatedNetwork:
 
 def _internal(exchange: Exchange) -> InternalCarrier:
     return InternalCarrier(
-        exchange.media, partial(inbound.on_call, exchange), partial(messages.on_text, exchange)
+        exchange.media,
+        partial(inbound.on_call, exchange),
+        partial(messages.on_text, exchange),
+        partial(texting.attached, exchange),
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import structlog
 
 from offhook.carriers.handset import GONE, OK, Line, SimulatedLeg
-from offhook.carriers.simulated import CRASHED, DELIVERY, OnCall, OnText, until_answered
-from offhook.errors import CarrierError
+from offhook.carriers.simulated import CRASHED, DELIVERY, Media, OnCall, OnText, until_answered
 from offhook.line.leg import About, Ended, Leg, Ringing, Target, Text, Trace
 from offhook.media.plane import MediaLeg, MediaPlane
 
 log = structlog.get_logger("offhook.internal")
+Attached = Callable[[str], Coroutine[Any, Any, Media]]
 UNKNOWN_HANDSET = 30005
 
 
@@ -56,12 +56,18 @@ class CalledLeg(Leg):
 
 
 class InternalCarrier:
-    """Both legs are ours, so both calls have records, webhooks and callbacks of their own."""
+    """Both legs are ours, so both calls have records, webhooks and callbacks of their own.
+
+    `attached` gives the media of a text, which its sender has fetched already, by its SID.
+    """
 
     name = "internal"
 
-    def __init__(self, media: MediaPlane, on_call: OnCall, on_text: OnText) -> None:
+    def __init__(
+        self, media: MediaPlane, on_call: OnCall, on_text: OnText, attached: Attached
+    ) -> None:
         self._media, self._on_call, self._on_text = media, on_call, on_text
+        self._attached = attached
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def dial(self, target: Target, ringing: Ringing) -> Leg:
@@ -84,13 +90,12 @@ class InternalCarrier:
             line.end(Ended("far", CRASHED))
 
     async def send(self, text: Text, report: Callable[[str, int], None]) -> None:
-        if text.media:
-            raise CarrierError(415, "a text between numbers of ours carries no media")
         self._spawn(self._deliver(text, report), f"text to {text.to}")
 
     async def _deliver(self, text: Text, report: Callable[[str, int], None]) -> None:
         await asyncio.sleep(DELIVERY)
-        taken = await self._on_text(text.to, text.from_, text.body, ())
+        media = await self._attached(text.sid) if text.media else ()
+        taken = await self._on_text(text.to, text.from_, text.body, media)
         report(*(("delivered", 0) if taken else ("undelivered", UNKNOWN_HANDSET)))
 
     def _spawn(self, doing: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import structlog
 
@@ -162,6 +163,16 @@ async def _store_media(exchange: Exchange, message: Message) -> None:
                 exchange, message.account_sid, each.code, each.message, subject=message.sid, url=url
             )
         await keep_media(exchange, message, answer.media_type, answer.body)
+
+
+async def attached(exchange: Exchange, sid: str) -> tuple[tuple[str, bytes], ...]:
+    """The content types and contents of a text's media."""
+
+    def read(connection: Connection) -> tuple[tuple[str, bytes], ...]:
+        kept = records.media.of(connection, sid)
+        return tuple((each.content_type, Path(each.path).read_bytes()) for each in kept)
+
+    return await exchange.store.read(read)
 
 
 async def keep_media(exchange: Exchange, message: Message, content_type: str, body: bytes) -> Media:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from offhook.testing import Offhook
+from offhook.testing import Offhook, Response
 
 ONE, TWO = "+15550100101", "+15550100102"
 
@@ -62,3 +62,19 @@ async def test_a_number_of_ours_texts_another(offhook: Offhook):
     assert heard == ["Hello, house."]
     seen = sorted((each.direction, each.status) for each in offhook.messages)
     assert seen == [("inbound", "received"), ("outbound-api", "delivered")]
+
+
+async def test_a_text_between_numbers_of_ours_brings_its_media(offhook: Offhook):
+    async def picture(request):
+        return Response(b"\x89PNG", media_type="image/png")
+
+    offhook.number(ONE)
+    offhook.number(TWO)
+    await offhook.post(
+        "Messages.json", To=TWO, From=ONE, Body="Look", MediaUrl=offhook.url(picture)
+    )
+    await asyncio.sleep(5)
+    sent, got = offhook.messages
+    assert (sent.status, got.status, got.num_media) == ("delivered", "received", 1)
+    [media] = (await offhook.get(f"Messages/{got.sid}/Media.json"))["media_list"]
+    assert media["content_type"] == "image/png"
