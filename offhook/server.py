@@ -188,7 +188,7 @@ def trunk_of(rules: TrunkRules) -> Trunk:
         rules.username, secret.get_secret_value() if secret else "",
         rules.peer_username, peer.get_secret_value() if peer else "",
         shown=rules.caller_id.shown, caller_id_header=rules.caller_id.header,
-        plus=rules.caller_id.format != "plus-less", emergency=rules.emergency,
+        plus=rules.caller_id.format != "plus-less", emergency=rules.emergency, srtp=rules.srtp,
     )  # fmt: skip
 
 

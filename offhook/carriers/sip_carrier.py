@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -26,7 +27,7 @@ from offhook.media.plane import MediaFull, MediaLeg, MediaPlane, RtpLeg
 from offhook.sip import digest, sdp
 from offhook.sip.core import Over
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, bracketed, hop_of, is_ip
+from offhook.sip.hop import Hop, bracketed, hop_of, is_ip, is_secure
 from offhook.sip.inbound import Inbound, TakeOver
 from offhook.sip.message import Field, Response
 from offhook.sip.outbound import Invitation
@@ -159,7 +160,8 @@ class SipCarrier:
     ) -> Leg:  # fmt: skip
         hop = await self._resolved(hop)
         media = await self._open_media(target.near)
-        leg = SipLeg(self._board.act, self._sound(media, hop), About(), target.trace, self.name)
+        sound = self._sound(media, hop, trunk.srtp if trunk else _asked_sealed(target.to))
+        leg = SipLeg(self._board.act, sound, About(), target.trace, self.name)
         try:
             invitation = self._invitation(leg, target, trunk, uri, hop)
             return await self._dial(
@@ -361,9 +363,15 @@ class SipCarrier:
         except MediaFull as full:
             raise CarrierError(503, str(full)) from full
 
-    def _sound(self, media: RtpLeg, hop: Hop) -> Sound:
+    def _sound(self, media: RtpLeg, hop: Hop, secured: bool = False) -> Sound:
         host, id = self._board.address(hop), int(self._rand()[:8], 16)
-        return Sound(media, host, id, self.settings.rtp_timeout)
+        drawn = "".join(self._rand() for _ in range(3))  # 384 bits
+        secret = hashlib.sha512(drawn.encode()).digest()
+        return Sound(media, host, id, self.settings.rtp_timeout, secret, secured)
+
+
+def _asked_sealed(to: str) -> bool:
+    return to.startswith(("sip:", "sips:")) and is_secure(parse_uri(to))
 
 
 def _offered(call: Inbound) -> list[sdp.Media] | None:

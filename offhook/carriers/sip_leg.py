@@ -11,6 +11,7 @@ from typing import Any
 from offhook.carriers import sip_parties
 from offhook.errors import CarrierError
 from offhook.line.leg import About, Ended, HungUp, Trace
+from offhook.media.orders import Srtp
 from offhook.media.plane import MediaLeg, Remote, RtpLeg
 from offhook.sip import sdp
 from offhook.sip.core import Over
@@ -38,11 +39,19 @@ class Sound:
     or the media worker has died, `watch` tells.
     """
 
-    def __init__(self, media: RtpLeg, host: str, id: int, patience: float = 0) -> None:
+    def __init__(
+        self,
+        media: RtpLeg,
+        host: str,
+        id: int,
+        patience: float = 0,
+        secret: bytes = b"",
+        secured: bool = False,
+    ) -> None:
         self.media = media
         self._patience, self._watched = patience, False
         self._dead: Callable[[str], None] = lambda why: None
-        self._ours = sdp.Ours(host, media.port, id)
+        self._ours = sdp.Ours(host, media.port, id, secret=secret, secured=secured)
         self._said = b""
         self._remote: Remote | None = None
 
@@ -76,7 +85,7 @@ class Sound:
 
     def accept(self, body: bytes) -> None:
         """Takes the answer to our offer. Raises BadSdp."""
-        self._connect(sdp.accepted(sdp.parse(body)))
+        self._connect(sdp.accepted(sdp.parse(body), self._ours))
 
     def _versioned(self, describe: Callable[[sdp.Ours], bytes]) -> bytes:
         """A changed description has the next version (RFC 3264 section 8)."""
@@ -99,9 +108,18 @@ class Sound:
             agreed.keys_type,
             send=agreed.send,
             receive=agreed.receive,
+            srtp=_srtp(agreed),
         )
+        self._ours = replace(self._ours, secured=agreed.keys is not None)  # of offers to come
         self.media.connect(self._remote)
         self._expect()
+
+
+def _srtp(agreed: sdp.Agreed) -> Srtp | None:
+    if agreed.keys is None:
+        return None
+    ours, theirs = agreed.keys
+    return Srtp(ours.suite, ours.key, theirs.key)
 
 
 class SipLeg:

@@ -38,6 +38,7 @@ class Trunk:
     caller_id_header: Literal["From", "P-Asserted-Identity", "Remote-Party-ID"] = "From"
     plus: bool = True
     emergency: bool = False
+    srtp: bool = False  # calls out to it are sealed, or are not made
 
     @property
     def uri(self) -> Uri:

@@ -214,6 +214,10 @@ class Trunk(Section):
     peer_password: Secret | None = Field(default=None, examples=["their secret"])
     """The password that goes with `peer_username`."""
 
+    srtp: bool = False
+    """Whether the sound of calls out to it must be encrypted (SRTP). Of calls in it is when they
+    ask for it. Use it with the transport tls, which keeps the keys secret."""
+
     emergency: bool = False
     """Whether calls to emergency numbers go out here. Ask the carrier before you set this."""
 

@@ -28,6 +28,7 @@ from offhook.media.recorders import Block, Pause, Recorders
 from offhook.media.reports import Reports
 from offhook.media.rooms import Rooms, Seat
 from offhook.media.rtp import Address, Batch
+from offhook.media.secure import Locks
 from offhook.media.sending import Senders
 
 CAPACITY = 2048  # legs of one engine; memory is taken as they come
@@ -70,6 +71,7 @@ class Engine:
         self._keypad = Keypad()
         self._senders = Senders(capacity, random)
         self._receivers = Receivers(capacity, self._key)
+        self._locks = Locks()
         self._in_band = InBand(capacity)
         self._reports = Reports(self._senders, self._receivers)
         self._players = Players(capacity)
@@ -110,6 +112,7 @@ class Engine:
         if (slot := self._slot.get(leg)) is None:
             return
         self._remote[slot] = remote
+        self._locks.agree(slot, remote.srtp)
         self._receivers.connect(slot, remote, self.now)
         self._reports.connect(slot)
         self._senders.connect(slot, CODECS[remote.codec], remote.payload_type)
@@ -136,6 +139,7 @@ class Engine:
             del self._wire[other]
             self._orphans.append(other)
         self._receivers.close(slot)
+        self._locks.forget(slot)
         self._reports.close(slot)
         for known in (self._remote, self._patience, self._leg):
             known.pop(slot, None)
@@ -183,7 +187,7 @@ class Engine:
 
     def report(self, slot: int, data: bytes) -> None:
         """RTCP that arrived."""
-        self._reports.receive(slot, data, self.now)
+        self._reports.receive(slot, self._locks.open_report(slot, data), self.now)
 
     def _switch(self, legs: set[int], leg: int, on: bool) -> None:
         if (slot := self._slot.get(leg)) is not None:
@@ -274,13 +278,14 @@ class Engine:
         self._pass(round(at / FRAME) - self._tick - 1)
         self._tick += 1
         for batch in batches:
-            self._receivers.receive(batch)
+            self._receivers.receive(self._locks.open(batch))
         self._hear()
         self._say()
         self._send()
         self._carry()
         self._overhear()
         self._review()
+        self._locks.seal(self._output, self.rows)
         return self.collect()
 
     def _layout(self) -> None:

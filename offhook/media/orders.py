@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
+class Srtp:
+    """What both sides seal their packets with: a suite of RFC 4568 or RFC 7714, master keys."""
+
+    suite: str
+    ours: bytes = field(repr=False)  # key and salt of what we send
+    theirs: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Remote:
-    """Where a leg sends its RTP, as the session description says; `receive` and `send` are ours."""
+    """Where a leg sends its RTP, as the session description says; `receive` and `send` are ours.
+
+    With `srtp`, nothing goes or is taken in the clear.
+    """
 
     host: str
     port: int
@@ -17,6 +29,7 @@ class Remote:
     dtmf_payload_type: int | None
     send: bool = True
     receive: bool = True
+    srtp: Srtp | None = None
 
 
 @dataclass(frozen=True, slots=True)

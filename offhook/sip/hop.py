@@ -41,9 +41,16 @@ class Send:
 
 def hop_of(uri: Uri) -> Hop:
     """Where a URI leads, its host still unresolved (RFC 3263 sections 4.1 and 4.2 without SRV)."""
-    secure = uri.transport in ("TLS", "WSS")
+    transport = uri.transport
+    if is_secure(uri) and uri.param("transport") is None:
+        transport = "TLS"
     host = (uri.param("maddr") or uri.host).strip("[]")
-    return Hop(uri.transport, host, uri.port or (5061 if secure else 5060))
+    return Hop(transport, host, uri.port or (5061 if transport in ("TLS", "WSS") else 5060))
+
+
+def is_secure(uri: Uri) -> bool:
+    """`secure=true`: over TLS unless another transport is named, and its sound sealed."""
+    return (uri.param("secure") or "").lower() == "true"
 
 
 def continues(hop: Hop, source: Hop) -> bool:

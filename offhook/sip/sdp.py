@@ -1,16 +1,18 @@
 """Session descriptions, offered and answered.  RFC 4566, RFC 3264, RFC 4733 for the keys.
 
-We speak PCMU, PCMA and telephone-event over RTP/AVP; whatever else a description offers is read
-past, and refused in the answer by port 0.
+We speak PCMU, PCMA and telephone-event over RTP/AVP, and over RTP/SAVP with keys of RFC 4568;
+whatever else a description offers is read past, and refused in the answer by port 0.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from offhook.sip import crypto
+from offhook.sip.crypto import Crypto
 from offhook.sip.hop import is_ip
 
 Codec = Literal["PCMU", "PCMA"]
@@ -50,6 +52,12 @@ class Media:
     host: str
     direction: Direction
     codecs: dict[int, str]
+    cryptos: tuple[Crypto, ...] = ()  # those that we can do, in order of preference
+
+    @property
+    def secured(self) -> bool:
+        """Whether it must be sealed; keys without that are for those who like (RFC 8643)."""
+        return self.protocol.upper() == "RTP/SAVP"
 
     @property
     def held(self) -> bool:
@@ -59,17 +67,25 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """Our side: where we listen, and the o= line's identity. `version` grows with each change."""
+    """Our side: where we listen, and the o= line's identity. `version` grows with each change.
+
+    `secret` is what our keys are made of; with `secured` we offer nothing in the clear.
+    """
 
     host: str
     port: int
     id: int
     version: int = 1
+    secret: bytes = field(default=b"", repr=False)
+    secured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What both sides said yes to. `send` and `receive` are ours; `nowhere` is the old hold."""
+    """What both sides said yes to. `send` and `receive` are ours; `nowhere` is the old hold.
+
+    `keys` are ours and theirs, of one suite, where the sound is sealed.
+    """
 
     host: str
     port: int
@@ -79,6 +95,7 @@ class Agreed:
     send: bool
     receive: bool
     nowhere: bool = False
+    keys: tuple[Crypto, Crypto] | None = None
 
 
 def parse(body: bytes) -> list[Media]:
@@ -107,7 +124,11 @@ def _media(lines: list[str], host: str, direction: Direction) -> Media:
         raise BadSdp("media without a connection address")
     names = tuple(formats.split())
     direction = _direction(lines) or direction
-    return Media(kind, int(port), protocol, names, place, direction, _codecs(names, lines))
+    cryptos = [crypto.read(line[9:]) for line in lines if line.startswith("a=crypto:")]
+    return Media(
+        kind, int(port), protocol, names, place, direction, _codecs(names, lines),
+        tuple(one for one in cryptos if one),
+    )  # fmt: skip
 
 
 def _host(lines: list[str]) -> str:
@@ -145,22 +166,26 @@ def speakable(offered: list[Media]) -> bool:
 
 
 def offer(ours: Ours) -> bytes:
-    """Everything we can do, in our order."""
+    """Everything we can do, in our order; sealed, or not, as `ours.secured` says."""
     types = [*OUR_TYPES.values(), OUR_KEYS_TYPE]
     names = {number: codec for codec, number in OUR_TYPES.items()}
     maps = [f"a=rtpmap:{number} {names[number]}/8000" for number in OUR_TYPES.values()]
-    return _described(ours, [_section(ours, types, maps, OUR_KEYS_TYPE, "sendrecv")])
+    if ours.secured:
+        maps += map(str, crypto.offered(ours.secret))
+    protocol = "RTP/SAVP" if ours.secured else "RTP/AVP"
+    return _described(ours, [_section(ours, types, maps, OUR_KEYS_TYPE, "sendrecv", protocol)])
 
 
 def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
     """The answer to an offer, and what it agrees on. Raises BadSdp when we share nothing.
 
-    The first audio section that we can speak is taken, with the offerer's preferred codec;
-    every other section is refused (RFC 3264 section 6).
+    The first audio section that we can speak is taken, a sealed one before others, with the
+    offerer's preferred codec; every other section is refused (RFC 3264 section 6).
     """
-    chosen = next((media for media in offered if _speaks(media)), None)
-    if chosen is None:
+    able = sorted(filter(_speaks, offered), key=lambda media: not media.secured)
+    if not able:
         raise BadSdp("no common codec")
+    chosen = able[0]
     number, codec = _preferred(chosen)
     keys = _keys(chosen)
     direction = REVERSED[chosen.direction]
@@ -168,19 +193,37 @@ def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
         direction = "recvonly"
     types = [number] if keys is None else [number, keys]
     maps = [f"a=rtpmap:{number} {codec}/8000"]
-    taken = _section(ours, types, maps, keys, direction)
+    sealed = None
+    if chosen.cryptos and ours.secret:
+        theirs = chosen.cryptos[0]
+        sealed = (crypto.ours(theirs.tag, theirs.suite, ours.secret), theirs)
+        maps.append(str(sealed[0]))
+    taken = _section(ours, types, maps, keys, direction, chosen.protocol)
     sections = [taken if media is chosen else _refused(media) for media in offered]
-    return _described(ours, sections), _agreed(chosen, direction)
+    return _described(ours, sections), _agreed(chosen, direction, sealed)
 
 
-def accepted(answered: list[Media]) -> Agreed:
-    """What the answer to our offer agrees on. Raises BadSdp when it refuses the sound."""
+def accepted(answered: list[Media], ours: Ours) -> Agreed:
+    """What the answer to our offer agrees on. Raises BadSdp when it refuses the sound, or would
+    have it in the clear where we did not offer that."""
     if not answered or not _speaks(answered[0]):
         raise BadSdp("no common codec")
-    return _agreed(answered[0], REVERSED[answered[0].direction])
+    media = answered[0]
+    if media.secured != ours.secured:
+        raise BadSdp("not the protocol that was offered")
+    sealed = None
+    if ours.secured:
+        mine = {(one.tag, one.suite): one for one in crypto.offered(ours.secret)}
+        theirs = media.cryptos[0]
+        if (theirs.tag, theirs.suite) not in mine:
+            raise BadSdp("not a crypto that was offered")
+        sealed = (mine[theirs.tag, theirs.suite], theirs)
+    return _agreed(media, REVERSED[media.direction], sealed)
 
 
-def _agreed(media: Media, direction: Direction) -> Agreed:
+def _agreed(
+    media: Media, direction: Direction, keys: tuple[Crypto, Crypto] | None = None
+) -> Agreed:
     number, codec = _preferred(media)
     return Agreed(
         host=media.host,
@@ -191,12 +234,14 @@ def _agreed(media: Media, direction: Direction) -> Agreed:
         send=direction in ("sendrecv", "sendonly") and not media.held,
         receive=direction in ("sendrecv", "recvonly"),
         nowhere=media.held,
+        keys=keys,
     )
 
 
 def _speaks(media: Media) -> bool:
-    plain = media.kind == "audio" and media.port > 0 and media.protocol.upper() == "RTP/AVP"
-    return plain and any(name in CODECS for name in media.codecs.values())
+    ours = media.protocol.upper() == "RTP/AVP" or (media.secured and media.cryptos)
+    live = media.kind == "audio" and media.port > 0 and ours
+    return bool(live) and any(name in CODECS for name in media.codecs.values())
 
 
 def _preferred(media: Media) -> tuple[int, Codec]:
@@ -208,9 +253,14 @@ def _keys(media: Media) -> int | None:
 
 
 def _section(
-    ours: Ours, types: list[int], maps: list[str], keys: int | None, direction: Direction
+    ours: Ours,
+    types: list[int],
+    maps: list[str],
+    keys: int | None,
+    direction: Direction,
+    protocol: str,
 ) -> list[str]:
-    lines = [f"m=audio {ours.port} RTP/AVP {' '.join(map(str, types))}", *maps]
+    lines = [f"m=audio {ours.port} {protocol} {' '.join(map(str, types))}", *maps]
     if keys is not None:
         lines += [f"a=rtpmap:{keys} telephone-event/8000", f"a=fmtp:{keys} 0-15"]
     return [*lines, f"a=ptime:{FRAME_MS}", f"a={direction}"]

@@ -48,8 +48,9 @@ class Uri:
         return (self.param("transport") or ("tls" if self.scheme == "sips" else "udp")).upper()
 
     def bare(self) -> Uri:
-        """As it may stand in a request line: no headers, no `method` (RFC 3261 table 1)."""
-        kept = tuple(pair for pair in self.params if pair[0].lower() != "method")
+        """As it may stand in a request line: no headers, no `method` (RFC 3261 table 1), and
+        without `secure`, which tells us alone how to call."""
+        kept = tuple(pair for pair in self.params if pair[0].lower() not in ("method", "secure"))
         return replace(self, headers=(), params=kept)
 
     def __str__(self) -> str:

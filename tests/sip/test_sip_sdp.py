@@ -202,16 +202,18 @@ def test_line_feeds_alone_are_read():
     ],
 )
 def test_the_answer_to_our_offer_is_taken(answer: str, agreed: Agreed):
-    assert sdp.accepted(sdp.parse(body(answer))) == agreed
+    assert sdp.accepted(sdp.parse(body(answer)), OURS) == agreed
 
 
 @pytest.mark.parametrize("answer", ["", "m=audio 0 RTP/AVP 0\n", "m=audio 4000 RTP/AVP 9\n"])
 def test_an_answer_that_refuses_the_sound_is_an_error(answer: str):
     with pytest.raises(BadSdp):
-        sdp.accepted(sdp.parse(body(answer)))
+        sdp.accepted(sdp.parse(body(answer)), OURS)
 
 
 def test_both_sides_of_this_project_understand_each_other():
     made, theirs = sdp.answer(sdp.parse(sdp.offer(OURS)), Ours("2001:db8::2", 20000, 5))
     assert theirs == Agreed("192.0.2.1", 10000, "PCMU", 0, 101, True, True)
-    assert sdp.accepted(sdp.parse(made)) == Agreed("2001:db8::2", 20000, "PCMU", 0, 101, True, True)
+    assert sdp.accepted(sdp.parse(made), OURS) == Agreed(
+        "2001:db8::2", 20000, "PCMU", 0, 101, True, True
+    )

@@ -1,0 +1,125 @@
+"""Packets that only the two ends of a leg can read: SRTP and SRTCP (RFC 3711), by libsrtp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from pylibsrtp import Error, Policy, Session
+
+from offhook.media.orders import Srtp
+from offhook.media.rtp import ROW, Batch
+
+LONGEST = 1350  # bytes that libsrtp's binding takes, its own trailer left room for
+PROFILES = {
+    "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+    "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+    "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+}
+
+
+class Sealable(Protocol):
+    """What the engine gives to be sent, media by slots and everything else as bytes."""
+
+    media: list[int]
+    packets: list[tuple[int, bytes]]
+    reports: list[tuple[int, bytes]]
+
+
+class Lock:
+    """Both directions of one leg. The counters in it must live as long as its keys do."""
+
+    def __init__(self, keys: Srtp) -> None:
+        self._keys = keys
+        profile = PROFILES[keys.suite]
+        self._out = Session(Policy(keys.ours, Policy.SSRC_ANY_OUTBOUND, 0, profile))
+        self._in = Session(Policy(keys.theirs, Policy.SSRC_ANY_INBOUND, 0, profile))
+
+    def change(self, keys: Srtp) -> None:
+        """Agreed anew. A direction whose key stays goes on where it was: no packet's number may
+        come twice under one key (RFC 3711 section 9.1)."""
+        before, self._keys = self._keys, keys
+        fresh = Lock(keys)
+        if (keys.suite, keys.ours) != (before.suite, before.ours):
+            self._out = fresh._out
+        if (keys.suite, keys.theirs) != (before.suite, before.theirs):
+            self._in = fresh._in
+
+    def seal(self, packet: bytes) -> bytes:
+        return self._out.protect(packet)
+
+    def seal_report(self, packet: bytes) -> bytes:
+        return self._out.protect_rtcp(packet)
+
+    def open(self, data: bytes) -> bytes:
+        """The packet; nothing when it is forged, repeated or not for us."""
+        return _opened(self._in.unprotect, data)
+
+    def open_report(self, data: bytes) -> bytes:
+        return _opened(self._in.unprotect_rtcp, data)
+
+
+def _opened(unprotect: Callable[[bytes], bytes], data: bytes) -> bytes:
+    if len(data) > LONGEST:
+        return b""
+    try:
+        return unprotect(data)
+    except Error:
+        return b""
+
+
+class Locks:
+    """The legs that are secured, by slot; all others pass by untouched."""
+
+    def __init__(self) -> None:
+        self._locks: dict[int, Lock] = {}
+        self.refused = 0  # packets that could not be opened
+
+    def agree(self, slot: int, keys: Srtp | None) -> None:
+        """Agreed, or agreed anew; None is in the clear."""
+        if keys is None:
+            self._locks.pop(slot, None)
+        elif known := self._locks.get(slot):
+            known.change(keys)
+        else:
+            self._locks[slot] = Lock(keys)
+
+    def forget(self, slot: int) -> None:
+        self._locks.pop(slot, None)
+
+    def open(self, batch: Batch) -> Batch:
+        """The packets as they were before they were sealed; what cannot be opened is empty."""
+        if not any(slot in self._locks for slot in batch.slots):
+            return batch
+        rows, sizes = batch.rows.copy(), list(batch.sizes)
+        for i, slot in enumerate(batch.slots):
+            if lock := self._locks.get(slot):
+                packet = lock.open(rows[i, : sizes[i]].tobytes())
+                self.refused += not packet
+                sizes[i] = len(packet)
+                rows[i] = 0
+                rows[i, : sizes[i]] = np.frombuffer(packet, np.uint8)
+        return replace(batch, rows=rows, sizes=sizes)
+
+    def open_report(self, slot: int, data: bytes) -> bytes:
+        lock = self._locks.get(slot)
+        return lock.open_report(data) if lock else data
+
+    def seal(self, output: Sealable, rows: list[memoryview]) -> None:
+        """Everything that secured legs send, sealed; their media becomes packets of their own."""
+        locks = self._locks
+        if not locks:
+            return
+        events = [(n, locks[n].seal(p) if n in locks else p) for n, p in output.packets]
+        media = [(n, locks[n].seal(bytes(rows[n]))) for n in output.media if n in locks]
+        output.media = [slot for slot in output.media if slot not in locks]
+        output.packets = events + media
+        output.reports = [
+            (n, locks[n].seal_report(p) if n in locks else p) for n, p in output.reports
+        ]
+
+
+assert LONGEST >= ROW

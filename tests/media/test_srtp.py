@@ -1,0 +1,171 @@
+"""Sealed sound.  RFC 3711 (SRTP), RFC 4568 (its suites), RFC 7714 (GCM)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from media_sounds import AGREED, FAR, FarEnd, Studio, number, tone
+from pylibsrtp import Error, Policy, Session
+
+from offhook.media import rtcp, rtp
+from offhook.media.orders import Srtp, Stats
+from offhook.media.rtp import Address
+from offhook.media.secure import PROFILES
+
+SUITES = {
+    "AES_CM_128_HMAC_SHA1_80": 30,
+    "AES_CM_128_HMAC_SHA1_32": 30,
+    "AEAD_AES_128_GCM": 28,
+    "AEAD_AES_256_GCM": 44,
+}
+SHA1 = "AES_CM_128_HMAC_SHA1_80"
+STRANGER: Address = ("198.51.100.9", 9)
+
+
+def keys(suite: str = SHA1, ours: int = 1, theirs: int = 2) -> Srtp:
+    size = SUITES[suite]
+    return Srtp(suite, bytes([ours]) * size, bytes([theirs]) * size)
+
+
+class SealedEnd(FarEnd):
+    """A far end with keys of its own: what is `theirs` to us is its to seal with."""
+
+    def __init__(self, agreed: Srtp) -> None:
+        super().__init__()
+        profile = PROFILES[agreed.suite]
+        self.seals = Session(Policy(agreed.theirs, Policy.SSRC_ANY_OUTBOUND, 0, profile))
+        self.opens = Session(Policy(agreed.ours, Policy.SSRC_ANY_INBOUND, 0, profile))
+
+    def sealed(self, n: int) -> bytes:
+        return self.seals.protect(self.packet(n))
+
+
+def sent(studio: Studio, leg: int) -> list[bytes]:
+    slot = studio.slots[leg]
+    return [data for output in studio.outputs for n, data in output.packets if n == slot]
+
+
+def heard(studio: Studio, leg: int) -> list[int | None]:
+    return [number(frame) for frame in studio.heard(leg)]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_sound_goes_both_ways_in_every_suite(suite: str):
+    studio, agreed = Studio(), keys(suite)
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    studio.engine.play(leg, 1, tone(440, 0.2))
+    for n in range(8):
+        studio.arrive(leg, far.sealed(n))
+        studio.tick()
+    assert heard(studio, leg)[:5] == [0, 1, 2, 3, 4]
+    opened = [rtp.read(far.opens.unprotect(data)) for data in sent(studio, leg)]
+    plain = Studio()
+    plain.engine.play(plain.rtp_leg(1), 1, tone(440, 0.2))
+    plain.tick(8)
+    assert [one.payload for one in opened if one] == [one.payload for one in plain.sent(1)]
+
+
+def test_nothing_is_taken_in_the_clear():
+    studio = Studio()
+    leg = studio.rtp_leg(1, replace(AGREED, srtp=keys()))
+    for n in range(6):
+        studio.arrive(leg, FarEnd().packet(n))
+        studio.tick()
+    assert studio.heard(leg) == []
+
+
+def test_forged_and_repeated_packets_are_not_heard():
+    studio, agreed = Studio(), keys()
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    first = far.sealed(0)
+    studio.arrive(leg, first)
+    studio.arrive(leg, first)
+    studio.arrive(leg, far.sealed(1)[:-1] + b"\x00")
+    studio.arrive(leg, bytes(500))
+    studio.tick(3)
+    studio.engine.close(leg)
+    [closed] = studio.events("closed", leg)
+    assert isinstance(closed.value, Stats)
+    assert (closed.value.packets_received, closed.value.duplicates) == (1, 0)
+
+
+def test_a_stranger_without_the_key_does_not_take_the_call_over():
+    """Symmetric RTP follows whoever sends; here only whoever has the key."""
+    studio, agreed = Studio(), keys()
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    stranger = SealedEnd(keys(theirs=9))
+    studio.arrive(leg, stranger.sealed(0), STRANGER)
+    studio.tick()
+    assert studio.engine.target(studio.slots[leg]) == FAR
+    studio.arrive(leg, far.sealed(0), ("192.0.2.7", 5555))
+    studio.tick()
+    assert studio.engine.target(studio.slots[leg]) == ("192.0.2.7", 5555)
+
+
+def test_keys_pressed_are_sealed_too():
+    studio, agreed = Studio(), keys()
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    studio.engine.press(leg, 1, "5")
+    studio.tick(12)
+    opened = [rtp.read(far.opens.unprotect(data)) for data in sent(studio, leg)]
+    assert 101 in {one.payload_type for one in opened if one}
+
+
+def test_reports_are_sealed_and_opened():
+    studio, agreed = Studio(), keys()
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    studio.tick(260)
+    reports = [data for output in studio.outputs for _, data in output.reports]
+    assert rtcp.read(far.opens.unprotect_rtcp(reports[0]))
+    with pytest.raises(Error):
+        far.opens.unprotect_rtcp(reports[0][:-1] + b"\x00")
+    [packet] = [rtp.read(far.opens.unprotect(sent(studio, leg)[0]))]
+    assert packet
+    lost = rtcp.Reception(packet.ssrc, 0, 17, 0, 0, 0, 0)
+    studio.engine.report(studio.slots[leg], far.seals.protect_rtcp(rtcp.report(7, None, lost)))
+    studio.engine.close(leg)
+    [closed] = studio.events("closed", leg)
+    assert isinstance(closed.value, Stats)
+    assert closed.value.far_lost == 17
+
+
+def test_agreeing_anew_on_the_same_keys_repeats_no_packet_number():
+    studio, agreed = Studio(), keys()
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    studio.arrive(leg, first := far.sealed(0))
+    studio.tick(2)
+    studio.engine.connect(leg, replace(AGREED, srtp=agreed, send=False))
+    studio.engine.connect(leg, replace(AGREED, srtp=agreed))
+    studio.arrive(leg, first)
+    studio.tick(2)
+    assert len({far.opens.unprotect(data) for data in sent(studio, leg)}) == 4
+    studio.engine.close(leg)
+    [closed] = studio.events("closed", leg)
+    assert isinstance(closed.value, Stats)
+    assert closed.value.packets_received == 1
+
+
+def test_the_far_end_may_change_its_key_alone():
+    studio, agreed, next_ = Studio(), keys(), keys(theirs=3)
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    studio.tick(2)
+    studio.engine.connect(leg, replace(AGREED, srtp=next_))
+    changed = SealedEnd(next_)
+    for n in range(5):
+        studio.arrive(leg, changed.sealed(n))
+        studio.tick()
+    assert heard(studio, leg)[:2] == [0, 1]
+    assert len({far.opens.unprotect(data) for data in sent(studio, leg)}) == 7
+
+
+def test_plain_legs_beside_sealed_ones_stay_as_they_are():
+    studio, agreed = Studio(), keys()
+    sealed, plain = studio.rtp_leg(1, replace(AGREED, srtp=agreed)), studio.rtp_leg(2)
+    far = SealedEnd(agreed)
+    for n in range(6):
+        studio.arrive(sealed, far.sealed(n))
+        studio.arrive(plain, FarEnd().packet(n))
+        studio.tick()
+    assert heard(studio, sealed) == heard(studio, plain) == [0, 1, 2, 3, 4]
+    assert len(studio.sent(plain)[0].payload) == 160
