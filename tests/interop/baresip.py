@@ -39,24 +39,44 @@ module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control}
 """
-ACCOUNT = "<sip:baresip@127.0.0.1:{sip};transport=udp>;regint=0;answermode=auto;audio_codecs=PCMU\n"
+ACCOUNT = "<sip:baresip@127.0.0.1:{port};transport={transport}>;regint=0;answermode=auto;{more}\n"
 SILENCE = 120  # seconds that it may be on the phone
 
 
-class Baresip(Program):
-    """One softphone. It answers calls by itself."""
+def modules_folder() -> Path:
+    return next((path for path in MODULES if path.is_dir()), MODULES[0])
 
-    def __init__(self, folder: Path) -> None:
+
+class Baresip(Program):
+    """One softphone. It answers calls by itself.
+
+    `account` are parameters of its account, `modules` more of its modules. With a `certificate`
+    (its key in the same file) it speaks TLS, one port higher.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        account: str = "audio_codecs=PCMU",
+        modules: tuple[str, ...] = (),
+        certificate: Path | None = None,
+    ) -> None:
         sip, control = free_port(), free_port()
-        modules = next((path for path in MODULES if path.is_dir()), MODULES[0])
-        written = CONFIG.format(sip=sip, control=control, folder=folder, modules=modules)
+        where = modules_folder()
+        written = CONFIG.format(sip=sip, control=control, folder=folder, modules=where)
+        written += "".join(f"module {module}\n" for module in modules)
+        if certificate:
+            written += f"sip_certificate {certificate}\n"
         (folder / "config").write_text(written)
-        (folder / "accounts").write_text(ACCOUNT.format(sip=sip))
+        transport, port = ("tls", sip + 1) if certificate else ("udp", sip)
+        (folder / "accounts").write_text(
+            ACCOUNT.format(port=port, transport=transport, more=account)
+        )
         with wave.open(str(folder / "silence.wav"), "wb") as silence:
             silence.setparams((1, 2, 8000, 0, "NONE", ""))
             silence.writeframes(bytes(2 * 8000 * SILENCE))
         super().__init__(which("baresip") or "baresip", "-f", str(folder))
-        self.uri, self._folder = f"sip:baresip@127.0.0.1:{sip}", folder
+        self.uri, self._folder = f"sip:baresip@127.0.0.1:{port}", folder
         self._events: list[dict[str, Any]] = []
         self._news = threading.Condition()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from shutil import which
 
 import pytest
@@ -11,9 +12,17 @@ import pytest
 
 def needs(program: str) -> None:
     """Skips the test without the program; fails it where interop is required."""
-    if which(program):
-        return
-    told = f"{program} is not installed"
+    if not which(program):
+        _missing(f"{program} is not installed")
+
+
+def needs_file(path: Path) -> None:
+    """As `needs`, for a part of a program."""
+    if not path.exists():
+        _missing(f"{path} is not installed")
+
+
+def _missing(told: str) -> None:
     if os.environ.get("OFFHOOK_INTEROP") == "required":
         pytest.fail(told)
     pytest.skip(told)
