@@ -5,6 +5,7 @@ reference: accounts, Usage records and Usage triggers.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from api_client import OURS, Api, Serving, furnish
@@ -20,7 +22,7 @@ from offhook import app, clock, sids
 from offhook.api.app import api_app
 from offhook.config.prices import Prices
 from offhook.config.settings import Settings
-from offhook.exchange import billing, usage
+from offhook.exchange import billing, messages, recovery, usage
 from offhook.media.plane import MediaPlane
 from offhook.model.call import Call
 from offhook.model.message import Message
@@ -107,6 +109,48 @@ async def test_a_text_is_priced_by_its_segments(tmp_path: Path) -> None:
             assert (found["count"], found["usage"]) == ("1", "2")
             assert found["usage_unit"] == "segments"
         assert (await used(api, "sms-inbound"))["count"] == "0"
+
+
+async def test_a_text_that_comes_in_counts(tmp_path: Path) -> None:
+    async with line(tmp_path) as api:
+        text = await messages.on_text(api.exchange, OURS, THEIRS, "Hi")
+        assert text is not None
+        assert text.price == "-0.00750"
+        found = await used(api, "sms-inbound-longcode")
+        assert (found["count"], found["price"]) == ("1", "0.0075")
+
+
+async def test_a_call_that_a_crash_interrupted_is_priced_and_counted(tmp_path: Path) -> None:
+    async with line(tmp_path) as api:
+        live = a_call(account_sid=api.account.sid, status="in-progress", duration=None)
+        now = clock.utc()
+        live = replace(live, start_time=now - timedelta(seconds=90), date_updated=now)
+        await api.exchange.store.write(records.calls.insert, live)
+        await recovery.recover(api.exchange)
+        over = (await api.get(f"Calls/{live.sid}.json")).json
+        assert over["status"] == "completed"
+        assert over["price"] == "-0.02600"
+        assert (await used(api, "calls", StartDate="2026-01-01"))["count"] == "1"
+
+
+async def test_once_a_minute_triggers_are_told_of(tmp_path: Path) -> None:
+    async with line(tmp_path) as api:
+        keeping = asyncio.create_task(usage.keep(api.exchange))
+        made = await trigger(api, TriggerValue="1")
+        await spent(api, clock.utc())
+        await asyncio.sleep(61)
+        await api.exchange.notifier.settled()
+        keeping.cancel()
+        [told] = [each for each in api.asked if each.url == TRIGGER["CallbackUrl"]]
+        assert dict(parse_qsl(told.body.decode()))["UsageTriggerSid"] == made["sid"]
+        assert "X-Twilio-Signature" in dict(told.headers)
+
+
+async def test_a_call_that_was_refused_does_not_count(serving: Serving) -> None:
+    async with serving() as api:
+        busy = a_call(account_sid=api.account.sid, status="busy", duration=0)
+        await api.exchange.store.write(billing.count_call, busy)
+        assert (await used(api, "calls", StartDate="2026-01-01"))["count"] == "0"
 
 
 def a_call(**more: Any) -> Call:
