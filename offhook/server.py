@@ -197,7 +197,8 @@ def http_socket(address: Address, asked: bool) -> socket.socket:
     ports = [address.port] if asked else range(address.port, address.port + TRIES)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     for port in ports:
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # asyncio turns Nagle off for sockets that name their protocol only.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((address.host, port))
