@@ -15,13 +15,14 @@ from starlette.responses import StreamingResponse as Streaming
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from offhook import __version__
+from offhook import __version__, clock
 from offhook.aio import race
 from offhook.api import test_credentials
-from offhook.api.auth import Doorkeeper
+from offhook.api.auth import Doorkeeper, Visitor
 from offhook.carriers.handset import Handset
 from offhook.carriers.simulated import SimulatedNetwork
 from offhook.errors import ApiError
+from offhook.exchange import standing
 from offhook.exchange.exchange import Exchange
 from offhook.model.account import Account
 from offhook.model.journal import Event
@@ -47,6 +48,7 @@ def own_routes(
         Route(f"{PREFIX}/calls/{{sid}}/events", own.story),
         Route(f"{PREFIX}/events", own.follow),
         Route(f"{PREFIX}/doctor", own.doctor),
+        Route(f"{PREFIX}/accounts/{{sid}}", own.stand, methods=["POST"]),
         Route(f"{PREFIX}/test-credentials", own.test_credentials),
         Route(f"{PREFIX}/texts", own.text, methods=["POST"]),
         WebSocketRoute(f"{PREFIX}/phone", own.phone),
@@ -121,6 +123,26 @@ class Own:
             {"checks": [{"name": name, "ok": ok, "detail": told} for name, ok, told in found]}
         )
 
+    async def stand(self, request: Request) -> Response:
+        """The operator, whose account was there first, suspends any account or lets it go again.
+
+        `Status` is suspended or active.
+        """
+        visitor = await self._visitor(request)
+        first = await self._exchange.store.read(records.accounts.first)
+        if first is None or visitor.account.sid != first.sid or not visitor.manages:
+            raise HTTPException(403)
+        wanted = str((await request.form()).get("Status", ""))
+        change = {"suspended": standing.hold, "active": standing.let_go}.get(wanted)
+        if change is None:
+            return JSONResponse({"message": "Status is suspended or active"}, 400)
+        sid = request.path_params["sid"]
+        account = await change(self._exchange, sid, clock.utc())
+        if account is None or account.status != wanted:
+            told = f"{sid} is closed" if account else f"{sid} is no account of this Offhook"
+            return JSONResponse({"message": told}, 409 if account else 404)
+        return JSONResponse({"sid": account.sid, "status": account.status})
+
     async def test_credentials(self, request: Request) -> Response:
         """The pair with which requests are answered like real ones, and nothing happens."""
         account = await self._account(request)
@@ -169,9 +191,12 @@ class Own:
             handset.hang_up()
 
     async def _account(self, connection: HTTPConnection) -> Account:
+        return (await self._visitor(connection)).account
+
+    async def _visitor(self, connection: HTTPConnection) -> Visitor:
         address = connection.client.host if connection.client else ""
         authorization = connection.headers.get("authorization", "")
-        return await self._doorkeeper.caller(authorization, address)
+        return await self._doorkeeper.visitor(authorization, address)
 
 
 async def _tell(socket: WebSocket, told: asyncio.Queue[dict[str, Any]], phone: Handset) -> None:

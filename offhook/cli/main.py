@@ -170,6 +170,43 @@ async def _number(client: Client, number: str) -> Any:
     return found[0]
 
 
+@cli.group()
+def accounts() -> None:
+    """Accounts, and whether they may call and text."""
+
+
+@accounts.command("list")
+@as_json
+@asks
+async def list_accounts(client: Client, as_json: bool) -> None:
+    """The account and its subaccounts."""
+    found = await client.everything("/2010-04-01/Accounts.json", "accounts", 1000)
+    show(found, ("sid", "friendly_name", "status", "date_created"), as_json)
+
+
+@accounts.command("suspend")
+@click.argument("sid")
+@asks
+async def suspend(client: Client, sid: str) -> None:
+    """Stop all traffic of account SID, and of its subaccounts; only 'activate' ends it."""
+    await _stand(client, sid, "suspended")
+
+
+@accounts.command("activate")
+@click.argument("sid")
+@asks
+async def activate(client: Client, sid: str) -> None:
+    """Let account SID go on."""
+    await _stand(client, sid, "active")
+
+
+async def _stand(client: Client, sid: str, status: str) -> None:
+    from offhook.own import PREFIX
+
+    changed = await client.post(f"{PREFIX}/accounts/{sid}", {"Status": status})
+    click.echo(f"{changed['sid']} is {changed['status']}")
+
+
 @cli.group(invoke_without_command=True)
 @limit
 @as_json
