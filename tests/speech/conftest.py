@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from speaking import Body, WithSpeech
 
 from offhook.speech.service import Speech
-
-WithSpeech = Callable[..., Any]
-
-
-Body = Callable[[Speech], Awaitable[Any]]
 
 
 @pytest.fixture(scope="session")

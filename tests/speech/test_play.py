@@ -7,8 +7,8 @@ import io
 from pathlib import Path
 
 import pytest
-from conftest import WithSpeech
 from files import encoded, strength, tone, wav
+from speaking import WithSpeech
 
 from offhook.errors import SpeechError
 from offhook.media.clip import Clip

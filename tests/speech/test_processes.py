@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import WithSpeech
 from files import tone, wav
+from speaking import WithSpeech
 
 from offhook import clock
 from offhook.errors import SpeechError

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import WithSpeech
 from files import recording, strength, tone
+from speaking import WithSpeech
 
 from offhook.errors import SpeechError
 from offhook.media.clip import Clip

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import WithSpeech
+from speaking import WithSpeech
 
 from offhook.errors import SpeechError
 from offhook.media.clip import Clip
