@@ -31,8 +31,8 @@ pytestmark = [
 
 # What waits for later work, by the beginning of the check's name.
 WAITING = (
-    "call enqueues", "queue member", "queue.members", "queue size", "hang up", "conference", "participant",
-    "call.streams", "call.transcriptions", "call.siprec", "call.payments",
+    "call enqueues", "queue member", "queue.members", "queue size", "hang up",
+    "conference", "participant", "call.streams", "call.transcriptions", "call.siprec", "call.payments",
     "call.user_defined_message", "recording.transcriptions", "transcriptions",
 )  # fmt: skip
 
