@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def now() -> float:
@@ -22,6 +22,11 @@ def utc() -> datetime:
     """The date and time, aware, UTC."""
     own = getattr(asyncio.get_running_loop(), "utc", None)
     return own() if own else datetime.now(UTC)
+
+
+def utc_in(seconds: float) -> datetime:
+    """The date and time so many seconds from now."""
+    return utc() + timedelta(seconds=seconds)
 
 
 def monotonic() -> float:

@@ -87,4 +87,8 @@ async def _trunk(sip: SipCarrier, trunk: Trunk) -> Check:
         return f"trunk {trunk.name}", True, "calls in only"
     pong = await sip.options(trunk)
     told = f"{pong.address}: {pong.status or ''} {pong.reason} in {pong.seconds:.2f} s"
-    return f"trunk {trunk.name}", pong.healthy, told
+    state = sip.upstream.states[trunk.name]
+    if trunk.register:
+        told += f", {state.registered or 'not registered'}"
+    well = pong.healthy and (not trunk.register or state.registered == "registered")
+    return f"trunk {trunk.name}", well, told

@@ -31,6 +31,7 @@ from offhook.store import records
 PREFIX = "/offhook/v1"
 FOLLOWED = 10_000  # events that a slow reader may be behind
 Checks = Callable[[], Awaitable[list[tuple[str, bool, str]]]]
+Trunks = Callable[[], list[dict[str, Any]]]
 
 
 def own_routes(
@@ -38,10 +39,11 @@ def own_routes(
     network: SimulatedNetwork,
     healthy: Callable[[], bool],
     checks: Checks,
+    trunks: Trunks,
     drained: asyncio.Event,
 ) -> list[BaseRoute]:
     """`drained` ends what goes on without end."""
-    own = Own(exchange, network, healthy, checks, drained, Doorkeeper(exchange))
+    own = Own(exchange, network, healthy, checks, trunks, drained, Doorkeeper(exchange))
     return [
         Route("/", own.status),
         Route("/healthz", own.health),
@@ -49,6 +51,7 @@ def own_routes(
         Route(f"{PREFIX}/events", own.follow),
         Route(f"{PREFIX}/doctor", own.doctor),
         Route(f"{PREFIX}/accounts/{{sid}}", own.stand, methods=["POST"]),
+        Route(f"{PREFIX}/trunks", own.trunks),
         Route(f"{PREFIX}/test-credentials", own.test_credentials),
         Route(f"{PREFIX}/texts", own.text, methods=["POST"]),
         WebSocketRoute(f"{PREFIX}/phone", own.phone),
@@ -62,11 +65,13 @@ class Own:
         network: SimulatedNetwork,
         healthy: Callable[[], bool],
         checks: Checks,
+        trunks: Trunks,
         drained: asyncio.Event,
         doorkeeper: Doorkeeper,
     ) -> None:
         self._exchange, self._network, self._healthy = exchange, network, healthy
-        self._checks, self._drained, self._doorkeeper = checks, drained, doorkeeper
+        self._checks, self._trunks = checks, trunks
+        self._drained, self._doorkeeper = drained, doorkeeper
 
     async def health(self, request: Request) -> Response:
         """200 when calls can be taken, else 503."""
@@ -142,6 +147,11 @@ class Own:
             told = f"{sid} is closed" if account else f"{sid} is no account of this Offhook"
             return JSONResponse({"message": told}, 409 if account else 404)
         return JSONResponse({"sid": account.sid, "status": account.status})
+
+    async def trunks(self, request: Request) -> Response:
+        """Which trunks there are, and what is known of them."""
+        await self._account(request)
+        return JSONResponse({"trunks": self._trunks()})
 
     async def test_credentials(self, request: Request) -> Response:
         """The pair with which requests are answered like real ones, and nothing happens."""

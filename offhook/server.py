@@ -189,6 +189,7 @@ def trunk_of(rules: TrunkRules) -> Trunk:
         rules.peer_username, peer.get_secret_value() if peer else "",
         shown=rules.caller_id.shown, caller_id_header=rules.caller_id.header,
         plus=rules.caller_id.format != "plus-less", emergency=rules.emergency, srtp=rules.srtp,
+        register=rules.register_there, watch=rules.watch,
     )  # fmt: skip
 
 
@@ -225,6 +226,7 @@ def _web(platform: app.Platform, sip: SipCarrier) -> Starlette:
         platform.network,
         lambda: platform.healthy,
         partial(doctor.checks, platform, sip),
+        sip.upstream.told,
         platform.drained,
     )
     web = Starlette(routes=[*own, Mount("/demo", demo.application())])

@@ -19,6 +19,7 @@ from offhook.carriers.sip_leg import SipLeg, Sound
 from offhook.carriers.sip_phones import NOT_REGISTERED, Answer, Directory, SipPhones, fork
 from offhook.carriers.sip_settings import Pong, SipSettings
 from offhook.carriers.sip_switchboard import Entry, Switchboard
+from offhook.carriers.sip_upstream import Upstream
 from offhook.carriers.sip_wire import Unreachable
 from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, route
 from offhook.errors import CarrierError
@@ -59,6 +60,10 @@ class SipCarrier:
         self._secret = settings.secret or rand().encode()
         self._logins = self._login(settings.realm)
         self.phones: SipPhones | None = None
+        self.upstream = Upstream(
+            self._board, settings.trunks, self.options, self._resolved,
+            chance=lambda: int(rand()[:6], 16) / 16**6,
+        )  # fmt: skip
         self._refusing = False
 
     def _login(self, realm: str) -> digest.Server:
@@ -85,6 +90,7 @@ class SipCarrier:
         )
         local = ipaddress.ip_address(wire.host).is_loopback
         carrier._door = Door(settings.trunks, local)
+        carrier.upstream.start()
         return carrier
 
     @property
@@ -110,6 +116,7 @@ class SipCarrier:
     async def close(self) -> None:
         """Ends every call that is left, waits a little for the last answers, lets the port go."""
         self.refuse_calls()
+        await self.upstream.close()
         for entry in tuple(self._board.entries.values()):
             if entry.leg:
                 self._board.spawn(entry.leg.hang_up())
@@ -277,6 +284,9 @@ class SipCarrier:
     def _admit(self, call: Inbound) -> Admitted | Answer:
         """Let in, or the status and the fields of the refusal."""
         seen = self._door.look(call.source.host)
+        unknown = seen is None or seen == Admitted(None)
+        if unknown and (trunk := self.upstream.trunk_at(call.source.host)):
+            return Admitted(trunk)
         if isinstance(seen, Admitted):
             return seen
         if seen is None:
@@ -297,7 +307,7 @@ class SipCarrier:
 
     async def _take(self, call: Inbound, trunk: Trunk | None, home: bool) -> None:
         request = call.request
-        to, from_ = sip_parties.called(request), sip_parties.caller(request, trunk)
+        to, from_ = sip_parties.called(request, trunk), sip_parties.caller(request, trunk)
         if home:
             to = sip_parties.whole(Address(request.uri))
             from_ = sip_parties.whole(request.from_)

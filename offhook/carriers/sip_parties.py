@@ -43,8 +43,11 @@ def whole(address: Address) -> str:
     return str(Uri(uri.scheme, uri.user, uri.host, uri.port))
 
 
-def called(request: Request) -> str:
-    return party(Address(request.uri))
+def called(request: Request, trunk: Trunk | None = None) -> str:
+    """Whom the Request-URI names; where that is only the name we registered as, To."""
+    uri = parse_uri(request.uri)
+    ours = trunk is not None and trunk.register and uri.user == trunk.username
+    return party(request.to if ours else Address(request.uri))
 
 
 def caller(request: Request, trunk: Trunk | None) -> str:

@@ -22,7 +22,8 @@ class Trunk:
     itself. `username` and `password` answer its challenge; `peer_username` and `peer_password` are
     what we demand. `shown` is the caller id for a call's own; `caller_id_header` names the field
     that carries it beside From, and that is believed in calls in. Without `plus`, called numbers
-    are written without their +. `emergency` numbers only go to trunks that say so.
+    are written without their +. `emergency` numbers only go to trunks that say so. With `register`
+    we log in there as `username`; every `watch` seconds it is asked whether it is there, 0: never.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Trunk:
     plus: bool = True
     emergency: bool = False
     srtp: bool = False  # calls out to it are sealed, or are not made
+    register: bool = False
+    watch: float = 0
 
     @property
     def uri(self) -> Uri:

@@ -289,6 +289,21 @@ async def doctor(client: Client, as_json: bool) -> int:
 @cli.command()
 @as_json
 @asks
+async def trunks(client: Client, as_json: bool) -> None:
+    """Trunks: whether they are there, and whether we are registered."""
+    from offhook.own import PREFIX
+
+    found = (await client.get(f"{PREFIX}/trunks"))["trunks"]
+    words = {True: "yes", False: "NO", None: "?"}
+    if not as_json:
+        found = [each | {"reachable": words[each["reachable"]]} for each in found]
+    columns = ("name", "address", "reachable", "status", "reason", "since", "registered", "until")
+    show(found, columns, as_json)
+
+
+@cli.command()
+@as_json
+@asks
 async def credentials(client: Client, as_json: bool) -> None:
     """The account's SID and token, and the test pair, with which nothing happens."""
     from offhook.own import PREFIX

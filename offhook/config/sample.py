@@ -41,7 +41,7 @@ def _entries(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         if inner := _table(field):
             yield from _entries(inner, f"{prefix}{name}.")
         else:
-            yield from _entry(prefix + name, field)
+            yield from _entry(prefix + (field.alias or name), field)
 
 
 def _entry(name: str, field: FieldInfo) -> Iterator[str]:

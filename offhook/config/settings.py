@@ -221,12 +221,21 @@ class Trunk(Section):
     emergency: bool = False
     """Whether calls to emergency numbers go out here. Ask the carrier before you set this."""
 
+    register_there: bool = Field(default=False, alias="register")
+    """Whether we register there as `username`, for trunks that send calls to where they were
+    registered from."""
+
+    watch: float = Field(default=60, ge=0)
+    """Seconds between two questions (OPTIONS) whether it is there; 0: it is not asked."""
+
     caller_id: CallerId = CallerId()
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if not (self.address or self.allow or self.peer_username):
             raise ValueError('it needs an "address", or "allow" or "peer_username" to call in only')
+        if self.register_there and not (self.address and self.username):
+            raise ValueError('"register" needs an "address" and a "username"')
         for name, password in (("username", self.password), ("peer_username", self.peer_password)):
             if bool(getattr(self, name)) != bool(password):
                 other = name.replace("username", "password")

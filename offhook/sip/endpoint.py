@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from offhook.sip import digest
@@ -17,6 +18,7 @@ from offhook.sip.core import (
     ALLOW,
     EXTENSIONS,
     METHODS,
+    MOST_TRIES,
     SUPPORTED,
     Core,
     Heard,
@@ -41,8 +43,23 @@ from offhook.sip.message import (
 from offhook.sip.outbound import Invitation, Outbound
 from offhook.sip.session import Session
 from offhook.sip.transactions import Transaction
+from offhook.sip.uri import parse_address
 
 HALF_AN_HOUR = Interval()
+
+
+@dataclass(slots=True)
+class Enrolment:
+    """Where we register, and as whom. The rest is the same in all its REGISTERs (section 10.2)."""
+
+    registrar: str
+    domain: str
+    user: str
+    hop: Hop
+    credentials: digest.Credentials
+    call_id: str = ""
+    tag: str = ""
+    cseq: int = 0
 
 
 class Endpoint:
@@ -139,6 +156,27 @@ class Endpoint:
         client = digest.Client(credentials, rand) if credentials else None
         self._ask(Request(fields, b"", "OPTIONS", uri), hop, tell, now, client)
 
+    def enrol(self, order: Enrolment, seconds: int, tell: Tell, now: float) -> None:
+        """Registers us there for so long; 0 takes it back. `tell` hears the responses, or None."""
+        rand, hop = self._core.rand, order.hop
+        order.call_id, order.tag = order.call_id or rand(), order.tag or rand()[:16]
+        address = f"<sip:{order.user}@{order.domain}>"
+        contact = self._core.contact_uri(hop).replace("sip:", f"sip:{order.user}@", 1)
+        fields = (
+            ("Max-Forwards", "70"),
+            ("From", f"{address};tag={order.tag}"),
+            ("To", address),
+            ("Call-ID", order.call_id),
+            ("Contact", f"<{contact}>;expires={seconds}"),
+            ("Expires", str(seconds)),
+            ALLOW,
+            ("User-Agent", self._core.agent),
+        )
+        client = digest.Client(order.credentials, rand)
+        request = Request(fields, b"", "REGISTER", order.registrar)
+        self._ask(request, hop, tell, now, client, before=order.cseq)
+        order.cseq += MOST_TRIES
+
     def _ask(
         self,
         request: Request,
@@ -147,16 +185,18 @@ class Endpoint:
         now: float,
         client: digest.Client | None,
         tries: int = 1,
+        before: int = 0,
     ) -> None:
         def heard(response: Response | None, at: float) -> None:
             fields = request.fields
             again = response and with_credentials(client, request, fields, response, tries)
             if again:
-                self._ask(replace(request, fields=again), hop, tell, at, client, tries + 1)
+                following = replace(request, fields=again)
+                self._ask(following, hop, tell, at, client, tries + 1, before)
             else:
                 tell(response, at)
 
-        sent = request.extended(("CSeq", f"{tries} {request.method}"))
+        sent = request.extended(("CSeq", f"{before + tries} {request.method}"))
         self._layer.request(sent, hop, heard, now)
 
     def reply(
@@ -288,6 +328,15 @@ class Endpoint:
     def _heard(self, serial: int, hop: Hop, data: bytes) -> None:
         if serial:
             self._core.report(Heard(serial, hop, data))
+
+
+def granted(response: Response, user: str, asked: int) -> int:
+    """How many seconds a registrar's 200 gives us: our Contact's, else its Expires, else ours."""
+    with suppress(BadSip):
+        for contact in map(parse_address, response.all("contact")):
+            if contact.parsed.user == user and contact.param("expires").isdecimal():
+                return int(contact.param("expires"))
+    return int(response.get("expires")) if response.get("expires").isdecimal() else asked
 
 
 def _plain(request: Request, status: int, tag: str, reason: str) -> Response:

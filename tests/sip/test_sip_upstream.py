@@ -1,0 +1,176 @@
+"""Trunks that we register with, and that are watched.  RFC 3261 sections 10.2 and 11."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sip_carriers import Phone, carrier
+from sip_peer import Sender, field, invite
+
+from offhook import clock
+from offhook.carriers.sip_carrier import SipCarrier
+from offhook.carriers.trunks import Trunk
+from offhook.sip import digest
+from offhook.sip.message import Request, Response, parse, respond
+
+Answer = Callable[[Request], Response | None]
+
+
+class Provider(asyncio.DatagramProtocol):
+    """A trunk's far side: answers as it is told, and keeps what it was asked and when."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, Request]] = []
+        self.answer: Answer = lambda request: respond(request, 200, tag="p")
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        request = parse(data)
+        if isinstance(request, Request):
+            self.asked.append((clock.now(), request))
+            if answer := self.answer(request):
+                self.transport.sendto(answer.encode(), addr)
+
+    def times(self, method: str = "REGISTER") -> list[float]:
+        return [at for at, request in self.asked if request.method == method]
+
+    def last(self, method: str = "REGISTER") -> Request:
+        return [request for _, request in self.asked if request.method == method][-1]
+
+
+async def provider(host: str = "127.0.0.8") -> Provider:
+    loop = asyncio.get_running_loop()
+    _, made = await loop.create_datagram_endpoint(Provider, local_addr=(host, 5060))
+    return made
+
+
+def trunk(**more: Any) -> Trunk:
+    given = {"address": "127.0.0.8", "username": "us", "password": "secret", "register": True}
+    return Trunk("berlin", **given | more)
+
+
+def state(opened: SipCarrier) -> dict[str, Any]:
+    [only] = opened.upstream.told()
+    return only
+
+
+class TestRegistering:
+    async def test_the_challenge_is_met_and_the_registration_refreshed_in_time(self):
+        far, login = await provider(), digest.Server("p", b"k", lambda: "e" * 32, ("MD5",))
+
+        def answer(request: Request) -> Response:
+            verdict, _ = login.check(
+                request.values("authorization"), "REGISTER", request.uri, b"", {"us": "secret"}, 0
+            )
+            if verdict != "right":
+                fields = [("WWW-Authenticate", each) for each in login.challenges(0)]
+                return respond(request, 401, fields, tag="p")
+            contact = request.get("contact").partition(";expires")[0]
+            return respond(request, 200, [("Contact", f"{contact};expires=1000")], tag="p")
+
+        far.answer = answer
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)) as opened:
+            await asyncio.sleep(1)
+            assert state(opened)["registered"] == "registered"
+            await asyncio.sleep(899)
+            first, again = far.times()[1], far.times()[2]
+            assert again - first == pytest.approx(850, abs=1)
+            requests = [request for _, request in far.asked]
+            assert len({request.call_id for request in requests}) == 1
+            numbers = [request.cseq.number for request in requests]
+            assert numbers == sorted(set(numbers))
+            assert requests[0].get("contact") == "<sip:us@127.0.0.2:5060>;expires=3600"
+
+    async def test_a_registrar_that_wants_longer_gets_it(self):
+        far = await provider()
+
+        def answer(request: Request) -> Response:
+            if int(request.get("expires")) < 7200:
+                return respond(request, 423, [("Min-Expires", "7200")], tag="p")
+            return respond(request, 200, tag="p")
+
+        far.answer = answer
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)) as opened:
+            await asyncio.sleep(1)
+            assert state(opened)["registered"] == "registered"
+            assert [request.get("expires") for _, request in far.asked] == ["3600", "7200"]
+
+    async def test_a_refusal_is_tried_again_ever_more_rarely(self):
+        far = await provider()
+        far.answer = lambda request: respond(request, 403, tag="p")
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)) as opened:
+            await asyncio.sleep(1)
+            assert state(opened)["registered"] == "refused"
+            await asyncio.sleep(24 * 3600)
+            times = far.times()
+            waits = [b - a for a, b in itertools.pairwise(times)]
+            for number, wait in enumerate(waits):
+                longest = min(1800, 30 * 2**number)
+                assert longest / 2 <= wait <= longest + 1
+            far.answer = lambda request: respond(request, 200, tag="p")
+            await asyncio.sleep(1801)
+            assert state(opened)["registered"] == "registered"
+
+    async def test_a_registrar_that_is_silent_is_unreachable(self):
+        far = await provider()
+        far.answer = lambda request: None
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)) as opened:
+            await asyncio.sleep(33)
+            assert state(opened)["registered"] == "unreachable"
+
+    async def test_closing_takes_it_back(self):
+        far = await provider()
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)):
+            await asyncio.sleep(1)
+        assert far.last().get("expires") == "0"
+
+    async def test_closing_waits_for_no_trunk_that_is_silent(self):
+        far = await provider()
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)):
+            await asyncio.sleep(1)
+            far.answer = lambda request: None
+            began = clock.now()
+        assert clock.now() - began < 8
+
+    async def test_calls_come_from_where_we_registered_and_are_for_the_number_in_to(self):
+        """The address of the trunk is a name, so nobody could have allowed it by hand."""
+        phone = Phone()
+        async with carrier("127.0.0.2", phone, trunks=(trunk(address="localhost:5080"),)):
+            loop = asyncio.get_running_loop()
+            await loop.create_datagram_endpoint(Provider, local_addr=("127.0.0.1", 5080))
+            await asyncio.sleep(70)
+            _, peer = await loop.create_datagram_endpoint(Sender, local_addr=("127.0.0.1", 5060))
+            to = "<sip:+15550004444@127.0.0.2>"
+            data = invite("127.0.0.1", to=to).replace(b"sip:+15550001111@", b"sip:us@", 1)
+            peer.says(data)
+            answer = await peer.hears("SIP/2.0 200")
+            assert field(answer, "To").startswith(to)
+            assert phone.called == [("+15550004444", "+15550009999")]
+
+
+class TestWatching:
+    async def test_a_trunk_is_asked_every_so_often_and_seen_to_go_and_come(self):
+        far = await provider()
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(register=False, watch=60),)) as here:
+            await asyncio.sleep(121)
+            assert far.times("OPTIONS") == [pytest.approx(at, abs=0.1) for at in (0, 60, 120)]
+            assert (state(here)["reachable"], state(here)["status"]) == (True, 200)
+            far.answer = lambda request: None
+            await asyncio.sleep(100)
+            assert (state(here)["reachable"], state(here)["status"]) == (False, 0)
+            far.answer = lambda request: respond(request, 404, tag="p")
+            await asyncio.sleep(100)
+            assert (state(here)["reachable"], state(here)["status"]) == (True, 404)
+
+    async def test_with_0_it_is_left_in_peace(self):
+        far = await provider()
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(register=False, watch=0),)) as here:
+            await asyncio.sleep(1000)
+            assert far.asked == []
+            assert state(here)["reachable"] is None
