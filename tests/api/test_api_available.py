@@ -293,6 +293,7 @@ async def test_numbers_of_trunks_come_first(serving: Serving) -> None:
         assert [each["phone_number"] for each in found[:2]] == [*LISTED[:2]]
         assert (found[0]["locality"], found[0]["iso_country"]) == ("Berlin", "DE")
         assert await numbers(api, "DE/Local", Contains="301234560*", PageSize=2) == [*LISTED[:2]]
+        assert await numbers(api, "DE/Local", Contains="+49301234560%1$", PageSize=1) == [LISTED[1]]
 
 
 async def test_a_closed_inventory_sells_nothing_else(serving: Serving) -> None:

@@ -93,6 +93,9 @@ async def test_a_verified_number_may_call_until_it_is_deleted(serving: Serving) 
         form = {"To": "+14155550199", "From": NUMBER, "Twiml": "<Response/>"}
         call = await api.post("Calls.json", **form)
         assert (call.status, call.json["phone_number_sid"]) == (201, sid)
+        child, _ = await furnish(api.exchange.store, api.account.sid, "+14155550111")
+        of_child = await api.post(f"/2010-04-01/Accounts/{child.sid}/Calls.json", **form)
+        assert of_child.code == (400, 21210)
         await api.delete(f"OutgoingCallerIds/{sid}.json")
         assert (await api.post("Calls.json", **form)).code == (400, 21210)
 

@@ -9,16 +9,20 @@ import base64
 import hashlib
 import hmac
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from api_client import Api, Serving, furnish
 
-from offhook import clock, sids
+from offhook import app, clock, sids
+from offhook.config.settings import Inventory, Settings
 from offhook.exchange import messages
 from offhook.exchange.exchange import Ice
+from offhook.media.plane import MediaPlane
 from offhook.model.owned import AuthorizedConnectApp, ConnectApp, ShortCode
 from offhook.store import owned
+from offhook.testing.speech import TestVoice
 
 HOME = {
     "CustomerName": "Ann", "Street": "2 Hasselhoff Lane", "City": "Berkeley", "Region": "CA",
@@ -119,7 +123,10 @@ async def test_a_number_stands_on_the_accounts_own_addresses_alone(serving: Serv
         changed = (await api.post(path, EmergencyAddressSid=address["sid"])).json
         assert changed["emergency_address_status"] == "registered"
         child, _ = await furnish(api.exchange.store, api.account.sid, "+14155550111")
+        menu = (await api.post("Applications.json")).json["sid"]
+        await api.post(path, VoiceApplicationSid=menu)
         moved = (await api.post(path, AccountSid=child.sid)).json
+        assert moved["voice_application_sid"] is None
         assert moved["emergency_address_sid"] is None
         assert moved["emergency_address_status"] == "unregistered"
 
@@ -198,20 +205,33 @@ async def test_a_short_code_texts_and_is_texted(serving: Serving) -> None:
         assert (await api.post("Calls.json", **call)).status == 400
 
 
+@pytest.mark.parametrize("after", [("12345", "54321"), ()])
+async def test_short_codes_are_those_of_the_settings(
+    tmp_path: Path, after: tuple[str, ...]
+) -> None:
+    for listed in (("12345", "67890"), after):
+        settings = Settings(data=tmp_path, inventory=Inventory(short_codes=listed))
+        parts = app.Parts(await MediaPlane.local(range(20000, 20200)), TestVoice())
+        async with app.running(settings, parts) as running:
+            kept = await running.exchange.store.read(owned.short_codes.all)
+            assert {each.short_code for each in kept} == set(listed)
+            assert {each.account_sid for each in kept} <= {running.account.sid}
+
+
 # 14: connect apps
 
 
 async def app_of(api: Api) -> ConnectApp:
     now = clock.utc()
-    app = ConnectApp(sids.new("CN"), api.account.sid, now, now, "Shop", permissions=("get-all",))
-    await api.exchange.store.write(owned.connect_apps.insert, app)
-    return app
+    made = ConnectApp(sids.new("CN"), api.account.sid, now, now, "Shop", permissions=("get-all",))
+    await api.exchange.store.write(owned.connect_apps.insert, made)
+    return made
 
 
 async def test_a_connect_app_is_changed_and_deleted(serving: Serving) -> None:
     async with serving() as api:
-        app = await app_of(api)
-        path = f"ConnectApps/{app.sid}.json"
+        shop = await app_of(api)
+        path = f"ConnectApps/{shop.sid}.json"
         [listed] = (await api.get("ConnectApps.json")).json["connect_apps"]
         assert (listed["permissions"], listed["company_name"]) == (["get-all"], None)
         form = {"CompanyName": "Ann's", "Permissions": ["get-all", "post-all"]}
@@ -229,17 +249,17 @@ async def test_a_connect_app_is_changed_and_deleted(serving: Serving) -> None:
 
 async def test_an_app_that_was_let_in_is_listed_until_it_is_gone(serving: Serving) -> None:
     async with serving() as api:
-        app, now = await app_of(api), clock.utc()
+        shop, now = await app_of(api), clock.utc()
         let_in = AuthorizedConnectApp(
-            sids.new("CN"), api.account.sid, app.sid, now, now, "Shop", permissions=("get-all",)
+            sids.new("CN"), api.account.sid, shop.sid, now, now, "Shop", permissions=("get-all",)
         )
         await api.exchange.store.write(owned.authorized_apps.insert, let_in)
-        path = f"AuthorizedConnectApps/{app.sid}.json"
+        path = f"AuthorizedConnectApps/{shop.sid}.json"
         found = (await api.get(path)).json
-        assert (found["connect_app_sid"], found["connect_app_friendly_name"]) == (app.sid, "Shop")
+        assert (found["connect_app_sid"], found["connect_app_friendly_name"]) == (shop.sid, "Shop")
         listed = (await api.get("AuthorizedConnectApps.json")).json
         assert listed["authorized_connect_apps"] == [found]
-        await api.delete(f"ConnectApps/{app.sid}.json")
+        await api.delete(f"ConnectApps/{shop.sid}.json")
         assert (await api.get(path)).code == (404, 20404)
 
 

@@ -7,6 +7,11 @@ from typing import Any
 import pytest
 from api_client import OURS, Api, Reply, Serving, furnish
 
+from offhook import clock, sids
+from offhook.api.resources.applications import MOST, NEARLY
+from offhook.model.account import Application
+from offhook.store import Connection, records
+
 URL = "http://application.test/voice"
 NEW = "+15105647903"
 
@@ -271,3 +276,24 @@ async def test_applications_are_found_by_name(serving: Serving) -> None:
             await api.post("Applications.json", FriendlyName=name)
         found = (await api.get("Applications.json", FriendlyName="Shop")).json["applications"]
         assert [each["friendly_name"] for each in found] == ["Shop"]
+
+
+async def test_the_limit_of_applications_is_warned_of_and_then_kept(serving: Serving) -> None:
+    async with serving() as api:
+        now = clock.utc()
+
+        def fill(connection: Connection, count: int) -> None:
+            for _ in range(count):
+                application = Application(sids.new("AP"), api.account.sid, now, now)
+                records.applications.insert(connection, application)
+
+        await api.exchange.store.write(fill, NEARLY - 1)
+        await api.post("Applications.json")
+        await api.told()
+        assert (await api.get("Notifications.json")).json["notifications"] == []
+        await api.post("Applications.json")
+        await api.told()
+        [warning] = (await api.get("Notifications.json")).json["notifications"]
+        assert (warning["error_code"], warning["log"]) == ("21302", "1")
+        await api.exchange.store.write(fill, MOST - NEARLY - 1)
+        assert (await api.post("Applications.json")).code == (400, 21301)
