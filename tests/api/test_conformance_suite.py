@@ -32,8 +32,9 @@ pytestmark = [
 # What waits for later work, by the beginning of the check's name.
 WAITING = (
     "call enqueues", "queue member", "queue.members", "queue size", "hang up",
-    "conference", "participant", "call.streams", "call.transcriptions", "call.siprec", "call.payments",
-    "call.user_defined_message", "recording.transcriptions", "transcriptions",
+    "conference", "participant", "call.streams", "call.transcriptions", "call.siprec",
+    "call.payments", "call.user_defined_message", "recording.transcriptions",
+    "transcriptions",
 )  # fmt: skip
 
 # Where the suite itself is wrong, its lines are corrected before it runs: what, by what, and why.
