@@ -22,11 +22,13 @@ from starlette.routing import Mount
 from offhook import app, clock, demo, doctor
 from offhook.api.app import api_app
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
+from offhook.carriers.sip_guard import Limits
 from offhook.carriers.sip_phones import Directory
 from offhook.carriers.sip_tls import Listeners
 from offhook.carriers.trunks import Trunk
 from offhook.config import Address, Settings
 from offhook.config.settings import Trunk as TrunkRules
+from offhook.config.sip_doors import Doors
 from offhook.errors import ConfigError
 from offhook.exchange import inbound, retention, sip_homes, usage
 from offhook.exchange.exchange import Exchange, Route
@@ -125,7 +127,7 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
     for port in ports:
         chosen = SipSettings(
             address.host, port, str(settings.public_ip or ""), trunks,
-            rtp_timeout=settings.rtp_timeout, listeners=listeners,
+            rtp_timeout=settings.rtp_timeout, listeners=listeners, limits=limits_of(settings.doors),
         )  # fmt: skip
         try:
             return await SipCarrier.open(
@@ -178,6 +180,13 @@ async def sip_directory(exchange: Exchange) -> Directory:
         partial(sip_homes.note, exchange),
         await sip_homes.registered(exchange),
     )
+
+
+def limits_of(doors: Doors) -> Limits:
+    return Limits(
+        doors.rate, doors.burst, doors.strikes, doors.ban, doors.calls,
+        connections=doors.connections, per_source=doors.per_source, idle=doors.idle,
+    )  # fmt: skip
 
 
 def trunk_of(rules: TrunkRules) -> Trunk:

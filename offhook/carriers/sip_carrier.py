@@ -9,23 +9,25 @@ import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import structlog
 
 from offhook import clock, sids
 from offhook.carriers import sip_parties
-from offhook.carriers.sip_leg import SipLeg, Sound
+from offhook.carriers.sip_guard import Guard
+from offhook.carriers.sip_leg import SipLeg, Sound, offered_by
 from offhook.carriers.sip_phones import NOT_REGISTERED, Answer, Directory, SipPhones, fork
 from offhook.carriers.sip_settings import Pong, SipSettings
 from offhook.carriers.sip_switchboard import Entry, Switchboard
 from offhook.carriers.sip_upstream import Upstream
 from offhook.carriers.sip_wire import Unreachable
-from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, route
+from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, plain, route
 from offhook.errors import CarrierError
 from offhook.line.leg import About, Leg, Ringing, Target, Text, Trace
 from offhook.media.plane import MediaFull, MediaLeg, MediaPlane, RtpLeg
-from offhook.sip import digest, sdp
+from offhook.sip import digest
 from offhook.sip.core import Over
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, bracketed, hop_of, is_ip, is_secure
@@ -53,8 +55,10 @@ class SipCarrier:
         self.name = settings.name
         self.settings = settings
         self._media, self._on_call, self._rand = media, on_call, rand
+        self._known = lru_cache(maxsize=4096)(self._is_known)
+        guard = Guard(settings.limits, self._trusts)
         self._board = Switchboard(
-            self._incoming, rand, public_ip=settings.public_ip, tcp=settings.tcp
+            self._incoming, rand, public_ip=settings.public_ip, tcp=settings.tcp, guard=guard
         )
         self._door = Door(settings.trunks, local=False)
         self._secret = settings.secret or rand().encode()
@@ -68,6 +72,15 @@ class SipCarrier:
 
     def _login(self, realm: str) -> digest.Server:
         return digest.Server(realm, self._secret, self._rand, self.settings.algorithms)
+
+    def _trusts(self, host: str) -> bool:
+        """Whether no limits hold for an address: this machine's, or that of a trunk."""
+        return self._known(host) or self.upstream.trunk_at(host) is not None
+
+    def _is_known(self, host: str) -> bool:
+        address = plain(host)
+        local = ipaddress.ip_address(address).is_loopback
+        return local or any(trunk.knows(address) for trunk in self.settings.trunks)
 
     @classmethod
     async def open(
@@ -259,6 +272,12 @@ class SipCarrier:
             self._board.endpoint.counts["refused"] += 1
             status, fields = admitted
             call.turn_away(status, *fields)
+            self._board.refused(call.source)
+            return
+        self._board.guard.forgive(call.source.host)
+        if len(self._board.entries) > self.settings.limits.calls:
+            self._board.guard.counts["full"] += 1
+            call.reject(503, now, ("Retry-After", "10"))
         elif self._refusing:
             call.reject(503, now, ("Retry-After", "30"))
         elif call.takes_over:
@@ -275,7 +294,7 @@ class SipCarrier:
             call.reject(wanted.status or 481, now)
             return
         try:
-            entry.leg.taken_over(call, _offered(call))
+            entry.leg.taken_over(call, offered_by(call))
         except CarrierError as refused:
             call.reject(refused.code, now)
         else:
@@ -325,7 +344,7 @@ class SipCarrier:
 
     async def _arrive(self, call: Inbound, trunk: Trunk | None) -> SipLeg | None:
         """The call as a leg, or None when the caller did not wait. Raises CarrierError."""
-        offered = _offered(call)
+        offered = offered_by(call)
         about = sip_parties.about_call(call.request, call.source, trunk)
         media = await self._open_media()
         entry = self._board.entries.get(call.serial)
@@ -382,14 +401,3 @@ class SipCarrier:
 
 def _asked_sealed(to: str) -> bool:
     return to.startswith(("sip:", "sips:")) and is_secure(parse_uri(to))
-
-
-def _offered(call: Inbound) -> list[sdp.Media] | None:
-    """The offer of an INVITE; None leaves it to us. Raises CarrierError."""
-    try:
-        offered = sdp.parse(call.request.body) if call.request.body else None
-    except sdp.BadSdp as wrong:
-        raise CarrierError(488, str(wrong)) from wrong
-    if offered is not None and not sdp.speakable(offered):
-        raise CarrierError(488, "no common codec")
-    return offered

@@ -357,3 +357,14 @@ def key_of(request: Message) -> str:
         text = next((value for name, _, value in pairs if name.strip().lower() == "signal"), "")
     key = _KEY_NUMBERS.get(text.strip(), text.strip().upper())
     return key if key in _KEYS else ""
+
+
+def offered_by(call: Inbound) -> list[sdp.Media] | None:
+    """The offer of an INVITE; None leaves it to us. Raises CarrierError."""
+    try:
+        offered = sdp.parse(call.request.body) if call.request.body else None
+    except sdp.BadSdp as wrong:
+        raise CarrierError(488, str(wrong)) from wrong
+    if offered is not None and not sdp.speakable(offered):
+        raise CarrierError(488, "no common codec")
+    return offered

@@ -77,6 +77,10 @@ class SipPhones:
             status, fields, reason = 400, (), wrong.reason
         except Refused as refused:
             status, fields, reason = refused.status, refused.fields, refused.reason
+        if status in (401, 403):
+            self._board.refused(asked.source)
+        elif status == 200:
+            self._board.guard.forgive(asked.source.host)
         self._board.act(
             lambda now: self._board.endpoint.reply(asked, status, now, *fields, reason=reason)
         )

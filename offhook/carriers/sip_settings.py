@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offhook.carriers.sip_guard import USUAL, Limits
 from offhook.carriers.sip_tls import NOWHERE, Listeners
 from offhook.carriers.trunks import Trunk
 
@@ -29,6 +30,7 @@ class SipSettings:
     name: str = "sip"
     listeners: Listeners = NOWHERE
     rtp_timeout: float = 60
+    limits: Limits = USUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import structlog
 
 from offhook import clock
 from offhook.carriers import sip_parties
+from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_leg import SipLeg
 from offhook.carriers.sip_wire import Wire, local_address_towards
 from offhook.line.leg import Ringing, Trace
@@ -54,8 +55,10 @@ class Switchboard:
         *,
         public_ip: str,
         tcp: bool,
+        guard: Guard,
     ) -> None:
-        self.wire = Wire(self._receive, self._undeliverable)
+        self.guard = guard
+        self.wire = Wire(self._receive, self._undeliverable, guard)
         self.endpoint = Endpoint(self.sent_by, self._contact, rand, tcp=tcp)
         self.entries: dict[int, Entry] = {}  # by the serial of the call
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -66,8 +69,10 @@ class Switchboard:
 
     @property
     def counts(self) -> Counter[str]:
-        """Messages that were malformed, stray or undeliverable, and calls that were refused."""
-        return self.endpoint.counts + Counter(malformed=self.wire.malformed_streams)
+        """Messages that were malformed, stray or undeliverable, calls that were refused, and what
+        the guard kept out."""
+        malformed = Counter(malformed=self.wire.malformed_streams)
+        return self.endpoint.counts + self.guard.counts + malformed
 
     async def close(self) -> None:
         for task in tuple(self.tasks):
@@ -109,11 +114,25 @@ class Switchboard:
     # The sockets and the clock
 
     def _receive(self, data: bytes, hop: Hop) -> None:
+        now, guard = clock.now(), self.guard
+        if not guard.hears(hop.host, now):
+            return
+        if self.endpoint.transactions >= guard.limits.transactions:
+            guard.counts["full"] += 1
+            return
+        malformed = self.endpoint.counts["malformed"]
         try:
-            self.endpoint.receive(data, hop, clock.now())
+            self.endpoint.receive(data, hop, now)
         except Exception:
             log.exception("a message broke the SIP endpoint", hop=str(hop))
+        if self.endpoint.counts["malformed"] > malformed:
+            self.refused(hop)
         self.flush()
+
+    def refused(self, hop: Hop) -> None:
+        """A stranger was turned away; one to whom that happens too often is not heard any more."""
+        if self.guard.strike(hop.host, clock.now()):
+            log.warning("banned", source=hop.host, seconds=self.guard.limits.ban_seconds)
 
     def _undeliverable(self, send: Send) -> None:
         self.act(lambda now: self.endpoint.undeliverable(send, now))

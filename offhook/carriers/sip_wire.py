@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 
 from offhook import clock
 from offhook.carriers.sip_flows import Flow, StreamFlow, WebFlow
+from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send, is_ip
@@ -28,6 +29,7 @@ NAMES_KEPT = 60.0  # seconds for which a name's address is remembered
 KEEP_ALIVE = 95.0  # seconds between two signs of life on connections of ours (RFC 5626)
 PING, PONG = b"\r\n\r\n", b"\r\n"
 WEB = Subprotocol("sip")
+FIRST_MESSAGE = 32.0  # seconds that a connection may take to bring its first message
 MOST_WAITING = 1_000_000  # bytes that one slow connection may have unsent before it is closed
 
 Receive = Callable[[bytes, Hop], None]
@@ -58,8 +60,8 @@ class Wire:
     `receive` is given whole messages, `failed` what could not be sent; both on the loop.
     """
 
-    def __init__(self, receive: Receive, failed: Failed) -> None:
-        self._receive, self._failed = receive, failed
+    def __init__(self, receive: Receive, failed: Failed, guard: Guard) -> None:
+        self._receive, self._failed, self._guard = receive, failed, guard
         self._udp: asyncio.DatagramTransport | None = None
         self._servers: list[asyncio.Server | Server] = []
         self._listeners = Listeners()
@@ -124,6 +126,9 @@ class Wire:
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
             peer = Hop(transport, *writer.get_extra_info("peername")[:2])
+            if not self._has_room(peer):
+                writer.transport.abort()
+                return
             await self._read(reader, writer, self._enter(StreamFlow(writer), peer))
 
         server = await asyncio.start_server(taken, host, port, ssl=context)
@@ -135,6 +140,8 @@ class Wire:
     ) -> None:
         async def taken(connection: ServerConnection) -> None:
             peer = Hop(transport, *connection.remote_address[:2])
+            if not self._has_room(peer):
+                return
             await self._read_web(connection, peer)
 
         server = await serve(
@@ -264,6 +271,14 @@ class Wire:
 
     # In
 
+    def _has_room(self, peer: Hop) -> bool:
+        """For one more connection of theirs."""
+        limits, known = self._guard.limits, self._peers.values()
+        same = sum(other.host == peer.host for other in known)
+        fits = len(known) < limits.connections and same < limits.per_source
+        self._guard.counts["connections refused"] += not fits
+        return fits
+
     def _enter(self, flow: Flow, peer: Hop) -> int:
         self._last_flow += 1
         self._flows[self._last_flow] = flow
@@ -281,13 +296,18 @@ class Wire:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: int
     ) -> None:
         stream, hop = Stream(), self._peers[flow]
+        idle = self._guard.limits.idle
+        patience = min(FIRST_MESSAGE, idle)
         try:
-            while data := await reader.read(65536):
+            while data := await _read_some(reader, patience):
                 messages, pings = stream.feed(data), stream.pings
                 stream.pings = 0
                 writer.write(PONG * pings)
                 for message in messages:
                     self._receive(message, hop)
+                patience = idle if messages else patience
+        except TimeoutError:
+            self._guard.counts["idle"] += 1
         except BadSip:
             self.malformed_streams += 1
         except OSError:
@@ -321,6 +341,12 @@ class Wire:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _read_some(reader: asyncio.StreamReader, patience: float) -> bytes:
+    """Raises TimeoutError."""
+    async with asyncio.timeout(patience):
+        return await reader.read(65536)
 
 
 def local_address_towards(host: str, port: int) -> str:

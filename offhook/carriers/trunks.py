@@ -106,9 +106,7 @@ class Door:
         A source that no trunk knows may still log in to a trunk that names no networks, and is
         asked to whenever any trunk demands a login, so that nobody learns which networks are known.
         """
-        address = ipaddress.ip_address(source)
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        source = str(mapped or address)
+        source = plain(source)
         known = [trunk for trunk in self.trunks if trunk.knows(source)]
         open_to_it = next((trunk for trunk in known if not trunk.demands_login), None)
         if open_to_it:
@@ -120,6 +118,13 @@ class Door:
         if any(trunk.demands_login for trunk in self.trunks):
             return [t for t in self.trunks if t.demands_login and not t.allow]
         return None
+
+
+def plain(source: str) -> str:
+    """An IP address in its usual spelling; one of IPv4 inside IPv6 is that of IPv4."""
+    address = ipaddress.ip_address(source)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def passwords(trunks: Iterable[Trunk]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from offhook import __version__
 from offhook.config.prices import Prices
 from offhook.config.section import Section
+from offhook.config.sip_doors import Doors
 from offhook.config.values import (
     AccountSid,
     Address,
@@ -333,6 +334,7 @@ class Settings(BaseSettings):
     simulated: SimulatedNetwork = SimulatedNetwork()
     inventory: Inventory = Inventory()
     ice: IceServers = IceServers()
+    doors: Doors = Doors()
     trunk: tuple[Trunk, ...] = ()
 
     @classmethod

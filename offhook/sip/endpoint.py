@@ -125,6 +125,11 @@ class Endpoint:
         return self._layer.counts
 
     @property
+    def transactions(self) -> int:
+        """How many are alive, of both sides."""
+        return len(self._layer.clients) + len(self._layer.servers)
+
+    @property
     def busy(self) -> bool:
         """Whether any call or transaction is still alive."""
         return bool(self._layer.clients or self._core.dialogs or self._core.callers)

@@ -1,0 +1,122 @@
+"""How much a stranger may ask of us, and who is not listened to any more. No sockets, no clock.
+
+Trunks and this machine itself are never limited: what they may do is theirs to know.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+MOST_SOURCES = 10_000  # remembered at a time; the one that was quiet for longest is forgotten first
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one source: `rate` messages a second, `burst` at once; `strikes` refusals within
+    `ban_seconds` and nothing from it is read for so long (0 strikes: never).
+
+    Of all together: `calls`, `transactions`, `connections`, of which one source has `per_source`;
+    a connection ends when nothing came by it for `idle` seconds, or no message at all at first.
+    """
+
+    rate: float = 50
+    burst: int = 200
+    strikes: int = 30
+    ban_seconds: float = 600
+    calls: int = 5_000
+    transactions: int = 50_000
+    connections: int = 2_000
+    per_source: int = 100
+    idle: float = 4_000
+
+
+USUAL = Limits()
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Fills by `rate` a second up to `size`; each event takes one out."""
+
+    rate: float
+    size: float
+    left: float
+    at: float
+
+    def take(self, now: float) -> bool:
+        self.left = min(self.size, self.left + (now - self.at) * self.rate)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+class Guard:
+    """`trusted(host)` says who is exempt. What was turned away is counted."""
+
+    def __init__(self, limits: Limits, trusted: Callable[[str], bool]) -> None:
+        self.limits, self._trusted = limits, trusted
+        self.counts: Counter[str] = Counter()
+        self._heard: dict[str, Bucket] = {}
+        self._strikes: dict[str, Bucket] = {}
+        self._banned: dict[str, float] = {}  # until when
+
+    def hears(self, host: str, now: float) -> bool:
+        """Whether one more message of this source is read."""
+        if self._trusted(host):
+            return True
+        if self._is_banned(host, now):
+            self.counts["banned"] += 1
+            return False
+        limits = self.limits
+        if self._bucket(self._heard, host, limits.rate, limits.burst, now).take(now):
+            return True
+        self.counts["limited"] += 1
+        return False
+
+    def strike(self, host: str, now: float) -> bool:
+        """It was refused, or sent nonsense; True when that was once too often."""
+        limits = self.limits
+        if not limits.strikes or self._trusted(host):
+            return False
+        rate = limits.strikes / limits.ban_seconds
+        if self._bucket(self._strikes, host, rate, limits.strikes, now).take(now):
+            return False
+        del self._strikes[host]
+        self._make_room(self._banned)
+        self._banned[host] = now + limits.ban_seconds
+        self.counts["bans"] += 1
+        return True
+
+    def forgive(self, host: str) -> None:
+        """It knew its password: what was before were mistakes."""
+        self._strikes.pop(host, None)
+
+    def banned(self, now: float) -> Iterator[tuple[str, float]]:
+        """Who is not listened to, and for how many seconds more."""
+        return ((host, until - now) for host, until in self._banned.items() if until > now)
+
+    def _is_banned(self, host: str, now: float) -> bool:
+        until = self._banned.get(host)
+        if until is not None and until <= now:
+            del self._banned[host]
+            return False
+        return until is not None
+
+    def _bucket(
+        self, buckets: dict[str, Bucket], host: str, rate: float, size: float, now: float
+    ) -> Bucket:
+        """The one of this source, as the latest of all."""
+        bucket = buckets.pop(host, None)
+        if bucket is None:
+            self._make_room(buckets)
+            bucket = Bucket(rate, size, size, now)
+        buckets[host] = bucket
+        return bucket
+
+    @staticmethod
+    def _make_room(table: dict[str, Bucket] | dict[str, float]) -> None:
+        if len(table) >= MOST_SOURCES:
+            del table[next(iter(table))]

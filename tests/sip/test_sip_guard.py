@@ -1,0 +1,178 @@
+"""What strangers may ask of us, and what happens to those who ask too much."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sip_carriers import Phone, carrier
+from sip_ends import sip
+from sip_peer import Sender, invite, sender
+
+from offhook.carriers.sip_guard import MOST_SOURCES, Guard, Limits
+from offhook.carriers.trunks import Trunk
+
+STRANGER = "203.0.113.9"
+
+
+def guard(**limits: Any) -> Guard:
+    return Guard(Limits(**limits), lambda host: host == "trunk")
+
+
+class TestRates:
+    def test_so_many_at_once_and_then_so_many_a_second(self):
+        door = guard(rate=10, burst=30)
+        assert [door.hears(STRANGER, 0) for _ in range(40)] == [True] * 30 + [False] * 10
+        assert [door.hears(STRANGER, 1) for _ in range(20)] == [True] * 10 + [False] * 10
+        assert door.counts["limited"] == 20
+
+    def test_one_source_is_not_limited_for_another(self):
+        door = guard(rate=1, burst=1)
+        assert door.hears(STRANGER, 0)
+        assert not door.hears(STRANGER, 0)
+        assert door.hears("203.0.113.10", 0)
+
+    def test_a_trunk_is_never_limited(self):
+        door = guard(rate=1, burst=1, strikes=1)
+        assert all(door.hears("trunk", 0) for _ in range(1000))
+        assert not any(door.strike("trunk", 0) for _ in range(1000))
+
+    def test_what_is_remembered_has_a_bound(self):
+        door = guard(rate=1, burst=1)
+        door.hears("first", 0)
+        for number in range(MOST_SOURCES):
+            door.hears(f"source {number}", 0)
+        assert door.hears("first", 0), "it was forgotten, as the one that was quiet for longest"
+        assert not door.hears(f"source {MOST_SOURCES - 1}", 0)
+
+
+class TestBans:
+    def strikes(self, door: Guard, count: int, now: float = 0) -> list[bool]:
+        return [door.strike(STRANGER, now) for _ in range(count)]
+
+    def test_who_is_refused_too_often_is_not_heard_until_the_ban_is_over(self):
+        door = guard(strikes=3, ban_seconds=600)
+        assert self.strikes(door, 4) == [False, False, False, True]
+        assert not door.hears(STRANGER, 599)
+        assert list(door.banned(100)) == [(STRANGER, 500)]
+        assert door.hears(STRANGER, 600)
+        assert list(door.banned(600)) == []
+        assert (door.counts["bans"], door.counts["banned"]) == (1, 1)
+
+    def test_mistakes_that_are_far_apart_are_forgotten(self):
+        door = guard(strikes=3, ban_seconds=600)
+        assert not any(door.strike(STRANGER, 200 * number) for number in range(50))
+
+    def test_who_then_knows_the_password_is_forgiven(self):
+        door = guard(strikes=3, ban_seconds=600)
+        for _ in range(10):
+            assert self.strikes(door, 3) == [False] * 3
+            door.forgive(STRANGER)
+
+    def test_with_0_strikes_nobody_is_banned(self):
+        assert not any(self.strikes(guard(strikes=0), 1000))
+
+
+class TestTheCarrier:
+    """Behind an address that is not loopback, without a trunk that knows the caller."""
+
+    ADDRESS = "198.51.100.1"
+
+    async def scan(self, peer: Sender, count: int) -> None:
+        for number in range(count):
+            data = invite(STRANGER, branch=f"s{number}").replace(b"raw@", b"raw%d@" % number)
+            peer.says(data, self.ADDRESS)
+            await asyncio.sleep(1)
+
+    async def test_a_scanner_is_refused_for_a_while_and_then_not_heard(self):
+        async with carrier(self.ADDRESS, Phone(), limits=Limits(strikes=5)) as here:
+            peer = await sender(STRANGER)
+            await self.scan(peer, 10)
+            assert peer.heard.qsize() == 6
+            assert (here.counts["refused"], here.counts["bans"]) == (6, 1)
+            assert here.counts["banned"] == 4
+            await asyncio.sleep(600)
+            await self.scan(peer, 1)
+            assert peer.heard.qsize() == 7
+
+    async def test_so_is_one_that_sends_nonsense(self):
+        async with carrier(self.ADDRESS, Phone(), limits=Limits(strikes=5)) as here:
+            peer = await sender(STRANGER)
+            for _ in range(20):
+                peer.says(b"hello", self.ADDRESS)
+            await asyncio.sleep(1)
+            assert (here.counts["malformed"], here.counts["banned"]) == (6, 14)
+
+    async def test_a_trunk_may_send_as_much_as_it_likes(self):
+        trunks = (Trunk("one", allow=("203.0.113.0/24",)),)
+        limits = Limits(rate=1, burst=1, strikes=1)
+        async with carrier(self.ADDRESS, Phone(), limits=limits, trunks=trunks) as here:
+            peer = await sender(STRANGER)
+            for _ in range(50):
+                peer.says(OPTIONS, self.ADDRESS)
+            await asyncio.sleep(1)
+            assert here.counts["limited"] == 0
+
+    async def test_more_calls_than_we_take_are_503(self):
+        trunks = (Trunk("one", allow=("203.0.113.0/24",)),)
+        limits = Limits(calls=2)
+        async with carrier(self.ADDRESS, Phone(), limits=limits, trunks=trunks) as here:
+            peer = await sender(STRANGER)
+            await self.scan(peer, 3)
+            refused = await peer.hears("SIP/2.0 503")
+            assert "Retry-After" in refused
+            assert here.counts["full"] == 1
+
+    async def test_more_transactions_than_we_bear_are_not_begun(self):
+        trunks = (Trunk("one", allow=("203.0.113.0/24",)),)
+        limits = Limits(transactions=3)
+        async with carrier(self.ADDRESS, Phone(), limits=limits, trunks=trunks) as here:
+            peer = await sender(STRANGER)
+            for number in range(10):
+                peer.says(OPTIONS.replace(b"z9hG4bKo", b"z9hG4bKo%d" % number), self.ADDRESS)
+            await asyncio.sleep(1)
+            assert here.counts["full"] == 7
+
+
+OPTIONS = sip(f"""
+OPTIONS sip:198.51.100.1 SIP/2.0
+Via: SIP/2.0/UDP {STRANGER};rport;branch=z9hG4bKo
+From: <sip:{STRANGER}>;tag=a
+To: <sip:198.51.100.1>
+Call-ID: o
+CSeq: 1 OPTIONS
+
+""")
+
+
+@pytest.mark.real_time
+class TestConnections:
+    async def opened(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", port)
+
+    async def test_no_more_than_so_many_from_one_source(self):
+        limits = Limits(per_source=2)
+        async with carrier("127.0.0.1", Phone(), port=0, tcp=True, limits=limits) as here:
+            ends = [await self.opened(here.address[1]) for _ in range(3)]
+            async with asyncio.timeout(5):
+                assert await gone(ends[2][0])
+            assert here.counts["connections refused"] == 1
+            for _, writer in ends:
+                writer.close()
+
+    async def test_one_that_says_nothing_is_closed(self):
+        limits = Limits(idle=0.2)
+        async with carrier("127.0.0.1", Phone(), port=0, tcp=True, limits=limits) as here:
+            reader, writer = await self.opened(here.address[1])
+            async with asyncio.timeout(5):
+                assert await gone(reader)
+            assert here.counts["idle"] == 1
+            writer.close()
+
+
+async def gone(reader: asyncio.StreamReader) -> bool:
+    try:
+        return await reader.read() == b""
+    except ConnectionError:
+        return True
