@@ -14,6 +14,9 @@ from offhook.model.numbers import Place, place
 from offhook.model.recording import Recording
 
 Params = dict[str, str]
+OLD = "2008-08-01"
+# Statuses of a text that its status callback is sent for.
+SAID = frozenset({"sent", "failed", "delivered", "undelivered", "read", "canceled"})
 
 
 def voice(call: Call, status: str = "") -> Params:
@@ -93,7 +96,7 @@ _WORDS_OF_2008 = {
 
 def of_version(api_version: str, params: Params) -> Params:
     """The parameters as that version of the API has them."""
-    if api_version != "2008-08-01":
+    if api_version != OLD:
         return params
     return {
         _NAMES_OF_2008.get(name, name): _value_of_2008(name, value)
@@ -102,16 +105,21 @@ def of_version(api_version: str, params: Params) -> Params:
     }
 
 
+def national(number: str) -> str:
+    """A North American number by its ten digits, any other as it is."""
+    return number[2:] if len(number) == 12 and number.startswith("+1") else number
+
+
 def _value_of_2008(name: str, value: str) -> str:
-    if name in ("Caller", "Called") and len(value) == 12 and value.startswith("+1"):
-        return value[2:]
+    if name in ("Caller", "Called"):
+        return national(value)
     return _WORDS_OF_2008.get(name, {}).get(value, value)
 
 
 def first(live: LiveCall) -> Fetch:
     """A call's first document; in version 2008-08-01 it is always asked for by POST."""
     start = live.script.start
-    return replace(start, method="POST") if live.record.api_version == "2008-08-01" else start
+    return replace(start, method="POST") if live.record.api_version == OLD else start
 
 
 def recorded(recording: Recording, url: str) -> Params:
@@ -157,15 +165,36 @@ def inbound_text(message: Message, media: tuple[tuple[str, str], ...] = ()) -> P
     }  # fmt: skip
     for n, (url, content_type) in enumerate(media):
         params |= {f"MediaContentType{n}": content_type, f"MediaUrl{n}": url}
-    return params
+    return _text_of_version(message.api_version, params)
 
 
 def _text_place(prefix: str, number: str) -> Params:
     return _place(prefix, place(number) if number.startswith("+") else Place())
 
 
+_TEXTS_NOT_IN_2008 = ("MessageSid", "SmsMessageSid", "NumMedia", "NumSegments", "ApiVersion")
+
+
+def _text_of_version(api_version: str, params: Params) -> Params:
+    """2008-08-01 knows one SID, no media, and numbers of ten digits."""
+    if api_version != OLD:
+        return params
+    return {
+        name: national(value) if name in ("From", "To") else value
+        for name, value in params.items()
+        if name not in _TEXTS_NOT_IN_2008 and not name.startswith("Media")
+    }
+
+
+def told_of(api_version: str, status: str) -> bool:
+    """Whether a status callback is sent for it: in 2008-08-01 for two of them."""
+    return status in (("sent", "failed") if api_version == OLD else SAID)
+
+
 def text_status(message: Message) -> Params:
     """A message status callback.  Keys in the original's order."""
+    if message.api_version == OLD:
+        return {"SmsSid": message.sid, "SmsStatus": message.status}
     params = {
         "SmsSid": message.sid,
         "SmsStatus": message.status,

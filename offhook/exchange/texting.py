@@ -27,7 +27,6 @@ log = structlog.get_logger("offhook.exchange")
 SUSPENDED, UNDELIVERABLE, LOST, EXPIRED, OPTED_OUT = 30002, 30006, 30008, 30001, 21610
 MEDIA_FAULTS = {11751, 12300}
 MEDIA_BYTES = 5_000_000
-SAID = frozenset({"sent", "failed", "delivered", "undelivered", "read", "canceled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +191,7 @@ async def advance(exchange: Exchange, message: Message, to: Status, error_code: 
     message = message.advanced(to, clock.utc(), error_code)
     message = billing.priced_message(exchange.rules.prices, message)
     owed = None
-    if message.status_callback and to in SAID:
+    if message.status_callback and params.told_of(message.api_version, to):
         sent = params.text_status(message)
         message = replace(message, callbacks_sent=message.callbacks_sent + 1)
         owed = pending(
