@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from random import Random
 
 import numpy as np
@@ -17,14 +16,16 @@ import numpy as np
 from offhook.media import keys
 from offhook.media.clip import FRAME, SAMPLES
 from offhook.media.codecs import Pcm
+from offhook.media.coding import Coder, agree
 from offhook.media.inband import InBand
 from offhook.media.keypad import Keypad, Pressing
 from offhook.media.mixing import add
 from offhook.media.orders import Event, RecorderOrder, Remote, Stats
+from offhook.media.output import Output
 from offhook.media.players import Cadence, Players, render
 from offhook.media.ports import MediaFull
-from offhook.media.receiving import CODECS, Receivers
-from offhook.media.recorders import Block, Pause, Recorders
+from offhook.media.receiving import Receivers
+from offhook.media.recorders import Pause, Recorders
 from offhook.media.reports import Reports
 from offhook.media.rooms import Rooms, Seat
 from offhook.media.rtp import Address, Batch
@@ -32,17 +33,6 @@ from offhook.media.secure import Locks
 from offhook.media.sending import Senders
 
 CAPACITY = 2048  # legs of one engine; memory is taken as they come
-
-
-@dataclass(slots=True)
-class Output:
-    """What one tick gave. `media` are slots whose row of `Engine.rows` goes to `Engine.target`."""
-
-    media: list[int] = field(default_factory=list)
-    packets: list[tuple[int, bytes]] = field(default_factory=list)  # others, by slot, the same way
-    reports: list[tuple[int, bytes]] = field(default_factory=list)  # RTCP, to the port above
-    events: list[Event] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
 
 
 class Engine:
@@ -69,8 +59,9 @@ class Engine:
         self._echoes: set[int] = set()
         self._patience: dict[int, float] = {}  # seconds without packets until `dead`
         self._keypad = Keypad()
-        self._senders = Senders(capacity, random)
-        self._receivers = Receivers(capacity, self._key)
+        self._coders: dict[int, Coder] = {}  # of legs whose codec is no table
+        self._senders = Senders(capacity, random, self._coders)
+        self._receivers = Receivers(capacity, self._key, self._coders)
         self._locks = Locks()
         self._in_band = InBand(capacity)
         self._reports = Reports(self._senders, self._receivers)
@@ -113,9 +104,10 @@ class Engine:
             return
         self._remote[slot] = remote
         self._locks.agree(slot, remote.srtp)
+        agree(self._coders, slot, remote.codec)
         self._receivers.connect(slot, remote, self.now)
         self._reports.connect(slot)
-        self._senders.connect(slot, CODECS[remote.codec], remote.payload_type)
+        self._senders.connect(slot, remote.codec, remote.payload_type)
         self._stale = True
 
     def target(self, slot: int) -> Address:
@@ -141,7 +133,7 @@ class Engine:
         self._receivers.close(slot)
         self._locks.forget(slot)
         self._reports.close(slot)
-        for known in (self._remote, self._patience, self._leg):
+        for known in (self._remote, self._patience, self._leg, self._coders):
             known.pop(slot, None)
         self._taps.discard(slot)
         self._echoes.discard(slot)
@@ -331,6 +323,10 @@ class Engine:
             events = [press[0] for press in sounding if self._press(*press)]
             slots = slots[~np.isin(slots, events)]
             self._done(over)
+        if self._coders:
+            coded = [slot for slot in slots.tolist() if slot in self._coders]
+            self._output.packets += self._senders.encode(coded, self._sound[1])
+            slots = slots[~np.isin(slots, coded)]
         if len(slots):
             self._senders.pack(slots, self._sound[1], self._present[1])
             self._output.media = slots.tolist()
@@ -382,8 +378,9 @@ class Engine:
             return False
         if beat.ticks == 1:
             pressing.start = self._senders.now(slot)
+        payload = keys.event(beat, self._senders.clock(slot))
         packet = self._senders.event(
-            slot, remote.dtmf_payload_type, pressing.start, beat.ticks == 1, keys.event(beat)
+            slot, remote.dtmf_payload_type, pressing.start, beat.ticks == 1, payload
         )
         self._output.packets.append((slot, packet))
         return True

@@ -62,10 +62,10 @@ def tone(key: str) -> Pcm:
     return frames
 
 
-def event(beat: Beat) -> bytes:
-    """The payload of an event packet, RFC 4733 section 2.3."""
+def event(beat: Beat, clock: int = 1) -> bytes:
+    """The payload of an event packet, RFC 4733 section 2.3; `clock` ticks last a sample."""
     flags = VOLUME | (0x80 if beat.ended else 0)
-    return struct.pack("!BBH", KEYS.index(beat.key), flags, beat.ticks * SAMPLES)
+    return struct.pack("!BBH", KEYS.index(beat.key), flags, beat.ticks * SAMPLES * clock)
 
 
 class EventReader:

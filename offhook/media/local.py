@@ -10,8 +10,8 @@ from typing import Concatenate, ParamSpec
 
 from offhook import clock
 from offhook.media.clip import FRAME
-from offhook.media.engine import Output
 from offhook.media.orders import Event
+from offhook.media.output import Output
 from offhook.media.ports import MediaFull
 from offhook.media.rtp import Address, Arrived, batches
 from offhook.media.studio import Studio

@@ -24,7 +24,7 @@ class Remote:
 
     host: str
     port: int
-    codec: Literal["PCMU", "PCMA"]
+    codec: Literal["PCMU", "PCMA", "G722", "opus"]
     payload_type: int
     dtmf_payload_type: int | None
     send: bool = True

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from offhook.media import codecs, rtp
 from offhook.media.clip import RATE, SAMPLES
 from offhook.media.codecs import Pcm
+from offhook.media.coding import Coder
 from offhook.media.jitter import JitterBuffers, Slots, Stamps, Times
 from offhook.media.keys import EventReader
 from offhook.media.orders import Remote
 from offhook.media.rtp import Address, Batch, Packet
 
-CODECS = {"PCMU": codecs.PCMU, "PCMA": codecs.PCMA}
+TABLES = {"PCMU": codecs.PCMU, "PCMA": codecs.PCMA}
 QUIET = 0.25  # seconds without a packet after which another source may take a leg over
 ANOTHER_CLOCK = 3000  # a jump of sequence numbers beyond which a sender began anew, RFC 3550 A.1
 
@@ -46,8 +47,10 @@ class Stream:
 class Receivers:
     """Arrays indexed by slot."""
 
-    def __init__(self, capacity: int, on_key: Callable[[int, str], None]) -> None:
-        self._on_key = on_key
+    def __init__(
+        self, capacity: int, on_key: Callable[[int, str], None], coders: Mapping[int, Coder]
+    ) -> None:
+        self._on_key, self._coders = on_key, coders
         self._peers: dict[int, Peer] = {}
         self.jitter_buffers = JitterBuffers(capacity)
         self._payload_type = np.full(capacity, -1, np.int16)  # -1: nothing is expected
@@ -83,7 +86,8 @@ class Receivers:
             self._peers[slot] = Peer(remote, address)
         else:
             peer.remote = remote
-        self._payload_type[slot] = remote.payload_type if remote.receive else -1
+        by_table = remote.receive and remote.codec in TABLES
+        self._payload_type[slot] = remote.payload_type if by_table else -1
         self._alaw[slot] = remote.codec == "PCMA"
         self.heard_at[slot] = at
 
@@ -201,21 +205,27 @@ class Receivers:
             if key is not None:
                 self._on_key(slot, key)
         elif packet.payload_type == peer.remote.payload_type and packet.payload:
-            self._count_one(slot, packet, at)
+            if coder := self._coders.get(slot):
+                packet = replace(packet, ts=coder.stamp(packet.ts))
+            self._count_one(slot, packet, at, timed=coder is not None)
             self._reframe(slot, peer, packet, at)
 
-    def _count_one(self, slot: int, packet: Packet, at: float) -> None:
-        """As `_count`; an event's timestamp says nothing of its transit."""
+    def _count_one(self, slot: int, packet: Packet, at: float, timed: bool = False) -> None:
+        """As `_count`; an event's timestamp says nothing of its transit, if it is not `timed`."""
         slots, jitter = np.array([slot]), self.jitter[slot]
         transit = self._transit[slot]
         seq, ts = np.array([packet.seq], np.uint16), np.array([packet.ts], np.uint32)
         self._count(slots, seq, ts, np.array([packet.ssrc], np.uint32), np.array([at]))
-        self.jitter[slot], self._transit[slot] = jitter, transit
+        if not timed:
+            self.jitter[slot], self._transit[slot] = jitter, transit
 
     def _reframe(self, slot: int, peer: Peer, packet: Packet, at: float) -> None:
         """Cut packets of any length into frames of 20 ms; small gaps become silence."""
-        codec = CODECS[peer.remote.codec]
-        sound = codecs.decode(codec, np.frombuffer(packet.payload, np.uint8))
+        if coder := self._coders.get(slot):
+            sound = coder.decode(packet.payload)
+        else:
+            codec = TABLES[peer.remote.codec]
+            sound = codecs.decode(codec, np.frombuffer(packet.payload, np.uint8))
         ts = packet.ts
         if peer.pending is not None:
             gap = (ts - peer.pending_ts - len(peer.pending)) & 0xFFFFFFFF

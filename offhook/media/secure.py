@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 from pylibsrtp import Error, Policy, Session
 
 from offhook.media.orders import Srtp
+from offhook.media.output import Output
 from offhook.media.rtp import ROW, Batch
 
 LONGEST = 1350  # bytes that libsrtp's binding takes, its own trailer left room for
@@ -19,14 +19,6 @@ PROFILES = {
     "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
     "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
 }
-
-
-class Sealable(Protocol):
-    """What the engine gives to be sent, media by slots and everything else as bytes."""
-
-    media: list[int]
-    packets: list[tuple[int, bytes]]
-    reports: list[tuple[int, bytes]]
 
 
 class Lock:
@@ -108,7 +100,7 @@ class Locks:
         lock = self._locks.get(slot)
         return lock.open_report(data) if lock else data
 
-    def seal(self, output: Sealable, rows: list[memoryview]) -> None:
+    def seal(self, output: Output, rows: list[memoryview]) -> None:
         """Everything that secured legs send, sealed; their media becomes packets of their own."""
         locks = self._locks
         if not locks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from random import Random
 
 import numpy as np
@@ -10,14 +11,15 @@ from numpy.typing import NDArray
 from offhook.media import codecs, rtp
 from offhook.media.clip import SAMPLES
 from offhook.media.codecs import Pcm
+from offhook.media.coding import Coder
 from offhook.media.jitter import Slots
 
 
 class Senders:
     """Arrays indexed by slot; `rows[slot]` is the packet that was packed last."""
 
-    def __init__(self, capacity: int, random: Random) -> None:
-        self._random = random
+    def __init__(self, capacity: int, random: Random, coders: Mapping[int, Coder]) -> None:
+        self._random, self._coders = random, coders
         self._packets = np.zeros((capacity, rtp.SIZE), np.uint8)
         self._shorts = self._packets.view(">u2")
         self._longs = self._packets.view(">u4")
@@ -37,8 +39,8 @@ class Senders:
         self.ssrc[slot] = self._random.getrandbits(32)
         self.packets[slot] = 0
 
-    def connect(self, slot: int, codec: int, payload_type: int) -> None:
-        self._alaw[slot] = codec == codecs.PCMA
+    def connect(self, slot: int, codec: str, payload_type: int) -> None:
+        self._alaw[slot] = codec == "PCMA"
         self._packets[slot, 0] = 0x80
         self._packets[slot, 1] = payload_type
         self._longs[slot, 2] = self.ssrc[slot]
@@ -49,8 +51,13 @@ class Senders:
         self._ts[slots] += np.uint32(SAMPLES * ticks)
 
     def now(self, slot: int) -> int:
-        """The RTP time of this tick."""
-        return int(self._ts[slot])
+        """The RTP time of this tick, by the clock of the leg's codec."""
+        return int(self._ts[slot]) * self.clock(slot) & 0xFFFFFFFF
+
+    def clock(self, slot: int) -> int:
+        """RTP ticks to a sample of ours."""
+        coder = self._coders.get(slot)
+        return coder.clock if coder else 1
 
     def pack(self, slots: Slots, out: Pcm, sounds: NDArray[np.bool_]) -> None:
         """Make the next packet of each of these slots from its frame."""
@@ -71,6 +78,16 @@ class Senders:
         self._seq[slots] += np.uint16(1)
         self.packets[slots] += 1
 
+    def encode(self, slots: Iterable[int], out: Pcm) -> list[tuple[int, bytes]]:
+        """The next packets of slots that have coders."""
+        if self._fresh or self._marked:
+            self._mark()
+        return [(slot, self._encoded(slot, out[slot])) for slot in slots]
+
+    def _encoded(self, slot: int, frame: Pcm) -> bytes:
+        kind, payload = int(self._packets[slot, 1]), self._coders[slot].encode(frame)
+        return self._written(slot, kind & 0x7F, bool(kind & 0x80), self.now(slot), payload)
+
     def _mark(self) -> None:
         """Set the marker on first packets, and take it off those after."""
         for slot in self._marked:
@@ -81,8 +98,10 @@ class Senders:
 
     def event(self, slot: int, payload_type: int, start: int, first: bool, payload: bytes) -> bytes:
         """A packet of an event that began at timestamp `start`."""
+        return self._written(slot, payload_type, first, start, payload)
+
+    def _written(self, slot: int, kind: int, marker: bool, ts: int, payload: bytes) -> bytes:
         seq = int(self._seq[slot])
         self._seq[slot] += np.uint16(1)
         self.packets[slot] += 1
-        ssrc = int(self.ssrc[slot])
-        return rtp.write(rtp.Packet(payload_type, first, seq, start, ssrc, payload))
+        return rtp.write(rtp.Packet(kind, marker, seq, ts, int(self.ssrc[slot]), payload))

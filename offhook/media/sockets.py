@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from offhook.media.engine import Output
+from offhook.media.output import Output
 from offhook.media.rtp import ROW, Address, Batch
 
 ROUNDS = 10  # packets of one socket read in one tick: a flood delays nobody

@@ -21,9 +21,9 @@ from typing import Any
 
 from offhook import clock
 from offhook.media.clip import FRAME
-from offhook.media.engine import Output
 from offhook.media.link import Unframer, frame
 from offhook.media.orders import Event
+from offhook.media.output import Output
 from offhook.media.ports import MediaFull
 from offhook.media.sockets import Sockets
 from offhook.media.studio import Studio

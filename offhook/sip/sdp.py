@@ -1,7 +1,7 @@
 """Session descriptions, offered and answered.  RFC 4566, RFC 3264, RFC 4733 for the keys.
 
-We speak PCMU, PCMA and telephone-event over RTP/AVP, and over RTP/SAVP with keys of RFC 4568;
-whatever else a description offers is read past, and refused in the answer by port 0.
+We speak PCMU, PCMA, G.722, Opus and telephone-event over RTP/AVP, and over RTP/SAVP with keys of
+RFC 4568; whatever else a description offers is read past, and refused in the answer by port 0.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ from offhook.sip import crypto
 from offhook.sip.crypto import Crypto
 from offhook.sip.hop import is_ip
 
-Codec = Literal["PCMU", "PCMA"]
+Codec = Literal["PCMU", "PCMA", "G722", "opus"]
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
-STATIC = {0: "PCMU/8000", 8: "PCMA/8000"}
-CODECS: dict[str, Codec] = {"PCMU/8000": "PCMU", "PCMA/8000": "PCMA"}
-OUR_TYPES: dict[Codec, int] = {"PCMU": 0, "PCMA": 8}
-KEYS = "TELEPHONE-EVENT/8000"
-OUR_KEYS_TYPE = 101
+STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000"}
+NAMES: dict[Codec, str] = {
+    "PCMU": "PCMU/8000", "PCMA": "PCMA/8000", "G722": "G722/8000", "opus": "opus/48000/2",
+}  # fmt: skip
+CODECS = {name.upper(): codec for codec, name in NAMES.items()}
+PLAIN = ("PCMU", "PCMA")  # what we are made of inside: nothing is gained by the others
+OUR_TYPES: dict[Codec, int] = {"PCMU": 0, "PCMA": 8, "G722": 9, "opus": 111}
+OUR_KEYS_TYPES = {8000: 101, 48000: 110}
+KEYS = {8000: "TELEPHONE-EVENT/8000", 48000: "TELEPHONE-EVENT/48000"}
+OPUS = "maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0"  # RFC 7587 section 6.1
 FRAME_MS = 20
 MAX_MEDIA = 32
 
@@ -167,20 +172,22 @@ def speakable(offered: list[Media]) -> bool:
 
 def offer(ours: Ours) -> bytes:
     """Everything we can do, in our order; sealed, or not, as `ours.secured` says."""
-    types = [*OUR_TYPES.values(), OUR_KEYS_TYPE]
-    names = {number: codec for codec, number in OUR_TYPES.items()}
-    maps = [f"a=rtpmap:{number} {names[number]}/8000" for number in OUR_TYPES.values()]
+    types = [*OUR_TYPES.values(), *OUR_KEYS_TYPES.values()]
+    maps = [line for codec, number in OUR_TYPES.items() for line in _mapped(codec, number)]
+    for clock, number in OUR_KEYS_TYPES.items():
+        maps += _keys_mapped(number, clock)
     if ours.secured:
         maps += map(str, crypto.offered(ours.secret))
     protocol = "RTP/SAVP" if ours.secured else "RTP/AVP"
-    return _described(ours, [_section(ours, types, maps, OUR_KEYS_TYPE, "sendrecv", protocol)])
+    return _described(ours, [_section(ours, types, maps, "sendrecv", protocol)])
 
 
 def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
     """The answer to an offer, and what it agrees on. Raises BadSdp when we share nothing.
 
     The first audio section that we can speak is taken, a sealed one before others, with the
-    offerer's preferred codec; every other section is refused (RFC 3264 section 6).
+    offerer's preferred codec, G.711 before others; every other section is refused (RFC 3264
+    section 6).
     """
     able = sorted(filter(_speaks, offered), key=lambda media: not media.secured)
     if not able:
@@ -192,13 +199,15 @@ def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
     if chosen.held and direction == "sendrecv":
         direction = "recvonly"
     types = [number] if keys is None else [number, keys]
-    maps = [f"a=rtpmap:{number} {codec}/8000"]
+    maps = _mapped(codec, number)
+    if keys is not None:
+        maps += _keys_mapped(keys, _clock(chosen.codecs[keys]))
     sealed = None
     if chosen.cryptos and ours.secret:
         theirs = chosen.cryptos[0]
         sealed = (crypto.ours(theirs.tag, theirs.suite, ours.secret), theirs)
         maps.append(str(sealed[0]))
-    taken = _section(ours, types, maps, keys, direction, chosen.protocol)
+    taken = _section(ours, types, maps, direction, chosen.protocol)
     sections = [taken if media is chosen else _refused(media) for media in offered]
     return _described(ours, sections), _agreed(chosen, direction, sealed)
 
@@ -245,24 +254,40 @@ def _speaks(media: Media) -> bool:
 
 
 def _preferred(media: Media) -> tuple[int, Codec]:
-    return next((n, CODECS[name]) for n, name in media.codecs.items() if name in CODECS)
+    able = [(n, CODECS[name]) for n, name in media.codecs.items() if name in CODECS]
+    return next((each for each in able if each[1] in PLAIN), able[0])
 
 
 def _keys(media: Media) -> int | None:
-    return next((n for n, name in media.codecs.items() if name == KEYS), None)
+    """The type of telephone events, by preference that of the codec's clock (RFC 4733 2.1)."""
+    number, _ = _preferred(media)
+    events = [n for n, name in media.codecs.items() if name in KEYS.values()]
+    clock = _clock(media.codecs[number])
+    events.sort(key=lambda n: _clock(media.codecs[n]) != clock)
+    return events[0] if events else None
+
+
+def _clock(name: str) -> int:
+    return int(name.split("/")[1])
+
+
+def _mapped(codec: Codec, number: int) -> list[str]:
+    lines = [f"a=rtpmap:{number} {NAMES[codec]}"]
+    return [*lines, f"a=fmtp:{number} {OPUS}"] if codec == "opus" else lines
+
+
+def _keys_mapped(number: int, clock: int) -> list[str]:
+    return [f"a=rtpmap:{number} telephone-event/{clock}", f"a=fmtp:{number} 0-15"]
 
 
 def _section(
     ours: Ours,
     types: list[int],
     maps: list[str],
-    keys: int | None,
     direction: Direction,
     protocol: str,
 ) -> list[str]:
     lines = [f"m=audio {ours.port} {protocol} {' '.join(map(str, types))}", *maps]
-    if keys is not None:
-        lines += [f"a=rtpmap:{keys} telephone-event/8000", f"a=fmtp:{keys} 0-15"]
     return [*lines, f"a=ptime:{FRAME_MS}", f"a={direction}"]
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from offhook.media import codecs, rtp
 from offhook.media.clip import FRAME, RATE, SAMPLES, Clip
-from offhook.media.engine import Engine, Output
+from offhook.media.engine import Engine
 from offhook.media.orders import Event, Remote
+from offhook.media.output import Output
 
 FAR: rtp.Address = ("192.0.2.7", 4000)
 STREAM = rtp.Packet(0, False, 100, 16000, 0xFEED, b"")

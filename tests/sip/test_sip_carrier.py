@@ -287,7 +287,7 @@ class TestSound:
         async with carrier("127.0.0.2", phone):
             peer = await sender("127.0.0.1")
             for branch, body in enumerate(
-                (SDP.replace("0 101", "9"), "v=0\nnonsense\n", SDP.replace("30000", "0"))
+                (SDP.replace("0 101", "18"), "v=0\nnonsense\n", SDP.replace("30000", "0"))
             ):
                 host = "127.0.0.1"
                 data = invite(
@@ -303,7 +303,7 @@ class TestSound:
             peer = await sender("127.0.0.1")
             peer.says(invite("127.0.0.1", ""))
             answer = await peer.hears("SIP/2.0 200")
-            assert "RTP/AVP 0 8 101" in description(answer)
+            assert "RTP/AVP 0 8 9 111 101" in description(answer)
             ours = SDP.format(host="127.0.0.1").replace("0 101", "8")
             peer.says(ack("127.0.0.1", field(answer, "To"), body=ours))
             await asyncio.sleep(1)
@@ -367,7 +367,7 @@ class TestSound:
         async with carrier("127.0.0.2", phone):
             peer = await sender("127.0.0.1")
             first = await self.call_in(peer, "127.0.0.1")
-            body = SDP.format(host="127.0.0.1").replace("0 101", "9")
+            body = SDP.format(host="127.0.0.1").replace("0 101", "18")
             more = {"branch": "re2", "cseq": "2", "to": field(first, "To")}
             peer.says(invite("127.0.0.1", body, **more))
             await peer.hears("SIP/2.0 488")
@@ -381,7 +381,7 @@ class TestSound:
             more = {"branch": "re2", "cseq": "2", "to": field(first, "To")}
             peer.says(invite("127.0.0.1", "", **more))
             answer = await peer.hears("SIP/2.0 200")
-            assert "RTP/AVP 0 8 101" in description(answer)
+            assert "RTP/AVP 0 8 9 111 101" in description(answer)
             peer.says(ack("127.0.0.1", field(first, "To"), "2", SDP.format(host="127.0.0.1")))
             await asyncio.sleep(1)
             assert not phone.leg.ended.done()
@@ -424,7 +424,7 @@ class TestSound:
                 f"{n}: {field(heard, n)}\r\n" for n in ("Via", "From", "Call-ID", "CSeq")
             )
             head = f"{copied}To: <sip:x@y>;tag=1\r\nContact: <sip:127.0.0.2>\r\n"
-            body = SDP.format(host="127.0.0.2").replace("0 101", "9")
+            body = SDP.format(host="127.0.0.2").replace("0 101", "18")
             peer.says(f"SIP/2.0 200 OK\r\n{head}\r\n{body}".encode(), "127.0.0.1")
             await peer.hears("ACK")
             bye = await peer.hears("BYE")

@@ -65,7 +65,7 @@ def test_a_key_that_is_left_aside(value: str):
 
 def test_a_sealed_offer_has_nothing_in_the_clear():
     made = sdp.offer(SEALED)
-    assert lines(made, "m=") == ["m=audio 10000 RTP/SAVP 0 8 101"]
+    assert lines(made, "m=") == ["m=audio 10000 RTP/SAVP 0 8 9 111 101 110"]
     suites = [line.split()[1] for line in lines(made, "a=crypto")]
     assert suites == list(crypto.KEY_BYTES)
     assert all(crypto.read(line[9:]) for line in lines(made, "a=crypto"))

@@ -35,18 +35,23 @@ def media_lines(lines: list[str]) -> list[str]:
     return [line for line in lines if line.startswith("m=")]
 
 
-def test_our_offer_is_g711_and_keys():
+def test_our_offer_is_g711_first_and_keys_by_either_clock():
     assert sdp.offer(OURS).decode().split("\r\n") == [
         "v=0",
         "o=- 77 1 IN IP4 192.0.2.1",
         "s=-",
         "c=IN IP4 192.0.2.1",
         "t=0 0",
-        "m=audio 10000 RTP/AVP 0 8 101",
+        "m=audio 10000 RTP/AVP 0 8 9 111 101 110",
         "a=rtpmap:0 PCMU/8000",
         "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:9 G722/8000",
+        "a=rtpmap:111 opus/48000/2",
+        "a=fmtp:111 maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0",
         "a=rtpmap:101 telephone-event/8000",
         "a=fmtp:101 0-15",
+        "a=rtpmap:110 telephone-event/48000",
+        "a=fmtp:110 0-15",
         "a=ptime:20",
         "a=sendrecv",
         "",
@@ -150,7 +155,7 @@ def test_of_two_sections_that_are_the_same_one_is_taken():
     "offered",
     [
         "",
-        "m=audio 4000 RTP/AVP 18 9\n",
+        "m=audio 4000 RTP/AVP 18 4\n",
         "m=audio 0 RTP/AVP 0\n",
         "m=audio 4000 RTP/SAVP 0\n",
         "m=video 4000 RTP/AVP 0\n",
@@ -205,7 +210,7 @@ def test_the_answer_to_our_offer_is_taken(answer: str, agreed: Agreed):
     assert sdp.accepted(sdp.parse(body(answer)), OURS) == agreed
 
 
-@pytest.mark.parametrize("answer", ["", "m=audio 0 RTP/AVP 0\n", "m=audio 4000 RTP/AVP 9\n"])
+@pytest.mark.parametrize("answer", ["", "m=audio 0 RTP/AVP 0\n", "m=audio 4000 RTP/AVP 18\n"])
 def test_an_answer_that_refuses_the_sound_is_an_error(answer: str):
     with pytest.raises(BadSdp):
         sdp.accepted(sdp.parse(body(answer)), OURS)
@@ -217,3 +222,33 @@ def test_both_sides_of_this_project_understand_each_other():
     assert sdp.accepted(sdp.parse(made), OURS) == Agreed(
         "2001:db8::2", 20000, "PCMU", 0, 101, True, True
     )
+
+
+OPUS = "a=rtpmap:96 opus/48000/2\n"
+EVENTS = "a=rtpmap:97 telephone-event/8000\na=rtpmap:98 telephone-event/48000\n"
+
+
+@pytest.mark.parametrize(
+    ("offered", "codec", "number", "keys"),
+    [
+        ("m=audio 4000 RTP/AVP 9 96\n" + OPUS, "G722", 9, None),
+        ("m=audio 4000 RTP/AVP 96 9 97 98\n" + OPUS + EVENTS, "opus", 96, 98),
+        ("m=audio 4000 RTP/AVP 9 97 98\n" + EVENTS, "G722", 9, 97),
+        ("m=audio 4000 RTP/AVP 96 97\n" + OPUS + EVENTS, "opus", 96, 97),
+        ("m=audio 4000 RTP/AVP 96 9 8 97 98\n" + OPUS + EVENTS, "PCMA", 8, 97),
+    ],
+)
+def test_what_costs_more_is_agreed_on_only_without_g711(
+    offered: str, codec: str, number: int, keys: int | None
+):
+    """Keys go by the clock of the codec where they can (RFC 4733 section 2.1)."""
+    lines, agreed = answered(offered)
+    assert (agreed.codec, agreed.payload_type, agreed.keys_type) == (codec, number, keys)
+    types = f"{number}" if keys is None else f"{number} {keys}"
+    assert media_lines(lines) == [f"m=audio 10000 RTP/AVP {types}"]
+
+
+def test_an_answer_names_what_it_agrees_on():
+    lines, _ = answered("m=audio 4000 RTP/AVP 96 98\n" + OPUS + EVENTS)
+    assert "a=rtpmap:96 opus/48000/2" in lines
+    assert "a=rtpmap:98 telephone-event/48000" in lines

@@ -82,7 +82,7 @@ class TestReplaces:
             second = await sender("127.0.0.4")
             to = field(first.answer, "To").partition("tag=")[2]
             replaces = f"Replaces: raw@127.0.0.1;to-tag={to};from-tag=a"
-            body = SDP.format(host="127.0.0.4").replace("0 101", "9")
+            body = SDP.format(host="127.0.0.4").replace("0 101", "18")
             second.says(invite("127.0.0.4", body, replaces, branch="other"))
             await second.hears("SIP/2.0 488")
             await asyncio.sleep(1)

@@ -1,0 +1,19 @@
+"""What one tick of the engine gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from offhook.media.orders import Event
+from offhook.media.recorders import Block
+
+
+@dataclass(slots=True)
+class Output:
+    """`media` are slots whose row of `Engine.rows` goes to `Engine.target`."""
+
+    media: list[int] = field(default_factory=list)
+    packets: list[tuple[int, bytes]] = field(default_factory=list)  # others, by slot, the same way
+    reports: list[tuple[int, bytes]] = field(default_factory=list)  # RTCP, to the port above
+    events: list[Event] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
