@@ -13,7 +13,7 @@ from typing import Any, Literal
 import click
 
 from offhook import __version__
-from offhook.cli import run, serving
+from offhook.cli import backup, run, serving
 from offhook.cli.client import Client, connected
 from offhook.config import DEFAULT_DATA as DATA
 from offhook.errors import ConfigError
@@ -354,3 +354,4 @@ def lint(source: str, channel: Literal["voice", "messaging"] | None) -> None:
 
 serving.add_to(cli)
 run.add_to(cli)
+backup.add_to(cli)
