@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 import wave
 from pathlib import Path
 from shutil import which
 from typing import Any
 
+import numpy as np
+import soxr
 from peers import free_port
 from served import PATIENCE, Program
 
@@ -120,7 +123,10 @@ class Baresip(Program):
         """The sound that it heard in its call, 16-bit mono at 8 kHz, once the call is over."""
         [file] = self._folder.glob("dump-*-dec.wav")
         data = file.read_bytes()
-        return data[data.index(b"data") + 8 :]
+        channels, rate = struct.unpack_from("<HI", data, data.index(b"fmt ") + 10)
+        sound = np.frombuffer(data, "<i2", offset=data.index(b"data") + 8)
+        mono = sound[: len(sound) // channels * channels].reshape(-1, channels)[:, 0]
+        return soxr.resample(mono, rate, 8000).tobytes()
 
     def _seen(self, event: str) -> dict[str, Any] | None:
         return next((one for one in self._events if one.get("type") == event), None)
