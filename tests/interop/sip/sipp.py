@@ -45,6 +45,7 @@ class Run:
     pause: int = 500
     username: str = ""
     password: str = ""
+    login_at: str = ""  # the host in the URI of answers to challenges; the remote one without it
     seconds: float = 60  # after which the run is a failure
 
     def call(self, host: str, port: int, number: str) -> Statistics:
@@ -78,6 +79,7 @@ class Run:
         ]  # fmt: skip
         args += ["-p", str(self.local_port)] if self.local_port else []
         args += ["-au", self.username, "-ap", self.password] if self.username else []
+        args += ["-auth_uri", self.login_at] if self.login_at else []
         return args
 
 
