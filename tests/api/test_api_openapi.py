@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -13,10 +14,10 @@ import pytest
 from api_client import Serving, call
 from served import Up, environment
 
-from docs import compatibility
 from offhook.api.openapi import document
 from offhook.api.resources import EVERY
 
+ROOT = Path(__file__).parents[2]
 CONTRACT = Path(os.environ.get("OFFHOOK_CONFORMANCE", "nowhere"))
 needs_contract = pytest.mark.skipif(
     not CONTRACT.is_dir(), reason="OFFHOOK_CONFORMANCE names no contract"
@@ -58,16 +59,26 @@ def test_a_list_is_described_as_a_page() -> None:
     assert {"PageSize", "Page", "PageToken"} <= {each["name"] for each in listed["parameters"]}
 
 
+@pytest.fixture
+def compatibility(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The page as it has to be today."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    made = importlib.import_module("docs.compatibility")
+    page: str = made.page(made.contract(CONTRACT))
+    return page
+
+
 @needs_contract
-def test_every_operation_of_the_contract_is_served() -> None:
-    rows = compatibility.page(compatibility.contract(CONTRACT)).splitlines()
+def test_every_operation_of_the_contract_is_served(compatibility: str) -> None:
+    rows = compatibility.splitlines()
+    assert sum("| yes |" in row for row in rows) == 177
     assert [row for row in rows if "| no |" in row] == []
 
 
 @needs_contract
-def test_the_page_of_compatibility_is_todays() -> None:
-    page = compatibility.page(compatibility.contract(CONTRACT))
-    assert compatibility.PAGE.read_text() == page, "run `make docs`"
+def test_the_page_of_compatibility_is_todays(compatibility: str) -> None:
+    page = ROOT / "docs" / "compatibility.md"
+    assert page.read_text() == compatibility, "run `make docs`"
 
 
 @pytest.fixture(scope="module")

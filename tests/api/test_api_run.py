@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -21,10 +22,6 @@ from twilio.rest import Client
 client = Client()
 print(client.api.v2010.accounts(client.username).fetch().friendly_name)
 print(client.messages.create(to="+14155550199", from_="+15550100100", body="Hi").status)
-"""
-NODE = """
-const client = require("twilio")();
-client.api.v2010.accounts(client.accountSid).fetch().then(a => console.log(a.friendlyName));
 """
 RUBY = """
 require 'net/http'
@@ -100,6 +97,7 @@ def test_a_python_program_with_the_official_library(run: Run, tmp_path: Path) ->
 
 @pytest.mark.interop
 def test_a_node_program_with_the_official_library(run: Run, tmp_path: Path) -> None:
+    """The quickstart's."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("there is no Node here")
@@ -107,8 +105,8 @@ def test_a_node_program_with_the_official_library(run: Run, tmp_path: Path) -> N
     got = subprocess.run([npm, "install", NODE_LIBRARY], cwd=tmp_path, capture_output=True)
     if got.returncode:
         pytest.skip("there is no registry here")
-    done = run("--", "node", script(tmp_path, "program.js", NODE))
-    assert done.stdout.strip() == "Offhook", done.stderr
+    done = run("--", "node", script(tmp_path, "app.js", printed("js")))
+    assert re.fullmatch(r"CA[0-9a-f]{32} queued\n", done.stdout), done.stderr
 
 
 @pytest.mark.interop
@@ -164,6 +162,26 @@ def test_what_the_user_had_is_kept(run: Run, tmp_path: Path) -> None:
         "# my own roots",
         "db,localhost,127.0.0.1,::1",
     ]
+
+
+# What docs/quickstart.md shows
+
+
+def printed(language: str) -> str:
+    """The first program of that language on the page."""
+    page = (Path(__file__).parents[2] / "docs" / "quickstart.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)[0]
+
+
+def test_the_python_and_the_curl_of_the_quickstart(run: Run, up: Up, tmp_path: Path) -> None:
+    """M27"""
+    for command in (
+        [sys.executable, script(tmp_path, "app.py", printed("py"))],
+        ["sh", script(tmp_path, "app.sh", printed("sh"))],
+    ):
+        done = run("--", *command)
+        [sid] = re.findall("CA[0-9a-f]{32}", done.stdout)[:1]
+        assert up.call(sid)["to"] == "+14155550123"
 
 
 # The authority
