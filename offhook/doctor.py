@@ -24,7 +24,7 @@ async def checks(platform: Platform, sip: SipCarrier) -> list[Check]:
     trunks = await asyncio.gather(*(_trunk(sip, each) for each in sip.settings.trunks))
     return [
         await _http(platform.exchange.rules.public_url),
-        ("sip", True, f"listening on {Address(*sip.address)}"),
+        _sip(sip),
         _sound(platform),
         await _speech(platform),
         await _store(platform),
@@ -44,6 +44,13 @@ async def _http(url: str) -> Check:
             return "http", answer.status == 200, f"{url} answers {answer.status}"
     except (aiohttp.ClientError, TimeoutError) as error:
         return "http", False, f"{url} does not answer: {error or 'in time'}"
+
+
+def _sip(sip: SipCarrier) -> Check:
+    told = f"listening on {Address(*sip.address)}"
+    if sip.phones:
+        told += f", phones registered: {sip.phones.registrar.count(clock.utc().timestamp())}"
+    return "sip", True, told
 
 
 def _sound(platform: Platform) -> Check:

@@ -54,9 +54,13 @@ class SipPhones:
         self._servers: dict[str, digest.Server] = {}
         self._owners = {each.aor: each.account_sid for each in directory.registered}
         self.registrar = Registrar(self._changed)
+        at = clock.utc().timestamp()
         for each in directory.registered:
-            contacts = tuple(Contact.restored(data) for data in each.contacts)
-            self.registrar.restore(each.aor, contacts)
+            restored = (Contact.restored(data) for data in each.contacts)
+            if contacts := tuple(one for one in restored if one.expires_at > at):
+                self.registrar.restore(each.aor, contacts)
+            else:
+                self._changed(each.aor, ())
 
     def _changed(self, aor: str, contacts: tuple[Contact, ...]) -> None:
         kept = tuple(contact.data() for contact in contacts)

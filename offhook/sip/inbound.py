@@ -61,7 +61,7 @@ class Inbound:
         self._transaction, self._dialog = transaction, dialog
         self._tag = dialog.key[1]
         self._refusal: tuple[int, str] = (487, "")
-        self._provisionals = Provisionals(core.layer, transaction)
+        self._provisionals: Provisionals | None = None  # where the caller insists on an answer
         transaction.tell = self._heard
         core.dialogs[dialog.key] = self
 
@@ -83,15 +83,17 @@ class Inbound:
         if not insists:
             self.core.layer.respond(self._transaction, response, now)
         elif self.request.body:
+            if self._provisionals is None:
+                self._provisionals = Provisionals(self.core.layer, self._transaction)
             self._provisionals.send(response, now)
             self.core.layer.alarms.set(self)
 
     @property
     def wake_at(self) -> float | None:
-        return None if self.over else self._provisionals.wake_at
+        return None if self.over or not self._provisionals else self._provisionals.wake_at
 
     def fire(self, now: float) -> None:
-        if not self.over and not self._provisionals.fire(now):
+        if self._provisionals and not self.over and not self._provisionals.fire(now):
             self.reject(504, now, reason="No PRACK")
         self.core.layer.alarms.set(self)
 
@@ -100,7 +102,8 @@ class Inbound:
         if self.over:
             return None
         self.over = True
-        self._provisionals.settle()
+        if self._provisionals:
+            self._provisionals.settle()
         session = Session(self.core, self._dialog, self.serial)
         session.learn(self.request)
         session.provisionals = self._provisionals
@@ -166,7 +169,7 @@ class Inbound:
             return
         self._dialog.remote_cseq = request.cseq.number
         if request.method == "PRACK":
-            known = self._provisionals.acknowledged(request, now)
+            known = self._provisionals and self._provisionals.acknowledged(request, now)
             self.core.reply(transaction, 200 if known else 481, now)
             self.core.layer.alarms.set(self)
         elif request.method == "BYE":

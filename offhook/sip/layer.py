@@ -24,6 +24,7 @@ from offhook.sip.transactions import (
 )
 
 COOKIE = "z9hG4bK"
+FEW_ALARMS = 1000
 LONGEST_DATAGRAM = 1300  # bytes; a longer request goes over TCP (RFC 3261 section 18.1.1)
 
 Key = tuple[str, ...]
@@ -38,15 +39,31 @@ class Sleeper(Protocol):
 
 
 class Alarms:
-    """Who wants to be woken when. An alarm that was moved is told apart when it comes up."""
+    """Who wants to be woken when. An alarm that was moved is told apart when it comes up.
+
+    Those of calls that are over would wait for half an hour: when most alarms may be of that kind,
+    they are sorted out.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Sleeper]] = []
         self._order = itertools.count()
+        self._most = FEW_ALARMS
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def set(self, sleeper: Sleeper) -> None:
         if (at := sleeper.wake_at) is not None:
             heapq.heappush(self._heap, (at, next(self._order), sleeper))
+            if len(self._heap) > self._most:
+                self._sort_out()
+
+    def _sort_out(self) -> None:
+        valid = {id(entry[2]): entry for entry in self._heap if entry[2].wake_at == entry[0]}
+        self._heap = list(valid.values())
+        heapq.heapify(self._heap)
+        self._most = max(FEW_ALARMS, 2 * len(self._heap))
 
     @property
     def next(self) -> float | None:

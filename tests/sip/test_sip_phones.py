@@ -14,6 +14,7 @@ from sip_peer import SDP, Sender, ack, field, sender
 
 from offhook import clock
 from offhook.carriers.sip_carrier import SipCarrier
+from offhook.exchange import sip_homes
 from offhook.exchange.exchange import Route
 from offhook.model.sip_domains import (
     REALM,
@@ -276,6 +277,17 @@ class TestCallingAPhone:
             assert outcome[0].params["DialCallStatus"] == "no-answer"
             assert outcome[0].params["DialSipResponseCode"] == "480"
             assert 32220 in codes(offhook)
+
+    async def test_a_restart_forgets_those_whose_time_is_over(self, offhook: Offhook):
+        await set_up(offhook)
+        async with sip_of(offhook) as here:
+            await (await desk(here, "127.0.0.5")).registers("Expires: 600")
+        await offhook.platform.exchange.settle()
+        offhook.platform.routes.pop()
+        await asyncio.sleep(600)
+        async with sip_of(offhook):
+            await offhook.platform.exchange.settle()
+        assert await sip_homes.registered(offhook.platform.exchange) == ()
 
     async def test_a_restart_forgets_nobody(self, offhook: Offhook):
         await set_up(offhook)

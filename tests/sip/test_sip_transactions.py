@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from offhook.sip.hop import Hop
+from offhook.sip.layer import Alarms
 from offhook.sip.message import Request
 from offhook.sip.transactions import (
     CLIENT,
@@ -194,3 +195,32 @@ def test_every_timer_that_is_started_has_a_step(machine: Machine):
     for state, timers in machine.timers.items():
         for name in timers:
             assert (state, name) in machine.steps
+
+
+class Sleeper:
+    def __init__(self, wake_at: float | None) -> None:
+        self.wake_at = wake_at
+
+
+class TestAlarms:
+    def test_each_comes_at_its_time_and_once(self):
+        alarms, early, late = Alarms(), Sleeper(1.0), Sleeper(2.0)
+        for sleeper in (late, early, early):
+            alarms.set(sleeper)
+        assert alarms.next == 1.0
+        assert alarms.due(1.5) is early
+        early.wake_at = None
+        assert alarms.due(1.5) is None
+        assert alarms.due(2.0) is late
+
+    def test_those_of_calls_that_are_over_do_not_pile_up(self):
+        alarms, alive = Alarms(), [Sleeper(1000.0 + number) for number in range(100)]
+        for sleeper in alive:
+            alarms.set(sleeper)
+        for number in range(20_000):
+            gone = Sleeper(1800.0 + number)
+            alarms.set(gone)
+            gone.wake_at = None
+        assert len(alarms) < 2000
+        assert [alarms.due(5000) for _ in alive] == alive
+        assert alarms.due(5000) is None
