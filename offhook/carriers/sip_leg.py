@@ -108,6 +108,7 @@ class Sound:
             agreed.keys_type,
             send=agreed.send,
             receive=agreed.receive,
+            noise_payload_type=agreed.noise_type,
             srtp=_srtp(agreed),
         )
         self._ours = replace(self._ours, secured=agreed.keys is not None)  # of offers to come

@@ -17,6 +17,7 @@ from offhook.media import keys
 from offhook.media.clip import FRAME, SAMPLES
 from offhook.media.codecs import Pcm
 from offhook.media.coding import Coder, agree
+from offhook.media.concealing import Concealment
 from offhook.media.inband import InBand
 from offhook.media.keypad import Keypad, Pressing
 from offhook.media.mixing import add
@@ -52,6 +53,7 @@ class Engine:
             (2, capacity, SAMPLES), np.int16
         )  # heard from, and said to, far ends
         self._present = np.zeros((2, capacity), np.bool_)
+        self._arrived = np.zeros(capacity, np.bool_)  # present and not made up
         self._wire: dict[int, int] = {}  # both ways
         self._orphans: list[int] = []  # whose other end has closed, but was heard until now
         self._remote: dict[int, Remote] = {}  # of connected RTP legs
@@ -61,7 +63,8 @@ class Engine:
         self._keypad = Keypad()
         self._coders: dict[int, Coder] = {}  # of legs whose codec is no table
         self._senders = Senders(capacity, random, self._coders)
-        self._receivers = Receivers(capacity, self._key, self._coders)
+        self._concealment = Concealment(capacity, random)
+        self._receivers = Receivers(capacity, self._key, self._concealment.calm, self._coders)
         self._locks = Locks()
         self._in_band = InBand(capacity)
         self._reports = Reports(self._senders, self._receivers)
@@ -82,6 +85,7 @@ class Engine:
         self._receivers.open(slot, self.now)
         self._reports.open(slot)
         self._in_band.open(slot)
+        self._concealment.open(slot)
         return slot
 
     def open_wire(self, leg: int, other: int) -> None:
@@ -94,7 +98,7 @@ class Engine:
         slot = heapq.heappop(self._free)
         self._slot[leg], self._leg[slot] = slot, leg
         self._sound[:, slot] = 0
-        self._present[:, slot] = False
+        self._present[:, slot] = self._arrived[slot] = False
         self._stale = True
         return slot
 
@@ -295,6 +299,8 @@ class Engine:
     def _hear(self) -> None:
         if len(self._rtp):
             frames, present = self._receivers.jitter_buffers.take(self._rtp)
+            self._arrived[self._rtp] = present
+            self._concealment.fill(self._rtp, frames, present, self._sound[0, self._rtp])
             self._sound[0, self._rtp] = frames
             self._present[0, self._rtp] = present
         if len(self._listens):
@@ -338,17 +344,18 @@ class Engine:
         if len(self._here):
             self._sound[0, self._here] = self._sound[1, self._there]
             self._present[0, self._here] = self._present[1, self._there]
+            self._arrived[self._here] = self._present[1, self._there]
         if self._orphans:
             self._sound[0, self._orphans] = 0
-            self._present[0, self._orphans] = False
+            self._present[0, self._orphans] = self._arrived[self._orphans] = False
             self._orphans.clear()
 
     def _overhear(self) -> None:
         for slot in self._taps:
-            if self._present[0, slot]:
+            if self._arrived[slot]:
                 self._tell(Event("heard", self._leg[slot], self._sound[0, slot].tobytes()))
         if self._recorders:
-            live = self._present[:, : self._top].copy()
+            live = np.array((self._arrived, self._present[1]))[:, : self._top]
             live[0, self._here] = True  # a simulated phone is never cut off, only silent
             self._output.blocks += self._recorders.record(self._sound, live)
 

@@ -29,6 +29,7 @@ class Remote:
     dtmf_payload_type: int | None
     send: bool = True
     receive: bool = True
+    noise_payload_type: int | None = None
     srtp: Srtp | None = None
 
 

@@ -48,9 +48,13 @@ class Receivers:
     """Arrays indexed by slot."""
 
     def __init__(
-        self, capacity: int, on_key: Callable[[int, str], None], coders: Mapping[int, Coder]
+        self,
+        capacity: int,
+        on_key: Callable[[int, str], None],
+        on_noise: Callable[[int, bytes], None],
+        coders: Mapping[int, Coder],
     ) -> None:
-        self._on_key, self._coders = on_key, coders
+        self._on_key, self._on_noise, self._coders = on_key, on_noise, coders
         self._peers: dict[int, Peer] = {}
         self.jitter_buffers = JitterBuffers(capacity)
         self._payload_type = np.full(capacity, -1, np.int16)  # -1: nothing is expected
@@ -204,6 +208,9 @@ class Receivers:
             key = peer.keys.read(packet.payload, packet.ts)
             if key is not None:
                 self._on_key(slot, key)
+        elif packet.payload_type == peer.remote.noise_payload_type:
+            self._count_one(slot, packet, at)
+            self._on_noise(slot, packet.payload)
         elif packet.payload_type == peer.remote.payload_type and packet.payload:
             if coder := self._coders.get(slot):
                 packet = replace(packet, ts=coder.stamp(packet.ts))

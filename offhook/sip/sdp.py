@@ -18,7 +18,8 @@ from offhook.sip.hop import is_ip
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
-STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000"}
+STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000"}
+NOISE = "CN/8000"  # RFC 3389
 NAMES: dict[Codec, str] = {
     "PCMU": "PCMU/8000", "PCMA": "PCMA/8000", "G722": "G722/8000", "opus": "opus/48000/2",
 }  # fmt: skip
@@ -100,6 +101,7 @@ class Agreed:
     send: bool
     receive: bool
     nowhere: bool = False
+    noise_type: int | None = None
     keys: tuple[Crypto, Crypto] | None = None
 
 
@@ -202,6 +204,9 @@ def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
     maps = _mapped(codec, number)
     if keys is not None:
         maps += _keys_mapped(keys, _clock(chosen.codecs[keys]))
+    if (noise := _noise(chosen)) is not None:
+        types.append(noise)
+        maps.append(f"a=rtpmap:{noise} {NOISE}")
     sealed = None
     if chosen.cryptos and ours.secret:
         theirs = chosen.cryptos[0]
@@ -243,6 +248,7 @@ def _agreed(
         send=direction in ("sendrecv", "sendonly") and not media.held,
         receive=direction in ("sendrecv", "recvonly"),
         nowhere=media.held,
+        noise_type=_noise(media),
         keys=keys,
     )
 
@@ -265,6 +271,13 @@ def _keys(media: Media) -> int | None:
     clock = _clock(media.codecs[number])
     events.sort(key=lambda n: _clock(media.codecs[n]) != clock)
     return events[0] if events else None
+
+
+def _noise(media: Media) -> int | None:
+    """The type of comfort noise, which we take where it is offered and send nowhere."""
+    number, _ = _preferred(media)
+    fitting = _clock(media.codecs[number]) == 8000
+    return next((n for n, name in media.codecs.items() if name == NOISE and fitting), None)
 
 
 def _clock(name: str) -> int:

@@ -188,17 +188,19 @@ def test_nothing_received_is_no_frames(desk):
     assert desk.stop() == Recorded(1.0, "stopped", 0, silent=True)
 
 
-def test_lost_packets_leave_a_gap_of_their_length(desk):
+def test_lost_packets_fade_and_leave_a_gap_of_their_length(desk):
     desk.rtp_leg(3)
     desk.record(((3, "in"),))
     for n in range(40):
-        if n not in (20, 21):
+        if n not in range(20, 25):
             desk.arrive(3, FarEnd().packet(n, numbered(5)))
         desk.run(FRAME)
     desk.stop()
     (sound,) = desk.sound()
     silent = [n for n, frame in enumerate(sound.reshape(-1, 160)) if not frame.any()]
-    assert silent == [0, 21, 22]
+    assert silent == [0, 24, 25]
+    levels = np.abs(sound.reshape(-1, 160)[20:24]).mean(axis=1)
+    assert (np.diff(levels) < 0).all()
 
 
 @pytest.mark.parametrize(("skip", "seconds"), [(True, 1.0), (False, 1.6)])

@@ -252,3 +252,12 @@ def test_an_answer_names_what_it_agrees_on():
     lines, _ = answered("m=audio 4000 RTP/AVP 96 98\n" + OPUS + EVENTS)
     assert "a=rtpmap:96 opus/48000/2" in lines
     assert "a=rtpmap:98 telephone-event/48000" in lines
+
+
+def test_comfort_noise_is_taken_where_it_is_offered():
+    lines, agreed = answered("m=audio 4000 RTP/AVP 0 13 97\n" + EVENTS)
+    assert media_lines(lines) == ["m=audio 10000 RTP/AVP 0 97 13"]
+    assert "a=rtpmap:13 CN/8000" in lines
+    assert agreed.noise_type == 13
+    assert answered("m=audio 4000 RTP/AVP 0\n")[1].noise_type is None
+    assert answered("m=audio 4000 RTP/AVP 96 13\n" + OPUS)[1].noise_type is None

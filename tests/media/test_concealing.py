@@ -1,0 +1,163 @@
+"""What is heard where nothing came.  ITU-T G.711 appendix I, RFC 3389."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from media_sounds import AGREED, FarEnd, Sound, Studio, level, share, tone
+
+from offhook.media import codecs, rtp
+from offhook.media.clip import SAMPLES
+from offhook.media.orders import Remote
+
+NOISY = replace(AGREED, noise_payload_type=13)
+
+
+class Bridge:
+    """A far end that talks, and what the other of a room hears of it."""
+
+    def __init__(self, remote: Remote = AGREED) -> None:
+        self.studio = Studio()
+        self.here, self.there = self.studio.rtp_leg(1, remote), self.studio.rtp_leg(2)
+        self.studio.engine.open_room(1)
+        for leg in (self.here, self.there):
+            self.studio.engine.sit(1, leg, True, True)
+
+    def says(self, sound: Sound, *lost: int, first: int = 0) -> None:
+        """A packet a tick, without those that are lost."""
+        for n, frame in enumerate(sound.reshape(-1, SAMPLES), first):
+            if n not in lost:
+                payload = codecs.encode(codecs.PCMU, frame).tobytes()
+                self.studio.arrive(self.here, FarEnd().packet(n, payload))
+            self.studio.tick()
+
+    def noise(self, n: int, payload: bytes) -> None:
+        far = FarEnd(rtp.Packet(13, False, 100, 16000, 0xFEED, b""))
+        self.studio.arrive(self.here, far.packet(n, payload))
+
+    @property
+    def heard(self) -> Sound:
+        """From the first sound on."""
+        data = b"".join(packet.payload for packet in self.studio.sent(self.there))
+        sound = codecs.decode(codecs.PCMU, np.frombuffer(data, np.uint8))
+        return sound[int(np.argmax(np.abs(sound) > 20)) // SAMPLES * SAMPLES :]
+
+
+def frames(sound: Sound) -> list[Sound]:
+    return list(sound.reshape(-1, SAMPLES))
+
+
+@pytest.mark.parametrize("hertz", [100, 150, 190, 440])
+def test_a_lost_packet_of_a_voice_is_hardly_heard(hertz: float):
+    bridge = Bridge()
+    bridge.says(tone(hertz, 0.6), 15)
+    made = frames(bridge.heard)[15]
+    assert share(made, hertz) > 0.8
+    assert 0.6 < level(made) / level(tone(hertz, 0.6)) < 1.0
+
+
+def test_the_sound_goes_on_from_where_it_was():
+    """No click: the step into the made up frame is none that the tone does not make itself."""
+    bridge = Bridge()
+    bridge.says(tone(150, 0.6), 15)
+    steps = np.abs(np.diff(bridge.heard[14 * SAMPLES : 15 * SAMPLES + 80].astype(int)))
+    assert steps.max() < 2.5 * 2 * np.pi * 150 / 8000 * 8000
+
+
+def test_a_longer_gap_fades_to_silence_in_sixty_milliseconds():
+    bridge = Bridge()
+    bridge.says(tone(150, 0.6), *range(15, 21))
+    levels = [level(frame) for frame in frames(bridge.heard)[14:21]]
+    assert levels[0] > levels[1] > levels[2] > levels[3] > 0
+    assert levels[4:] == [0, 0, 0]
+
+
+def test_what_comes_after_a_gap_is_heard_as_it_is():
+    lost, whole = Bridge(), Bridge()
+    lost.says(tone(150, 0.6), 15)
+    whole.says(tone(150, 0.6))
+    assert (lost.heard[16 * SAMPLES :] == whole.heard[16 * SAMPLES :]).all()
+
+
+def test_nothing_is_made_up_before_anything_came():
+    bridge = Bridge()
+    bridge.studio.tick(20)
+    assert not np.any(bridge.heard)
+
+
+def test_a_leg_does_not_inherit_what_its_place_heard_before():
+    bridge = Bridge(NOISY)
+    bridge.says(tone(150, 0.2))
+    bridge.noise(10, b"\x28")
+    bridge.studio.tick(2)
+    bridge.studio.engine.close(bridge.here)
+    again = bridge.studio.rtp_leg(3)
+    bridge.studio.engine.open_room(2)
+    other = bridge.studio.rtp_leg(4)
+    for leg in (again, other):
+        bridge.studio.engine.sit(2, leg, True, True)
+    bridge.studio.tick(10)
+    assert {packet.payload for packet in bridge.studio.sent(other)} == {b"\xff" * SAMPLES}
+
+
+# RFC 3389
+
+
+@pytest.mark.parametrize("quieter", [40, 50, 60])
+def test_comfort_noise_has_the_level_that_was_asked_for(quieter: int):
+    """Section 3.1: the level is in -dBov, below that of a square wave at full scale."""
+    bridge = Bridge(NOISY)
+    bridge.says(tone(150, 0.4))
+    bridge.noise(20, bytes([quieter]))
+    bridge.studio.tick(60)
+    noise = bridge.heard[24 * SAMPLES :]
+    wanted = 32768 * 10 ** (-quieter / 20)
+    assert 0.8 < level(noise) / wanted < 1.25
+    assert max(share(noise, hertz) for hertz in range(100, 4000, 50)) < 0.05
+
+
+def test_the_voice_ends_the_noise():
+    bridge = Bridge(NOISY)
+    bridge.says(tone(150, 0.4))
+    bridge.noise(20, b"\x28")
+    bridge.studio.tick(30)
+    bridge.says(tone(440, 0.4), first=50)
+    bridge.studio.tick(10)
+    end = frames(bridge.heard)
+    assert share(np.concatenate(end[56:66]), 440) > 0.99
+    assert level(end[-3]) == 0
+
+
+def test_spectral_information_is_left_aside_and_127_is_silence():
+    bridge = Bridge(NOISY)
+    bridge.says(tone(150, 0.4))
+    bridge.noise(20, bytes([40, 127, 100]))
+    bridge.studio.tick(10)
+    assert level(frames(bridge.heard)[-1]) > 100
+    bridge.noise(30, b"\x7f")
+    bridge.studio.tick(10)
+    assert level(frames(bridge.heard)[-1]) == 0
+
+
+def test_noise_that_was_not_agreed_on_is_not_made():
+    bridge = Bridge()
+    bridge.says(tone(150, 0.4))
+    bridge.noise(20, b"\x28")
+    bridge.studio.tick(20)
+    assert level(frames(bridge.heard)[-1]) == 0
+
+
+def test_two_legs_do_not_hear_the_same_noise():
+    made = []
+    for leg in (1, 2):
+        bridge = Bridge(NOISY)
+        if leg == 2:
+            bridge.here, bridge.there = bridge.there, bridge.here
+            bridge.studio.engine.connect(bridge.here, NOISY)
+        bridge.says(tone(150, 0.4))
+        bridge.noise(20, b"\x28")
+        bridge.studio.tick(10)
+        made.append(bridge.heard[-SAMPLES:])
+    assert (made[0] != made[1]).any()
