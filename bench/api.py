@@ -86,7 +86,7 @@ def lists(folder: Path, many: int) -> None:
         data = folder / f"calls-{count}"
         fill(data, count)
         with up(data) as url:
-            last = f"+1415{5550000 + 123}"
+            last = "+14155550007"
             costs[count] = [
                 millis(f"{url}/Calls.json?PageSize=50"),
                 millis(f"{url}/Calls.json?{urlencode({'To': last, 'PageSize': 50})}"),
@@ -114,7 +114,7 @@ def fill(data: Path, count: int) -> None:
 def row(n: int) -> dict[str, Any]:
     at = START + timedelta(seconds=n)
     known = {
-        "sid": f"CA{n:032x}", "account_sid": ACCOUNT, "to": f"+1415{5550000 + n % 1000}",
+        "sid": f"CA{n:032x}", "account_sid": ACCOUNT, "to": f"+1415{5550000 + n % 20}",
         "from_": OURS, "direction": "outbound-api", "status": "completed" if n % 10 else "busy",
         "date_created": at, "date_updated": at, "start_time": at, "end_time": at, "duration": 1,
         "price": None, "callbacks_sent": 0, "queue_time": 0, "sip_response_code": 0,

@@ -81,10 +81,6 @@ class Asked:
         version, route = legacy.of_today(path)
         return cls(request, version, path, route, suffix, _format(path, suffix))
 
-    @property
-    def account_sid(self) -> str:
-        return self.path.split("/")[3] if self.path.count("/") >= 3 else ""
-
 
 class Door:
     """Reads a request, finds its action, and writes what that answers."""
@@ -103,8 +99,7 @@ class Door:
         """What the request gets, whatever happens. Every answer has the platform's headers."""
         began = clock.now()
         asked = Asked.of(request)
-        with self._crowd.one_more(asked.account_sid) as together:
-            response = await self._answer(asked, together)
+        response = await self._answer(asked)
         if request.method in ("GET", "HEAD") and type(response) is Response:
             response = _conditional(request, response)
         headers = response.headers
@@ -112,12 +107,12 @@ class Door:
             headers[name] = value
         headers["Twilio-Request-Id"] = sids.new("RQ")
         headers["Twilio-Request-Duration"] = f"{clock.now() - began:.3f}"
-        headers["Twilio-Concurrent-Requests"] = str(together)
+        headers["Twilio-Concurrent-Requests"] = str(getattr(request.state, "together", 1))
         headers["X-Home-Region"] = "us1"
         headers["X-API-Domain"] = request.headers.get("host", "")
         return response
 
-    async def _answer(self, asked: Asked, together: int) -> Response:
+    async def _answer(self, asked: Asked) -> Response:
         request = asked.request
         try:
             actions, values = self._routes.find(asked.route)
@@ -126,7 +121,6 @@ class Door:
                 raise _not_found(request)
             if request.method == "OPTIONS":
                 return Response(status_code=200)
-            self._crowd.admit(together)
             return await self._perform(asked, actions, values)
         except ApiError as error:
             return _refused(asked, error)
@@ -148,11 +142,13 @@ class Door:
             self._exchange, account, caller, names, asked.format, asked.suffix, asked.path, sent,
             request, asked.version,
         )  # fmt: skip
-        key = request.headers.get("idempotency-key", "")
-        if not key or method != "POST":
-            return await self._run(asked, action, at)
-        once = (account.sid, asked.route, key)
-        return await self._repeats.once(once, lambda: self._run(asked, action, at))
+        # Strangers do not count: they cannot use up what an account may do.
+        with self._crowd.one_more(account.sid) as request.state.together:
+            key = request.headers.get("idempotency-key", "")
+            if not key or method != "POST":
+                return await self._run(asked, action, at)
+            once = (account.sid, asked.path, asked.suffix, key)
+            return await self._repeats.once(once, lambda: self._run(asked, action, at))
 
     async def _run(self, asked: Asked, action: Action, at: At) -> Response:
         run = action.run

@@ -28,7 +28,13 @@ class Crowd:
 
     @contextmanager
     def one_more(self, account_sid: str) -> Iterator[int]:
-        """How many there are with this one; what is too many is for the caller to refuse."""
+        """How many there are with this one.
+
+        Raises ApiError 20429 when that is too many: the request was not looked at, and may be sent
+        again.
+        """
+        if self._inside[account_sid] >= self._most:
+            raise ApiError(20429, f"More than {self._most} requests at a time", 429)
         self._inside[account_sid] += 1
         try:
             yield self._inside[account_sid]
@@ -36,11 +42,6 @@ class Crowd:
             self._inside[account_sid] -= 1
             if not self._inside[account_sid]:
                 del self._inside[account_sid]
-
-    def admit(self, together: int) -> None:
-        """Raises ApiError 20429: it was not looked at, and may be sent again."""
-        if together > self._most:
-            raise ApiError(20429, f"More than {self._most} requests at a time", 429)
 
 
 class Repeats:
@@ -57,16 +58,19 @@ class Repeats:
     async def once(
         self, key: tuple[str, ...], answer: Callable[[], Awaitable[Response]]
     ) -> Response:
+        """What `answer` gives, or gave the first time."""
         known = self._answers.get(key)
         if known and clock.now() - known[0] < KEPT:
-            return copied(await asyncio.shield(known[1]))
+            await asyncio.wait([known[1]])
+            if not known[1].cancelled():
+                return copied(known[1].result())
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._remember(key, future)
         try:
             response = await answer()
-        except BaseException:
+        except BaseException as error:
             self._answers.pop(key, None)
-            future.cancel()
+            _fail(future, error)
             raise
         future.set_result(response)
         if response.status_code >= 500:
@@ -78,6 +82,15 @@ class Repeats:
         while len(self._answers) >= REMEMBERED:
             del self._answers[next(iter(self._answers))]
         self._answers[key] = clock.now(), future
+
+
+def _fail(future: asyncio.Future[Response], error: BaseException) -> None:
+    """Whoever waits for it is told the same; it is no fault that nobody does."""
+    if not isinstance(error, Exception):
+        future.cancel()
+        return
+    future.set_exception(error)
+    future.exception()
 
 
 def copied(response: Response) -> Response:

@@ -117,7 +117,7 @@ async def test_more_requests_at_a_time_are_refused(serving: Serving) -> None:
         assert sorted(reply.status for reply in replies) == [200, 200, 200, 429, 429]
         refused = next(reply for reply in replies if reply.status == 429)
         assert refused.json["code"] == 20429
-        assert {reply.headers["twilio-concurrent-requests"] for reply in replies} == set("1234")
+        assert {reply.headers["twilio-concurrent-requests"] for reply in replies} == set("123")
         assert (await limited.get("Calls.json")).status == 200
 
 
@@ -135,6 +135,15 @@ async def test_one_accounts_crowd_is_not_anothers(serving: Serving) -> None:
         path = f"/2010-04-01/Accounts/{child.sid}/Calls.json"
         replies = await asyncio.gather(limited.get("Calls.json"), limited.get(path))
         assert [reply.status for reply in replies] == [200, 200]
+
+
+async def test_strangers_do_not_use_up_what_an_account_may_do(serving: Serving) -> None:
+    async with serving() as api, at_most(api, 1) as limited:
+        login = (api.account.sid, "guess")
+        strangers = [limited.request("GET", "Calls.json", auth=login) for _ in range(3)]
+        *refused, own = await asyncio.gather(*strangers, limited.get("Calls.json"))
+        assert [reply.status for reply in refused] == [401] * 3
+        assert own.status == 200
 
 
 # Idempotency-Key
@@ -158,6 +167,22 @@ async def test_a_repeat_waits_for_the_one_under_way(serving: Serving) -> None:
     async with serving() as api:
         replies = await asyncio.gather(*(again(api, "one") for _ in range(3)))
         assert len({reply.json["sid"] for reply in replies}) == 1
+
+
+async def test_a_repeat_of_what_is_refused_is_refused(serving: Serving) -> None:
+    async with serving() as api:
+        replies = await asyncio.gather(*(again(api, "one", To="nobody") for _ in range(3)))
+        assert [reply.code for reply in replies] == [(400, 21211)] * 3
+
+
+async def test_a_repeat_of_one_whose_client_has_gone_is_done(serving: Serving) -> None:
+    async with serving() as api:
+        first = asyncio.ensure_future(again(api, "one"))
+        await asyncio.sleep(0)
+        second = asyncio.ensure_future(again(api, "one"))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert (await second).status == 201
 
 
 async def test_another_key_and_no_key_are_other_requests(serving: Serving) -> None:
