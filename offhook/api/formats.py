@@ -115,7 +115,7 @@ def _csv(status: int, items: list[Rendering]) -> Response:
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     if rows:
-        writer = csv.DictWriter(text, names, restval="")
+        writer = csv.DictWriter(text, names)
         writer.writeheader()
         writer.writerows(rows)
     return Response(text.getvalue().encode("utf-8", "replace"), status, media_type="text/csv")

@@ -77,8 +77,6 @@ def _value(name: str, value: Any) -> Any:
         return value
     if name.endswith("uri") or name == "subresource_uris":
         return value.replace(f"/{VERSION}", f"/{OLD}", 1)
-    if name == "api_version":
-        return OLD
     if name.startswith("date_") or name in ("start_time", "end_time", "message_date"):
         return _pacific(value)
     return value

@@ -30,6 +30,7 @@ async def test_one_resource_in_csv_is_one_row_with_what_is_nested(serving: Servi
         reply = await api.get(f"IncomingPhoneNumbers/{api.number.sid}.csv")
         [row] = csv.DictReader(io.StringIO(reply.body.decode()))
         assert row["PhoneNumber"] == OURS
+        assert not [name for name in row if name.startswith("SubresourceUris")]
         assert (row["Capabilities.SMS"], row["Capabilities.Voice"]) == ("true", "true")
 
 

@@ -138,6 +138,13 @@ async def test_what_is_missing_has_a_status_and_a_message_only(serving: Serving)
         assert refused.code == (400, 21201)
 
 
+async def test_a_numbers_own_version_is_its_own(serving: Serving) -> None:
+    async with serving() as api:
+        path = old(api, f"/IncomingPhoneNumbers/{api.number.sid}.json")
+        found = (await api.get(path)).json
+        assert (found["api_version"], found["phone_number"]) == ("2010-04-01", "4155550100")
+
+
 def test_a_number_of_another_country_stays_as_it_is() -> None:
     assert legacy.national("+4930123456") == "+4930123456"
     assert legacy.national(None) is None
