@@ -44,6 +44,7 @@ LOTS = {"random", "secrets", "uuid"}
 
 MAX_LINES, MAX_FUNCTION, MAX_NESTING = 420, 50, 3
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match)  # `with` only frames
+SHARED_NAMES = {"conftest.py", "__init__.py"}
 MOCKS = {"mock", "unittest.mock", "pytest_mock", "flexmock", "responses", "respx", "freezegun"}
 
 
@@ -295,3 +296,9 @@ def test_tests_look_at_nothing_private() -> None:
         and ast.unparse(node.value) not in ("self", "cls", "super()")
     ]
     assert not offences
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """pytest imports them by name alone."""
+    names = [path.name for path in HERE.rglob("*.py") if path.name not in SHARED_NAMES]
+    assert not {name for name in names if names.count(name) > 1}
