@@ -84,7 +84,6 @@ class Guard:
         rate = limits.strikes / limits.ban_seconds
         if self._bucket(self._strikes, host, rate, limits.strikes, now).take(now):
             return False
-        del self._strikes[host]
         self._make_room(self._banned)
         self._banned[host] = now + limits.ban_seconds
         self.counts["bans"] += 1

@@ -309,7 +309,6 @@ class SipLeg:
         self._we_offered = offered is None
         body = self._sound.offer() if offered is None else self._sound.answer(offered)
         self._session = self._act(lambda now: call.answer(body, now)) or old
-        old.quiet = self._session is not old
         self._act(old.bye)
 
     def reanswered(self, response: Response | None) -> None:

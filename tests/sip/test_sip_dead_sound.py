@@ -9,7 +9,7 @@ import socket
 
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target, traced
-from sip_peer import sender_call
+from sip_peer import SDP, field, sender, sender_call
 
 from offhook import clock
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
@@ -76,6 +76,25 @@ class TestSilence:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(30):
                     await caller.dial(target(), not_ringing)
+
+
+async def test_sound_that_came_early_may_stop_before_the_answer():
+    async with carrier("127.0.0.1", Phone(), rtp_timeout=5) as here:
+        peer = await sender("127.0.0.2")
+        dialling = asyncio.ensure_future(here.dial(target(), not_ringing))
+        heard = await peer.hears("INVITE")
+        copied = "".join(f"{n}: {field(heard, n)}\r\n" for n in ("Via", "From", "Call-ID", "CSeq"))
+        head = f"{copied}To: <sip:x@y>;tag=1\r\nContact: <sip:127.0.0.2>\r\n"
+        head += "Content-Type: application/sdp\r\n"
+        body = SDP.format(host="127.0.0.2").replace("\n", "\r\n")
+        peer.says(f"SIP/2.0 183 Progress\r\n{head}\r\n{body}".encode(), "127.0.0.1")
+        await asyncio.sleep(30)
+        assert not dialling.done()
+        peer.says(f"SIP/2.0 200 OK\r\n{head}\r\n{body}".encode(), "127.0.0.1")
+        leg = await dialling
+        await asyncio.sleep(4)
+        assert not leg.ended.done()
+        await peer.hears("BYE")
 
 
 def free_port() -> int:

@@ -304,6 +304,19 @@ class TestTimersOfSessions:
         assert talk.caller.all(Over) == talk.callee.all(Over) == []
         assert talk.caller.all(Reanswered)
 
+    def test_a_refresh_repeats_what_was_described_last(self):
+        talk = Talk(interval=Interval(1800))
+        caller, callee = talk.answered()
+        caller.reinvite(b"another", talk.now)
+        talk.line.run()
+        callee.accept(b"answer", talk.now)
+        talk.line.run()
+        caller.learn(Response((("Allow", "INVITE, ACK, BYE"),)))
+        talk.line.run(901)
+        assert [m.body for m in talk.caller.messages() if word(m) == "INVITE"] == [
+            b"offer", b"another", b"another",
+        ]  # fmt: skip
+
     def test_the_callee_refreshes_when_the_caller_wants_it_to(self):
         wish = (("Session-Expires", "600;refresher=uas"),)
         talk, _, _ = self.up(0, fields=wish)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier
+from sip_carriers import Phone, carrier, not_ringing, target
 from sip_ends import sip
 from sip_peer import Sender, invite, sender
 
@@ -103,6 +103,20 @@ class TestTheCarrier:
                 peer.says(b"hello", self.ADDRESS)
             await asyncio.sleep(1)
             assert (here.counts["malformed"], here.counts["banned"]) == (6, 14)
+
+    async def test_a_phone_that_logs_in_whenever_it_is_asked_is_none(self):
+        trunks = (Trunk("them", peer_username="ann", peer_password="secret"),)
+        limits = Limits(strikes=3)
+        async with (
+            carrier(self.ADDRESS, Phone(), limits=limits, trunks=trunks) as here,
+            carrier(STRANGER, Phone()) as phone,
+        ):
+            to = f"sip:+15550001111@{self.ADDRESS}"
+            for _ in range(8):
+                ann = target(to, username="ann", password="secret")
+                leg = await phone.dial(ann, not_ringing)
+                await leg.hang_up()
+            assert (here.counts["refused"], here.counts["bans"]) == (8, 0)
 
     async def test_a_trunk_may_send_as_much_as_it_likes(self):
         trunks = (Trunk("one", allow=("203.0.113.0/24",)),)

@@ -55,6 +55,17 @@ def test_numbers_are_numbers_and_the_rest_are_uris(uri: str, party: str):
     assert sip_parties.caller(invite(from_=f"<{uri}>"), None) == party
 
 
+@pytest.mark.parametrize(
+    ("user", "registers", "party"),
+    [("us", True, "sip:x@y"), ("+15550001111", True, "+15550001111"), ("us", False, "sip:us@pbx")],
+)
+def test_to_counts_where_the_request_uri_is_only_the_name_we_registered_as(
+    user: str, registers: bool, party: str
+):
+    trunk = Trunk("berlin", "pbx", username="us", register=registers)
+    assert sip_parties.called(invite(uri=f"sip:{user}@pbx"), trunk) == party
+
+
 @pytest.mark.parametrize("name", ["P-Asserted-Identity", "Remote-Party-ID"])
 def test_a_trunk_may_state_the_caller_in_another_field(name: str):
     request = invite(f'{name}: "Ann" <sip:+1999@h>;party=calling')
