@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -44,6 +45,7 @@ from offhook.webhooks.transport_aiohttp import AiohttpTransport
 
 log = structlog.get_logger("offhook")
 DEMO_NUMBER = "+15550100100"
+TOKEN_FACT = "auth token of the settings"  # its digest, when it was taken over last
 DEMO_FACT = "demo"  # the root that the demo number's URLs had at the last start
 
 
@@ -229,12 +231,21 @@ def _internal(exchange: Exchange) -> InternalCarrier:
 
 
 async def first_account(store: Store, settings: Settings) -> Account:
-    """The account of the settings, else the one that was there first, else a new one."""
+    """The account of the settings, else the one that was there first, else a new one.
+
+    The token of the settings counts once: a secondary token that was promoted since then stays,
+    until the settings have another one.
+    """
     found = await store.read(records.accounts.first)
     sid = settings.account_sid or (found.sid if found else sids.new("AC"))
     known = await store.read(records.accounts.get, sid)
     preset = settings.auth_token.get_secret_value() if settings.auth_token else ""
+    mark = hashlib.sha256(preset.encode()).hexdigest() if preset else ""
+    if preset and known and mark == await store.read(records.facts.get, TOKEN_FACT):
+        preset = known.auth_token
     token = preset or (known.auth_token if known else secrets.token_hex(16))
+    if mark:
+        await store.write(records.facts.put, TOKEN_FACT, mark)
     at = clock.utc()
     if known and known.auth_token == token:
         return known

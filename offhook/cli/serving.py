@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import structlog
 
 from offhook.cli.client import Running
 from offhook.config import Settings, load, sample, usable_folder
+from offhook.model.account import Account
 
 COLLECT = (20_000, 20, 20)  # objects, and young collections, between two of the collector's rounds
 
@@ -62,6 +64,12 @@ async def _up(settings: Settings) -> None:
             it.api_url, it.sip, account.sid, account.auth_token, it.demo_number, os.getpid()
         )
         running.leave(settings.data)
+
+        def promoted(changed: Account) -> None:
+            if changed.sid == running.account_sid:
+                replace(running, auth_token=changed.auth_token).leave(settings.data)
+
+        it.platform.exchange.witnesses.add(promoted)
         click.echo(welcome(running, settings, it.public_url))
         await stopped(it.platform.hurry)
         if calls := len(it.platform.exchange.live) + len(it.platform.exchange.attempts):

@@ -18,6 +18,9 @@ class Prices(Section):
     currency: Currency = "USD"
     """The currency, by its three letters."""
 
+    opening_balance: float = Field(default=0, ge=0, le=1e9)
+    """What the account began with: its balance is this, less what it and its subaccounts used."""
+
     calls_inbound: Price = 0
     """A minute of a call that comes in."""
 

@@ -312,7 +312,8 @@ class Settings(BaseSettings):
     """The first account's SID. Unless it is given, one is made up and kept."""
 
     auth_token: Secret | None = Field(default=None, examples=["a long random text"])
-    """The first account's auth token. Unless it is given, one is made up and kept."""
+    """The first account's auth token. Unless it is given, one is made up and kept. A secondary
+    token that is promoted takes its place, until another one is given here."""
 
     workers: int = Field(default=1, ge=1, le=64)
     """Processes for sound; more than there are processor cores is of no use."""

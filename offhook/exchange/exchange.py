@@ -149,6 +149,9 @@ class Exchange:
     takings: dict[str, Taking] = field(default_factory=dict)  # recordings under way, by their SID
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     replies: Pace = field(default_factory=lambda: Pace(15, 30))  # automatic ones, by their numbers
+    witnesses: set[Callable[[Account], None]] = field(
+        default_factory=set
+    )  # told of changed accounts
     open: bool = True  # takes new calls
     calls: Spacing = field(init=False)  # that an account places by REST
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)

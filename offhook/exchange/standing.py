@@ -28,6 +28,8 @@ async def change(exchange: Exchange, account: Account) -> None:
     An account that is not active any more loses its calls, and so do its subaccounts.
     """
     exchange.accounts = {}
+    for told in exchange.witnesses:
+        told(account)
     if account.status == "active":
         return
     below = await exchange.store.read(subaccounts, account.sid)

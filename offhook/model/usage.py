@@ -32,6 +32,7 @@ class Prices:
     """
 
     currency: str = "USD"
+    opening_balance: Decimal = Decimal(0)
     calls_inbound: Decimal = Decimal(0)
     calls_outbound: Decimal = Decimal(0)
     calls_sip: Decimal = Decimal(0)

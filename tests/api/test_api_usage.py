@@ -35,6 +35,7 @@ THEIRS = "+14155550123"
 PRICES = Prices(
     calls_outbound=0.013, calls_inbound=0.0085, calls_to={"+44": 0.02, "+4477": 0.05},
     messages_outbound=0.0079, messages_inbound=0.0075, recordings=0.0025, numbers_local=1.15,
+    opening_balance=10,
 )  # fmt: skip
 
 
@@ -86,6 +87,20 @@ async def test_a_call_is_priced_and_counted_when_it_ends(tmp_path: Path) -> None
         total = await used(api, "totalprice")
         assert total["price"] == total["usage"] == "0.031"
         assert (await used(api, "calls-inbound"))["count"] == "0"
+
+
+async def test_the_balance_is_the_opening_one_less_what_was_used(tmp_path: Path) -> None:
+    async with line(tmp_path) as api:
+        assert (await api.get("Balance.json")).json["balance"] == "10.0"
+        form = {"To": THEIRS, "From": OURS, "Twiml": "<Response><Pause length='61'/></Response>"}
+        await api.post("Calls.json", **form)
+        child, _ = await furnish(api.exchange.store, api.account.sid, "+14155550111")
+        text = {"To": THEIRS, "From": "+14155550111", "Body": "a" * 161}
+        await api.post(f"/2010-04-01/Accounts/{child.sid}/Messages.json", **text)
+        await api.exchange.settle()
+        assert (await api.get("Balance.json")).json["balance"] == "9.9582"
+        [left] = (await api.get("Balance")).xml
+        assert left.findtext("Balance") == "9.9582"
 
 
 async def test_a_call_that_nobody_answers_costs_nothing(tmp_path: Path) -> None:

@@ -119,6 +119,25 @@ class TestStarting:
         assert f"  API          {second.api}" in second.out.seen
         assert f"  SIP          {second.sip} (UDP and TCP)" in second.out.seen
 
+    def test_a_promoted_token_outlives_a_restart_until_the_operator_chooses_another(
+        self, tmp_path: Path
+    ) -> None:
+        chosen = environment(OFFHOOK_AUTH_TOKEN=TOKEN)
+        with Up(tmp_path / "data", env=chosen) as up:
+            promoted = up.post("/v1/AuthTokens/Secondary")["secondary_auth_token"]
+            up.post("/v1/AuthTokens/Promote")
+            with Program(PROGRAM, "calls", "--data", str(up.data)) as command:
+                assert command.ends() == 0, "the command line goes by the new token"
+            up.process.kill()
+            up.ends()
+        with Up(up.data, env=chosen) as again:
+            assert again.auth_token == promoted
+            again.process.kill()
+            again.ends()
+        with Up(up.data, env=environment(OFFHOOK_AUTH_TOKEN="another")) as other:
+            assert other.auth_token == "another"
+            assert other.get("Calls.json")["calls"] == []
+
 
 class TestRefusing:
     @pytest.mark.parametrize("option", ["http", "sip"])
