@@ -138,6 +138,10 @@ class Up(Program):
     def post(self, path: str, **form: Any) -> Any:
         return self._request("POST", path, urlencode(form, doseq=True).encode())
 
+    def post_once(self, path: str, key: str, **form: Any) -> Any:
+        body = urlencode(form, doseq=True).encode()
+        return self._request("POST", path, body, {"Idempotency-Key": key})
+
     def call(self, sid: str) -> Any:
         return self.get(f"Calls/{sid}.json")
 
@@ -147,10 +151,12 @@ class Up(Program):
     def number(self, number: str, **urls: str) -> None:
         self.post("IncomingPhoneNumbers.json", PhoneNumber=number, **urls)
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> Any:
+    def _request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
+    ) -> Any:
         """JSON of the account's resource, or of an absolute path."""
         place = path if path[0] == "/" else f"/2010-04-01/Accounts/{self.account_sid}/{path}"
-        request = urllib.request.Request(self.api + place, body, method=method)
+        request = urllib.request.Request(self.api + place, body, dict(headers), method=method)
         login = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import parse_qsl
 
 import structlog
@@ -21,7 +23,8 @@ from offhook import clock, sids
 from offhook.api import formats, forms, legacy, openapi, test_credentials
 from offhook.api.auth import Doorkeeper, may_act_for
 from offhook.api.formats import Format
-from offhook.api.limits import Crowd, Repeats
+from offhook.api.limits import Crowd
+from offhook.api.repeats import Repeats
 from offhook.api.resource import Action, Answer, At, Listed, Resource, Routes, split_suffix
 from offhook.api.resources import EVERY
 from offhook.errors import ApiError
@@ -87,7 +90,8 @@ class Door:
 
     def __init__(self, exchange: Exchange, routes: Routes, doorkeeper: Doorkeeper) -> None:
         self._exchange, self._routes, self._doorkeeper = exchange, routes, doorkeeper
-        self._crowd, self._repeats = Crowd(exchange.rules.concurrent_requests), Repeats()
+        self._crowd = Crowd(exchange.rules.concurrent_requests)
+        self._repeats = Repeats(exchange.store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -148,7 +152,22 @@ class Door:
             if not key or method != "POST":
                 return await self._run(asked, action, at)
             once = (account.sid, asked.path, asked.suffix, key)
-            return await self._repeats.once(once, lambda: self._run(asked, action, at))
+            return await self._repeats.once(
+                once, partial(self._run, asked, action, at), partial(self._made, asked, action, at)
+            )
+
+    async def _made(self, asked: Asked, action: Action, at: At, sid: str) -> Response | None:
+        """The answer to a creation that made this and was then interrupted."""
+        for path in (asked.route, asked.route.rpartition("/")[0]):
+            actions, values = self._routes.find(f"{path}/{sid}")
+            for fetch in (each for each in actions if each.method == "GET"):
+                names = dict(zip(fetch.names, values, strict=True))
+                account = await self._exchange.account(names.get("account_sid", at.account.sid))
+                there = replace(at, names=names, account=account or at.account)
+                with suppress(ApiError):
+                    found = await fetch.run(there)
+                    return _written(asked, replace(fetch, status=action.status), found)
+        return None
 
     async def _run(self, asked: Asked, action: Action, at: At) -> Response:
         run = action.run

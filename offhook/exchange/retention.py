@@ -19,6 +19,7 @@ HOUR = 3600.0
 async def keep(exchange: Exchange, trace_days: float, recording_days: float) -> None:
     """Runs for ever, once an hour. 0 days keeps for ever."""
     while True:
+        await exchange.store.write(records.facts.forget, clock.utc())
         if trace_days:
             await _forget_traces(exchange, clock.utc() - timedelta(days=trace_days))
         if recording_days:

@@ -322,9 +322,12 @@ class Keyed:
         )
         self._key = self.table.c[key]
 
-    def get(self, connection: Connection, key: str) -> Any:
-        """The data, or None."""
+    def get(self, connection: Connection, key: str, now: datetime | None = None) -> Any:
+        """The data, or None; with `now` also None once it expired."""
         query = select(self.table.c.data).where(self._key == key)
+        if now:
+            expires = self.table.c.expires
+            query = query.where(expires.is_(None) | (expires > now))
         return connection.execute(query).scalar_one_or_none()
 
     def put(

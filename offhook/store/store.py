@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -25,6 +26,11 @@ from offhook.store.engines import Synchronous
 from offhook.store.migrate import migrate as bring_up_to_date
 
 __all__ = ["Connection", "Store", "sqlite_url"]
+
+Beside = Callable[[Connection, tuple[Any, ...]], None]
+beside: ContextVar[Beside | None] = ContextVar("beside", default=None)
+"""What is to be done in every transaction that is asked for in this context, with what is written
+in it."""
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -167,7 +173,15 @@ class Store:
         Writes happen in the order of their calls, and also when nobody waits for them any more.
         """
         self._check_open()
-        submitted = self._writer.submit(lambda connection: fn(connection, *args, **kwargs))
+        also = beside.get()
+
+        def run(connection: Connection) -> T:
+            result = fn(connection, *args, **kwargs)
+            if also:
+                also(connection, args)
+            return result
+
+        submitted = self._writer.submit(run)
         return await _outside(submitted, f"store write {_name(fn)}")
 
     async def read(

@@ -233,6 +233,19 @@ class TestStopping:
             tokens = {one.headers["i-twilio-idempotency-token"] for one in app.asked("/status")}
             assert len(tokens) == 1
 
+    def test_a_request_is_not_done_again_for_who_lost_its_answer_in_a_crash(
+        self, tmp_path: Path
+    ) -> None:
+        text = {"To": "+15550004444", "Body": "Once"}
+        with Up(tmp_path / "data") as up:
+            first = up.post_once("Messages.json", "one", From=up.demo, **text)
+            up.process.kill()
+            up.ends()
+        with Up(tmp_path / "data") as again:
+            repeat = again.post_once("Messages.json", "one", From=again.demo, **text)
+            assert repeat == first
+            assert len(again.get("Messages.json")["messages"]) == 1
+
     def test_an_idle_platform_stops_at_once_and_leaves_nothing_behind(self, tmp_path: Path) -> None:
         with Up(tmp_path / "data", "--drain", "60") as up:
             [demo] = up.get("IncomingPhoneNumbers.json")["incoming_phone_numbers"]
