@@ -23,7 +23,7 @@ from offhook.sip.session import NO_ACK, Answering, Session
 
 GAVE_UP, NOT_ACCEPTABLE, DECLINED = 480, 488, 603
 NEVER_ACKNOWLEDGED = 32022  # reference: error codes
-NO_SOUND, WORKER_DIED = 500, "the media worker died"
+NO_SOUND = 500
 _KEYS = frozenset("0123456789*#ABCD")
 _KEY_NUMBERS = {"10": "*", "11": "#"}
 
@@ -70,9 +70,8 @@ class Sound:
         due = self._watched and remote is not None and remote.send and remote.receive
         self.media.on_timeout(self._patience if due else 0, self._died)
 
-    def _died(self) -> None:
-        silent = self.media.host.healthy
-        self._dead(f"no sound for {self._patience:g} seconds" if silent else WORKER_DIED)
+    def _died(self, why: str) -> None:
+        self._dead(why or f"no sound for {self._patience:g} seconds")
 
     def offer(self) -> bytes:
         return self._versioned(sdp.offer)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -107,7 +108,10 @@ class Engine:
         if (slot := self._slot.get(leg)) is None:
             return
         self._remote[slot] = remote
-        self._locks.agree(slot, remote.srtp)
+        if remote.web:
+            self._locks.expect(slot)
+        else:
+            self._locks.agree(slot, remote.srtp)
         agree(self._coders, slot, remote.codec)
         self._receivers.connect(slot, remote, self.now)
         self._reports.connect(slot)
@@ -127,7 +131,7 @@ class Engine:
         self._output.blocks += self._recorders.without(slot)
         self._rooms.leave(slot)
         stats = self._reports.stats(slot) if slot in self._remote else Stats()
-        self._tell(Event("closed", leg, stats))
+        self._tell(Event("closed", leg, replace(stats, refused=self._locks.refused[slot])))
         self._forget(slot)
 
     def _forget(self, slot: int) -> None:

@@ -79,7 +79,13 @@ class LocalHost:
         return transport
 
     def _receive(self, leg: int, data: bytes, source: Address) -> None:
-        if (slot := self._slots.get(leg)) is not None:
+        if (slot := self._slots.get(leg)) is None:
+            return
+        if slot in self._studio.doors.slots:
+            self._studio.now = self._now()
+            data = self._studio.enter(slot, data, source)
+            self._deliver(self._studio.collect())
+        if data:
             self._arrived.append((slot, data, source, self._now()))
 
     def _report(self, leg: int, data: bytes) -> None:
@@ -112,6 +118,8 @@ class LocalHost:
             self._sockets[slot][0].sendto(bytes(self._studio.rows[slot]), self._studio.target(slot))
         for slot, packet in output.packets:
             self._sockets[slot][0].sendto(packet, self._studio.target(slot))
+        for slot, packet, target in output.replies:
+            self._sockets[slot][0].sendto(packet, target)
         for slot, packet in output.reports:
             host, port, *rest = self._studio.target(slot)
             self._sockets[slot][1].sendto(packet, (host, port + 1, *rest))

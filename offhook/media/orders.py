@@ -16,10 +16,32 @@ class Srtp:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Our certificate for DTLS and its key in PEM, and the description's line about them."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """A browser's leg. `user` and `password` are ours for its ICE checks; `fingerprint` is that of
+    its certificate. With `active` the handshake is ours to begin."""
+
+    user: str
+    password: str = field(repr=False)
+    fingerprint: str
+    identity: Identity
+    active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Remote:
     """Where a leg sends its RTP, as the session description says; `receive` and `send` are ours.
 
-    With `srtp`, nothing goes or is taken in the clear.
+    With `srtp` or `web`, nothing goes or is taken in the clear. With `web` or `mux`, reports share
+    the port (RFC 5761).
     """
 
     host: str
@@ -31,6 +53,8 @@ class Remote:
     receive: bool = True
     noise_payload_type: int | None = None
     srtp: Srtp | None = None
+    web: Web | None = None
+    mux: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +69,7 @@ class Stats:
     jitter_ms: float = 0.0
     round_trip_ms: float = 0.0  # from the far end's last report; 0 without one
     far_lost: int = 0  # of ours, by the far end's account
+    refused: int = 0  # arrived, and were not what was agreed on: forged, repeated or nothing at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +103,8 @@ class Event(NamedTuple):
     """Something that happened to a leg, a job (something played) or a recorder, by its id.
 
     `key`: a str. `heard`: a frame's bytes. `done`: a job is over. `closed`: a leg's Stats.
-    `dead`: nothing arrived for as long as was asked. `recorded`: Recorded. `opened`: an errno or 0.
+    `dead`: nothing arrived for as long as was asked; a str is why nothing can. `recorded`:
+    Recorded. `opened`: an errno or 0.
     """
 
     kind: Literal["key", "heard", "done", "closed", "dead", "recorded", "opened"]

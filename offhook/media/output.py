@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from offhook.media.orders import Event
 from offhook.media.recorders import Block
+from offhook.media.rtp import Address
 
 
 @dataclass(slots=True)
@@ -15,5 +16,6 @@ class Output:
     media: list[int] = field(default_factory=list)
     packets: list[tuple[int, bytes]] = field(default_factory=list)  # others, by slot, the same way
     reports: list[tuple[int, bytes]] = field(default_factory=list)  # RTCP, to the port above
+    replies: list[tuple[int, bytes, Address]] = field(default_factory=list)  # to where it says
     events: list[Event] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)

@@ -37,6 +37,7 @@ __all__ = [
 
 A = TypeVar("A")
 P = ParamSpec("P")
+WORKER_DIED = "the media worker died"
 RESPAWN = 1.0  # seconds until the next attempt to start a worker
 
 
@@ -68,7 +69,7 @@ class MediaLeg:
         self._stats: asyncio.Future[Stats] = asyncio.get_running_loop().create_future()
         self._closing = False
         self._hear: Callable[[bytes], None] | None = None
-        self._dead: Callable[[], None] | None = None
+        self._dead: Callable[[str], None] | None = None
 
     async def play(self, clip: Clip) -> None:
         """Play to the far end; returns with the last frame, or when another sound takes its place.
@@ -119,8 +120,8 @@ class MediaLeg:
                 self.keys.put_nowait(key)
             case Event("heard", _, bytes(frame)) if self._hear:
                 self._hear(frame)
-            case Event("dead") if self._dead:
-                self._dead()
+            case Event("dead", _, why) if self._dead:
+                self._dead(str(why or ""))
             case Event("closed", _, Stats() as stats):
                 self._closing = True
                 self._stats.set_result(stats)
@@ -141,8 +142,9 @@ class RtpLeg(MediaLeg):
         ipaddress.ip_address(remote.host)
         self.host.do(Studio.connect, self.id, remote)
 
-    def on_timeout(self, seconds: float, hook: Callable[[], None]) -> None:
-        """Call `hook`, once, when nothing has come for so long, or when the leg's worker died."""
+    def on_timeout(self, seconds: float, hook: Callable[[str], None]) -> None:
+        """Call `hook`, once, when nothing has come for so long; with why when nothing can come any
+        more: no keys were agreed on, or the leg's worker died."""
         self._dead = hook
         self.host.do(Studio.expect, self.id, seconds)
 
@@ -347,7 +349,7 @@ class MediaPlane:
             if where is host:
                 self._take(Event("done", job))
         for leg in [leg for leg in self._legs.values() if leg.host is host]:
-            self._take(Event("dead", leg.id))
+            self._take(Event("dead", leg.id, WORKER_DIED))
             self._take(Event("closed", leg.id, Stats()))
         for recorder in [one for one in self._recorders.values() if one.host is host]:
             self._take(Event("recorded", recorder.id, recorder.rescued()))

@@ -95,6 +95,11 @@ class Receivers:
         self._alaw[slot] = remote.codec == "PCMA"
         self.heard_at[slot] = at
 
+    def move(self, slot: int, source: Address) -> None:
+        """The far end has proved that it is there."""
+        peer = self._peers[slot]
+        peer.source = peer.target = source
+
     def target(self, slot: int) -> Address:
         return self._peers[slot].target
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -63,24 +64,38 @@ def _opened(unprotect: Callable[[bytes], bytes], data: bytes) -> bytes:
         return b""
 
 
+class Shut:
+    """No keys yet."""
+
+    def seal(self, packet: bytes) -> bytes:
+        return b""
+
+    seal_report = open = open_report = seal
+
+
 class Locks:
     """The legs that are secured, by slot; all others pass by untouched."""
 
     def __init__(self) -> None:
-        self._locks: dict[int, Lock] = {}
-        self.refused = 0  # packets that could not be opened
+        self._locks: dict[int, Lock | Shut] = {}
+        self.refused: Counter[int] = Counter()  # packets that could not be opened, by slot
 
     def agree(self, slot: int, keys: Srtp | None) -> None:
         """Agreed, or agreed anew; None is in the clear."""
         if keys is None:
             self._locks.pop(slot, None)
-        elif known := self._locks.get(slot):
+        elif isinstance(known := self._locks.get(slot), Lock):
             known.change(keys)
         else:
             self._locks[slot] = Lock(keys)
 
+    def expect(self, slot: int) -> None:
+        """Keys will be agreed on; until then nothing goes out or comes in."""
+        self._locks.setdefault(slot, Shut())
+
     def forget(self, slot: int) -> None:
         self._locks.pop(slot, None)
+        self.refused.pop(slot, None)
 
     def open(self, batch: Batch) -> Batch:
         """The packets as they were before they were sealed; what cannot be opened is empty."""
@@ -90,7 +105,7 @@ class Locks:
         for i, slot in enumerate(batch.slots):
             if lock := self._locks.get(slot):
                 packet = lock.open(rows[i, : sizes[i]].tobytes())
-                self.refused += not packet
+                self.refused[slot] += not packet
                 sizes[i] = len(packet)
                 rows[i] = 0
                 rows[i, : sizes[i]] = np.frombuffer(packet, np.uint8)
@@ -108,10 +123,9 @@ class Locks:
         events = [(n, locks[n].seal(p) if n in locks else p) for n, p in output.packets]
         media = [(n, locks[n].seal(bytes(rows[n]))) for n in output.media if n in locks]
         output.media = [slot for slot in output.media if slot not in locks]
-        output.packets = events + media
-        output.reports = [
-            (n, locks[n].seal_report(p) if n in locks else p) for n, p in output.reports
-        ]
+        output.packets = [one for one in events + media if one[1]]
+        reports = [(n, locks[n].seal_report(p) if n in locks else p) for n, p in output.reports]
+        output.reports = [one for one in reports if one[1]]
 
 
 assert LONGEST >= ROW

@@ -14,10 +14,14 @@ import numpy as np
 from offhook.media.clip import Clip
 from offhook.media.codecs import Pcm
 from offhook.media.engine import Engine
-from offhook.media.orders import Event, Recorded, RecorderOrder
+from offhook.media.orders import Event, Recorded, RecorderOrder, Remote
+from offhook.media.output import Output
 from offhook.media.recorders import Block
+from offhook.media.rtp import Address, Batch
 from offhook.media.wav import WavFile
+from offhook.media.web import Doors
 
+NO_KEYS = "no keys were agreed on with the browser"
 SHELF = 64 * 2**20  # bytes of clips kept in memory
 
 Aside = Callable[[Callable[[], Any], Callable[[Any], None]], None]
@@ -34,6 +38,42 @@ class Studio(Engine):
         self._shelf = Shelf()
         self._loading: set[int] = set()
         self._files: dict[int, WavFile] = {}
+        self.doors = Doors()
+
+    def connect(self, leg: int, remote: Remote) -> None:
+        """As the engine does; a browser is where its checks come from, not where it says."""
+        super().connect(leg, remote)
+        slot = self._slot.get(leg)
+        if slot is not None and (at := self.doors.agree(slot, remote)):
+            self._receivers.move(slot, at)
+
+    def enter(self, slot: int, data: bytes, source: Address) -> bytes:
+        """A datagram to one of `doors`: its RTP, as sealed as it came, or nothing."""
+        came = self.doors.receive(slot, data, source, self.now)
+        self._locks.refused[slot] += not came.known
+        self._output.replies += [(slot, reply, source) for reply in came.replies]
+        if came.at:
+            self._receivers.move(slot, came.at)
+        if came.keys:
+            self._locks.agree(slot, came.keys)
+        if came.failed:
+            self._tell(Event("dead", self._leg[slot], NO_KEYS))
+        if came.report:
+            self.report(slot, came.report)
+        return came.packet
+
+    def process(self, batches: Iterable[Batch], at: float) -> Output:
+        """As the engine does; some get everything on one port."""
+        output = super().process(batches, at)
+        if shared := self.doors.slots:
+            output.replies += self.doors.again(at)
+            output.packets += [one for one in output.reports if one[0] in shared]
+            output.reports = [one for one in output.reports if one[0] not in shared]
+        return output
+
+    def _forget(self, slot: int) -> None:
+        super()._forget(slot)
+        self.doors.forget(slot)
 
     def play_clip(self, leg: int, job: int, clip: Clip) -> None:
         """As `play`, from when the clip is read. One that cannot be read is over at once."""

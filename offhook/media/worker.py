@@ -25,6 +25,7 @@ from offhook.media.link import Unframer, frame
 from offhook.media.orders import Event
 from offhook.media.output import Output
 from offhook.media.ports import MediaFull
+from offhook.media.rtp import Address
 from offhook.media.sockets import Sockets
 from offhook.media.studio import Studio
 
@@ -47,6 +48,7 @@ class Worker:
         self._waiting = 0
         self._ready: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._studio = Studio(SystemRandom(), self._aside, self._events.append)
+        self._sockets.guard(self._studio.doors.slots, self._enter)
 
     def run(self) -> None:
         """Until the main process is gone; the first message says that it has begun."""
@@ -119,6 +121,15 @@ class Worker:
             self._events.append(Event("opened", leg, error.errno))
         else:
             self._events.append(Event("opened", leg, 0))
+
+    def _enter(self, slot: int, data: bytes, source: Address) -> bytes:
+        """Handshakes are the work of a large library on what strangers send: one that breaks
+        harms nobody else."""
+        try:
+            return self._studio.enter(slot, data, source)
+        except Exception:
+            traceback.print_exc()
+            return b""
 
     def _tick(self, due: float, now: float) -> None:
         """The tick that is due; after a stall, or a rest, the present one."""

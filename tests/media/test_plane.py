@@ -201,7 +201,7 @@ class TestRtp:
         async with media() as plane:
             here, there = await real_pair(plane)
             gone: list[float] = []
-            here.on_timeout(5, lambda: gone.append(now()))
+            here.on_timeout(5, lambda why: gone.append(now()))
             await asyncio.sleep(3)
             await there.close()
             await asyncio.sleep(60)

@@ -145,8 +145,8 @@ async def test_an_address_that_is_not_ours_is_refused():
 async def test_a_worker_that_dies_ends_its_legs_and_another_takes_its_place(tmp_path: Path):
     async with workers() as plane:
         here, there = await real_pair(plane)
-        told = asyncio.Event()
-        here.on_timeout(3600, told.set)
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        here.on_timeout(3600, told.set_result)
         path = str(tmp_path / "x.wav")
         recorder = await plane.record(RecordOrder(path, (((there, "in"),),)))
         playing = asyncio.ensure_future(here.play(clip(tone(440, 60))))
@@ -154,7 +154,7 @@ async def test_a_worker_that_dies_ends_its_legs_and_another_takes_its_place(tmp_
         dead = worker_of(here)
         os.kill(dead, signal.SIGKILL)
         await playing
-        await told.wait()
+        assert await told == "the media worker died"
         assert not plane.healthy
         assert await here.close() == Stats()
         recorded = await recorder.done()
