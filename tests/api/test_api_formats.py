@@ -8,8 +8,6 @@ import io
 import pytest
 from api_client import OURS, THEIRS, Serving
 
-from offhook.api.app import LARGEST_BODY
-
 MESSAGE = {"To": THEIRS, "From": OURS, "Body": 'a, "b"\nc'}
 
 
@@ -65,30 +63,6 @@ async def test_a_change_changes_the_tag(serving: Serving) -> None:
         await api.post(path, FriendlyName="Desk")
         changed = await api.request("GET", path, headers={"if-none-match": before})
         assert (changed.status, changed.json["friendly_name"]) == (200, "Desk")
-
-
-@pytest.mark.parametrize("suffix", ["", ".xml", ".json"])
-async def test_every_refusal_has_its_body_in_both_formats(serving: Serving, suffix: str) -> None:
-    async with serving() as api:
-        messages = f"Messages{suffix}"
-        json = {"content-type": "application/json"}
-        refusals = {
-            (400, "21604"): await api.post(messages),
-            (401, "20003"): await api.request("GET", messages, auth=("AC", "x")),
-            (404, "20404"): await api.get(f"Messages/SM{'0' * 32}{suffix}"),
-            (405, "20004"): await api.delete(messages),
-            (413, "20413"): await api.post(messages, Body="x" * LARGEST_BODY),
-            (415, "20415"): await api.request("POST", messages, headers=json, body=b"{}"),
-        }
-        for (status, code), reply in refusals.items():
-            if suffix == ".json":
-                told = {name: str(value) for name, value in reply.json.items()}
-            else:
-                told = {each.tag.lower(): each.text or "" for each in reply.xml[0]}
-                told["more_info"] = told.pop("moreinfo")
-            assert (reply.status, told["status"], told["code"]) == (status, str(status), code)
-            assert told["message"]
-            assert told["more_info"].endswith(f"/{code}")
 
 
 async def test_a_refused_method_names_the_others(serving: Serving) -> None:
