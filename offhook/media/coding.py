@@ -22,6 +22,7 @@ TAPS = 16  # of the filters between two rates, each side of the middle, for each
 EDGE = 3600  # Hz up to which they let sound pass
 LONGEST = 6 * SAMPLES  # samples of the longest Opus packet, RFC 6716 section 2.1.4
 BITS = "16000"  # a second, of the Opus that we send: speech at 8 kHz
+OPUS_FRAMES = ((80, 160, 320, 480), (80, 160), (20, 40, 80, 160))  # samples, RFC 6716 table 2
 CLOCKS: Final = {"G722": 1, "opus": 6}  # RTP ticks to a sample of ours: RFC 3551, RFC 7587
 
 
@@ -77,6 +78,7 @@ class Coder:
         self._down = Down(2) if codec == "G722" else Down(6)
         self._in = _context(name, "r", 2 * RATE if codec == "G722" else 6 * RATE)
         self._out = _context(name, "w", rate)
+        self._lost = b""  # a packet of nothing but a header: 20 ms that were lost
         self._sent = 0
         self._at = -1  # of the last packet that came, in ticks that do not wrap
         if codec == "opus":
@@ -93,12 +95,25 @@ class Coder:
 
     def decode(self, payload: bytes) -> Pcm:
         """The sound of a packet; none when it is not what it should be."""
+        if self.codec == "opus" and payload:
+            self._lost = _nothing(payload[0])
         try:
             frames: list[Any] = self._in.decode(av.Packet(payload))
         except av.FFmpegError:
             return np.zeros(0, np.int16)
         parts = [self._down(frame.to_ndarray().reshape(-1)) for frame in frames]
         return np.concatenate([np.zeros(0, np.int16), *parts])[:LONGEST]
+
+    def conceal(self) -> Pcm:
+        """20 ms in place of a packet that was lost, if the codec has a way: Opus goes on with what
+        it heard (RFC 6716 section 4.4)."""
+        return self.decode(self._lost) if self._lost else np.zeros(0, np.int16)
+
+    def length(self, payload: bytes) -> int:
+        """Samples of ours that a packet holds, by its header alone; 0 for what cannot be."""
+        if self.codec == "G722":
+            return len(payload)
+        return opus_samples(payload)
 
     def stamp(self, ts: int) -> int:
         """A packet's timestamp in samples of ours; it wraps where theirs would, `clock` times."""
@@ -107,6 +122,24 @@ class Coder:
         step = (ts - self._at) & 0xFFFFFFFF
         self._at += step - (1 << 32 if step >= 1 << 31 else 0)
         return self._at // self.clock & 0xFFFFFFFF
+
+
+def opus_samples(payload: bytes) -> int:
+    """RFC 6716 sections 3.1 and 3.2; 0 for what is no packet."""
+    if not payload:
+        return 0
+    kind, code = payload[0] >> 3, payload[0] & 3
+    sizes = OPUS_FRAMES[0 if kind < 12 else 1 if kind < 16 else 2]
+    counts = (1, 2, 2, payload[1] & 0x3F if len(payload) > 1 else 0)
+    samples = counts[code] * sizes[kind % len(sizes)]
+    return samples if samples <= LONGEST else 0
+
+
+def _nothing(header: int) -> bytes:
+    """A packet of the same kind whose only frame, of 20 ms, is empty (section 3.2.1)."""
+    kind = header >> 3
+    kind = kind & ~3 | 1 if kind < 12 else kind | 1 if kind < 16 else kind | 3
+    return bytes([kind << 3])
 
 
 def _context(name: str, mode: Any, rate: int) -> AudioCodecContext:

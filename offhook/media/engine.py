@@ -302,8 +302,7 @@ class Engine:
 
     def _hear(self) -> None:
         if len(self._rtp):
-            frames, present = self._receivers.jitter_buffers.take(self._rtp)
-            self._arrived[self._rtp] = present
+            frames, self._arrived[self._rtp], present = self._receivers.take(self._rtp)
             self._concealment.fill(self._rtp, frames, present, self._sound[0, self._rtp])
             self._sound[0, self._rtp] = frames
             self._present[0, self._rtp] = present

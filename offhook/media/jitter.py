@@ -2,7 +2,8 @@
 
 Each leg has a ring of eight frames, addressed by how far a packet's timestamp lies ahead of the
 frame that is due. Playing starts when `target` frames wait and starts over when none is left;
-`target` follows how late packets come, from one frame to five.
+`target` follows how late packets come, from one frame to five. Where one frame too many always
+waits, two become one: the first fades out while the second fades in.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ FORGET = 0.999  # what is left of the worst lateness, each packet: a quarter aft
 SLACK = 120  # samples by which a target is rounded up: a worst lateness under 5 ms counts as none
 REVIEW = 50  # ticks between two looks at whether a buffer is deeper than it needs to be
 DRIFT = 2  # samples a review by which a sender's clock may fall behind ours unnoticed
-QUIET = 400  # a frame whose peak is below this may be left out unheard
+QUIET = 400  # frames whose peak is below this are joined before others
+MASK = 0xFFFFFFFF
+
+_RISING = np.linspace(0, 1, SAMPLES, dtype=np.float32)
 
 
 class JitterBuffers:
@@ -42,7 +46,11 @@ class JitterBuffers:
         self._floor = np.zeros(capacity, np.uint32)  # least transit seen, in samples
         self._peak = np.zeros(capacity)  # worst lateness seen lately, in samples
         self._low = np.zeros(capacity, np.intp)  # fewest frames left after a tick since the review
+        self._parts: dict[int, dict[int, NDArray[np.bool_]]] = {}  # by slot and place: what came
         self._ticks = 0
+        self.passed = np.zeros(0, np.bool_)  # whose time went on in the last tick
+        self._deep = np.zeros(0, np.intp)  # slots whose next two frames are to be joined
+        self.joined = np.zeros(capacity, np.bool_)  # the frame taken next is two in one
         self.target = np.zeros(capacity, np.intp)
         self.late = np.zeros(capacity, np.int64)
         self.duplicates = np.zeros(capacity, np.int64)
@@ -59,6 +67,9 @@ class JitterBuffers:
         self._have[slots] = False
         self._started[slots] = self._playing[slots] = self._starved[slots] = False
         self._low[slots] = DEPTH
+        self.joined[slots] = False
+        for slot in np.atleast_1d(slots).tolist() if self._parts else ():
+            self._parts.pop(slot, None)
 
     def put(self, slots: Slots, ts: Stamps, frames: Pcm, at: Times) -> None:
         """One frame for each of these slots, all different; `at` in seconds."""
@@ -81,6 +92,48 @@ class JitterBuffers:
         self._ring[slots, place] = frames
         self._have[slots, place] = True
 
+    def put_any(self, slot: int, ts: int, sound: Pcm, at: float) -> None:
+        """A packet of any length: a frame is there when all of its parts are."""
+        if len(sound) == SAMPLES:
+            self.put(np.array([slot]), np.array([ts], np.uint32), sound[None], np.array([at]))
+            return
+        while len(sound):
+            ahead, start = divmod(self._place(slot, ts, at), SAMPLES)
+            part, sound = sound[: SAMPLES - start], sound[SAMPLES - start :]
+            if ahead < 0:
+                self.late[slot] += 1
+            else:
+                self._put_part(slot, int(self._due[slot] + ahead) % DEPTH, start, part)
+            ts = (ts + len(part)) & MASK
+
+    def _place(self, slot: int, ts: int, at: float) -> int:
+        """How many samples ahead of the frame that is due, judged."""
+        slots, stamps = np.array([slot]), np.array([ts], np.uint32)
+        transit = _transit(stamps, np.array([at]))
+        ahead = after(ts, int(self._due_ts[slot]))
+        if self._started[slot] and not FAR_BEHIND * SAMPLES <= ahead < DEPTH * SAMPLES:
+            self.restart(slot)
+        if not self._started[slot]:
+            self._begin(slots, stamps, transit)
+            ahead = 0
+        self._judge(slots, np.array([ahead // SAMPLES], np.int32), transit)
+        return ahead
+
+    def _put_part(self, slot: int, place: int, start: int, part: Pcm) -> None:
+        parts, end = self._parts.setdefault(slot, {}), start + len(part)
+        came = parts.get(place)
+        if self._have[slot, place] or (came is not None and came[start:end].all()):
+            self.duplicates[slot] += 1
+            return
+        if came is None:
+            came = parts[place] = np.zeros(SAMPLES, np.bool_)
+            self._ring[slot, place] = 0
+        self._ring[slot, place, start:end] = part
+        came[start:end] = True
+        if came.all():
+            self._have[slot, place] = True
+            del parts[place]
+
     def _begin(self, slots: Slots, ts: Stamps, transit: Stamps) -> None:
         self._due_ts[slots] = ts
         self._due[slots] = 0
@@ -101,6 +154,10 @@ class JitterBuffers:
 
     def take(self, slots: Slots) -> tuple[Pcm, NDArray[np.bool_]]:
         """The frame due for each of these slots, and whether there is one; silence if not."""
+        if self._parts:
+            self._give_up_parts()
+        if len(self._deep):
+            self._join()
         waiting = self._have[slots].sum(axis=1)
         playing = self._playing[slots]
         if not playing.all():
@@ -118,7 +175,7 @@ class JitterBuffers:
             starved = slots[playing & (waiting == 0)]
             self._playing[starved] = False
             self._starved[starved] = True
-        move = playing & (waiting > 0)
+        self.passed = move = playing & (waiting > 0)
         self._due[slots] = (due + move) % DEPTH
         self._due_ts[slots] += (move * SAMPLES).astype(np.uint32)
         self._low[slots] = np.minimum(self._low[slots], waiting - present)
@@ -126,6 +183,18 @@ class JitterBuffers:
         if self._ticks % REVIEW == 0:
             self._review(slots)
         return frames, present
+
+    def heard(self, slot: int) -> int:
+        """The timestamp of the frame that was taken last."""
+        return int(self._due_ts[slot]) - SAMPLES & MASK
+
+    def _give_up_parts(self) -> None:
+        """Of a frame that is due, while others wait behind it, no more will come in time."""
+        for slot, parts in self._parts.items():
+            due = int(self._due[slot])
+            if due in parts and self._playing[slot] and self._have[slot].any():
+                self._have[slot, due] = True
+                del parts[due]
 
     def _start(self, slots: Slots) -> None:
         """Begin to play at the first frame there is."""
@@ -135,12 +204,16 @@ class JitterBuffers:
         self._playing[slots] = True
         self._low[slots] = DEPTH
 
-    def _skip(self, slots: Slots, frames: NDArray[np.intp] | int) -> None:
+    def _skip(self, slots: Slots, frames: NDArray[np.intp]) -> None:
+        if self._parts:
+            for slot, due, count in zip(*map(list, (slots, self._due[slots], frames)), strict=True):
+                for place in range(due, due + count):
+                    self._parts.get(slot, {}).pop(place % DEPTH, None)
         self._due[slots] = (self._due[slots] + frames) % DEPTH
-        self._due_ts[slots] += np.uint32(SAMPLES) * np.asarray(frames).astype(np.uint32)
+        self._due_ts[slots] += np.uint32(SAMPLES) * frames.astype(np.uint32)
 
     def _review(self, slots: Slots) -> None:
-        """Once a second: set the targets, and leave a frame out where one too many always waits."""
+        """Once a second: set the targets, and join two frames where one too many always waits."""
         self._floor[slots] += np.uint32(DRIFT)
         target = 1 + ((self._peak[slots] + SLACK) // SAMPLES).astype(np.intp)
         self.target[slots] = target = np.clip(target, 1, MOST)
@@ -150,9 +223,30 @@ class JitterBuffers:
         if deep.any():
             slots, spare = slots[deep], spare[deep]
             quiet = np.abs(self._ring[slots, self._due[slots]]).max(axis=1) < QUIET
-            leave_out = slots[quiet | (spare >= 2)]
-            self._have[leave_out, self._due[leave_out]] = False
-            self._skip(leave_out, 1)
+            self._deep = slots[quiet | (spare >= 2)]
+
+    def _join(self) -> None:
+        """Make one frame of the one that is due and the one after it, where both are there."""
+        slots, self._deep = self._deep, self._deep[:0]
+        both = self._have[slots, self._due[slots]]
+        both &= self._have[slots, (self._due[slots] + 1) % DEPTH]
+        slots = slots[both & self._playing[slots]]
+        due, following = self._due[slots], (self._due[slots] + 1) % DEPTH
+        self._ring[slots, following] = joined(self._ring[slots, due], self._ring[slots, following])
+        self._have[slots, due] = False
+        self._skip(slots, np.ones_like(slots))
+        self.joined[slots] = True
+
+
+def joined(first: Pcm, second: Pcm) -> Pcm:
+    """Frames that begin as the first do and end as the second: no step is heard at either end."""
+    made: Pcm = np.rint(first + _RISING * (second.astype(np.float32) - first)).astype(np.int16)
+    return made
+
+
+def after(ts: int, other: int) -> int:
+    """By how much one timestamp comes after another; negative before it."""
+    return ((ts - other + 0x80000000) & MASK) - 0x80000000
 
 
 def _transit(ts: Stamps, at: Times) -> Stamps:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.media import codecs, rtp
-from offhook.media.clip import RATE, SAMPLES
+from offhook.media.clip import RATE
 from offhook.media.codecs import Pcm
 from offhook.media.coding import Coder
 from offhook.media.jitter import JitterBuffers, Slots, Stamps, Times
 from offhook.media.keys import EventReader
 from offhook.media.orders import Remote
 from offhook.media.rtp import Address, Batch, Packet
+from offhook.media.unpacking import Unpacker
 
 TABLES = {"PCMU": codecs.PCMU, "PCMA": codecs.PCMA}
 QUIET = 0.25  # seconds without a packet after which another source may take a leg over
@@ -30,8 +31,14 @@ class Peer:
     target: Address  # where we send
     source: Address | None = None  # who is listened to; None until somebody has sent
     keys: EventReader = field(default_factory=EventReader)
-    pending: Pcm | None = None  # samples of an odd packet that do not fill a frame
-    pending_ts: int = 0
+    unpacker: Unpacker | None = None  # of a codec that is no table
+
+    def follow(self, coder: Coder | None) -> None:
+        """What comes from now on is of this coder, or of a table."""
+        if coder is None:
+            self.unpacker = None
+        elif self.unpacker is None or self.unpacker.coder is not coder:
+            self.unpacker = Unpacker(coder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ class Receivers:
             self._peers[slot] = Peer(remote, address)
         else:
             peer.remote = remote
+        self._peers[slot].follow(self._coders.get(slot))
         by_table = remote.receive and remote.codec in TABLES
         self._payload_type[slot] = remote.payload_type if by_table else -1
         self._alaw[slot] = remote.codec == "PCMA"
@@ -220,7 +228,7 @@ class Receivers:
             if coder := self._coders.get(slot):
                 packet = replace(packet, ts=coder.stamp(packet.ts))
             self._count_one(slot, packet, at, timed=coder is not None)
-            self._reframe(slot, peer, packet, at)
+            self._unpack(slot, peer, packet, at)
 
     def _count_one(self, slot: int, packet: Packet, at: float, timed: bool = False) -> None:
         """As `_count`; an event's timestamp says nothing of its transit, if it is not `timed`."""
@@ -231,24 +239,32 @@ class Receivers:
         if not timed:
             self.jitter[slot], self._transit[slot] = jitter, transit
 
-    def _reframe(self, slot: int, peer: Peer, packet: Packet, at: float) -> None:
-        """Cut packets of any length into frames of 20 ms; small gaps become silence."""
-        if coder := self._coders.get(slot):
-            sound = coder.decode(packet.payload)
+    def _unpack(self, slot: int, peer: Peer, packet: Packet, at: float) -> None:
+        """Packets of any length, into frames of 20 ms."""
+        if (coder := self._coders.get(slot)) and peer.unpacker:
+            # Reserves the place; what is heard there is decoded when it is due.
+            sound = np.zeros(coder.length(packet.payload), np.int16)
+            peer.unpacker.put(packet.ts, packet.payload)
         else:
             codec = TABLES[peer.remote.codec]
             sound = codecs.decode(codec, np.frombuffer(packet.payload, np.uint8))
-        ts = packet.ts
-        if peer.pending is not None:
-            gap = (ts - peer.pending_ts - len(peer.pending)) & 0xFFFFFFFF
-            if gap >= 0x80000000:
-                return  # late: its place has been filled
-            if gap <= rtp.ROW:
-                silence = np.zeros(gap, np.int16)
-                sound, ts = np.concatenate((peer.pending, silence, sound)), peer.pending_ts
-        whole = len(sound) - len(sound) % SAMPLES
-        for start in range(0, whole, SAMPLES):
-            stamp = np.array([(ts + start) & 0xFFFFFFFF], np.uint32)
-            frame = sound[None, start : start + SAMPLES]
-            self.jitter_buffers.put(np.array([slot]), stamp, frame, np.array([at]))
-        peer.pending, peer.pending_ts = sound[whole:], (ts + whole) & 0xFFFFFFFF
+        self.jitter_buffers.put_any(slot, packet.ts, sound, at)
+
+    def take(self, slots: Slots) -> tuple[Pcm, NDArray[np.bool_], NDArray[np.bool_]]:
+        """The frame due for each of these slots; whether it came, and whether there is any: some
+        codecs know what to make of nothing."""
+        buffers = self.jitter_buffers
+        frames, came = buffers.take(slots)
+        present = came.copy()
+        for slot in self._coders:
+            i = int(np.searchsorted(slots, slot))
+            unpacker = self._peers[slot].unpacker
+            if not buffers.passed[i] or unpacker is None:
+                continue
+            ts, two = buffers.heard(slot), bool(buffers.joined[slot])
+            sound = unpacker.frame(ts, two) if came[i] else unpacker.lost(ts)
+            buffers.joined[slot] = False
+            came[i] &= sound is not None
+            present[i] = sound is not None
+            frames[i] = 0 if sound is None else sound
+        return frames, came, present

@@ -17,6 +17,11 @@ def hear(arrivals: list[list[int]], far: FarEnd | None = None, after: int = 8) -
         for n in packets:
             studio.arrive(leg, far.packet(n))
         studio.tick()
+    return by_tick(studio)
+
+
+def by_tick(studio: Studio) -> list[int | None]:
+    """The numbers heard, None for silence, from the first to the last."""
     by_tick = [
         next((number(e.value) for e in output.events if e.kind == "heard"), None)
         for output in studio.outputs
@@ -180,6 +185,6 @@ def test_a_lost_packet_of_another_length_leaves_the_rest_in_place():
             payload = numbered(2 * n) + numbered(2 * n + 1)
             studio.arrive(leg, far.packet(n, payload, ts=16000 + n * 320))
         studio.tick(2)
-    heard = [number(frame) for frame in studio.heard(leg)]
+    heard = by_tick(studio)
     at = heard.index(15)
     assert heard[at : at + 4] == [15, None, None, 18]
