@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Literal
 
 from offhook import clock
-from offhook.line.leg import About, Ended, HungUp, Leg, Trace
+from offhook.line.leg import (
+    DECLINED,
+    NOBODY_WANTS_TRANSFERS,
+    About,
+    Ended,
+    HungUp,
+    Leg,
+    Trace,
+    Transfer,
+    Wish,
+)
 from offhook.media.clip import Clip
 from offhook.media.plane import MediaLeg, MediaPlane
 
 OK, GONE = 200, 487  # RFC 3261 section 21
+REFERS = (202, 100, 200)
+STEP = 0.5  # seconds from one thing that a phone tells of its REFER to the next
 State = Literal["calling", "ringing", "answered", "over"]
 
 
@@ -27,6 +40,7 @@ class Line:
         self.signals: asyncio.Queue[tuple[str, int]] = asyncio.Queue()  # ring, answer, end
         self.answered = asyncio.Event()
         self.over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self.refer: Callable[[str], Coroutine[Any, Any, Transfer]] | None = None  # a SIP phone's
         self._sound: tuple[MediaLeg, ...] = ()
 
     async def open(
@@ -93,6 +107,14 @@ class SimulatedLeg(Leg):
         self._line.end(Ended("near", OK if self._line.state == "answered" else GONE))
         await asyncio.shield(self.ended)
 
+    async def refer(self, to: str) -> Transfer | None:
+        if self._line.refer is None:
+            return None
+        fared = await self._line.refer(to)
+        if self._line.state == "over":
+            await asyncio.shield(self.ended)
+        return fared
+
     def _over(self, over: asyncio.Future[Ended]) -> None:
         if not self.ended.done():
             self.ended.set_result(over.result())
@@ -101,7 +123,8 @@ class SimulatedLeg(Leg):
 class Handset:
     """The person's end of a call: made by them (`outgoing`) or received. `leg` is the other end.
 
-    `call_sid` is known of received calls.
+    `call_sid` is known of received calls. `refers` is what a SIP phone does when it is asked to
+    call a URI: the status that it answers, then those that it tells; `sent_to` are the URIs.
 
     What is done on a call that is over does nothing; waiting on it raises HungUp.
     """
@@ -117,11 +140,15 @@ class Handset:
         outgoing: bool,
         greeting: Clip,
         call_sid: str = "",
+        refers: tuple[int, ...] = REFERS,
     ) -> None:
         self.media, self.number, self.other, self.outgoing = media, number, other, outgoing
         self.leg, self.greeting, self.call_sid = leg, greeting, call_sid
         self.began = clock.now()
-        self._line = line
+        self.sent_to: list[str] = []
+        self._line, self._refers = line, refers
+        if number.startswith(("sip:", "sips:")):
+            line.refer = self._refer
 
     @property
     def state(self) -> State:
@@ -175,6 +202,35 @@ class Handset:
     async def wait(self, seconds: float) -> None:
         """Raises HungUp when the call ends first."""
         await self._unless_over(asyncio.sleep(seconds))
+
+    async def transfer(self, to: str) -> int:
+        """Ask to have the other end talk to the URI `to` instead: the SIP status of how that went.
+
+        When it went well, this phone hangs up. Raises HungUp when the call ends before.
+        """
+        if self.leg.on_refer is None:
+            self.leg.trace.add("debugger", {"code": NOBODY_WANTS_TRANSFERS})
+            return DECLINED
+        told: asyncio.Queue[int] = asyncio.Queue()
+        self.leg.on_refer(Wish(to, told.put_nowait))
+        status = 0
+        while status < OK:
+            status = await told.get()
+        if status < OK + 100:
+            self.hang_up()
+        return status
+
+    async def _refer(self, to: str) -> Transfer:
+        """As it was set up to do; when the call to the target went well, it hangs up."""
+        self.sent_to.append(to)
+        fared = Transfer()
+        with suppress(HungUp):
+            for status in self._refers:
+                await self.wait(STEP)
+                fared = Transfer(fared.answer or status, status if fared.answer else 0)
+            if OK <= fared.outcome < OK + 100:
+                self.hang_up()
+        return fared
 
     async def _unless_over(self, doing: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.ensure_future(doing)

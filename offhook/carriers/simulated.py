@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from offhook.carriers.behaviours import GREETING, KINDS, Behaviour, answers
-from offhook.carriers.handset import Handset, Line, SimulatedLeg
+from offhook.carriers.handset import REFERS, Handset, Line, SimulatedLeg
 from offhook.errors import CarrierError
 from offhook.line.leg import About, Ended, HungUp, Leg, Ringing, Target, Text
 from offhook.media.clip import Clip
@@ -35,12 +35,16 @@ OnText = Callable[[str, str, str, Media], Coroutine[Any, Any, Message | None]]
 
 @dataclass
 class Phone:
-    """A number of the network: how it behaves, its calls and its texts."""
+    """A number or a `sip:` URI of the network: how it behaves, its calls and its texts.
+
+    `refers` is what it answers when it is sent elsewhere, and what it then tells of that.
+    """
 
     number: str
     behaviour: Behaviour = answers
     text_error: int = 0
     greeting: Clip = GREETING
+    refers: tuple[int, ...] = REFERS
     calls: list[Handset] = field(default_factory=list)
     inbox: list[Text] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -104,7 +108,10 @@ class SimulatedNetwork:
         return self.phones.setdefault(number, Phone(number))
 
     def takes(self, number: str) -> bool:
-        """True for listed numbers and, when all are taken, for any telephone number."""
+        """True for listed numbers, SIP phones that somebody has made known and, when all are taken,
+        for any telephone number."""
+        if number.startswith(("sip:", "sips:")):
+            return number in self.phones
         return number in self._listed or (self._takes_all and number.lstrip("+").isdigit())
 
     async def call(self, from_: str, to: str) -> Handset:
@@ -152,6 +159,7 @@ class SimulatedNetwork:
         handset = Handset(
             line, leg, far, phone.number, other,
             outgoing=not call_sid, greeting=phone.greeting, call_sid=call_sid,
+            refers=phone.refers,
         )  # fmt: skip
         phone.calls.append(handset)
         if self.watch:

@@ -10,7 +10,16 @@ from typing import Any
 
 from offhook.carriers import sip_parties
 from offhook.errors import CarrierError
-from offhook.line.leg import About, Ended, HungUp, Trace
+from offhook.line.leg import (
+    DECLINED,
+    NOBODY_WANTS_TRANSFERS,
+    About,
+    Ended,
+    HungUp,
+    Trace,
+    Transfer,
+    Wish,
+)
 from offhook.media.orders import Srtp
 from offhook.media.plane import MediaLeg, Remote, RtpLeg
 from offhook.sip import sdp
@@ -18,10 +27,11 @@ from offhook.sip.core import Over
 from offhook.sip.inbound import Inbound
 from offhook.sip.message import Message, Request, Response
 from offhook.sip.outbound import Outbound
-from offhook.sip.referral import Referral
+from offhook.sip.referral import PATIENCE, Referral, Transferred
 from offhook.sip.session import NO_ACK, Answering, Session
+from offhook.sip.uri import parse_address
 
-GAVE_UP, NOT_ACCEPTABLE, DECLINED = 480, 488, 603
+GAVE_UP, NOT_ACCEPTABLE, ACCEPTED, REQUEST_PENDING = 480, 488, 202, 491
 NEVER_ACKNOWLEDGED = 32022  # reference: error codes
 NO_SOUND = 500
 _KEYS = frozenset("0123456789*#ABCD")
@@ -138,9 +148,9 @@ class SipLeg:
         self._session: Session | None = None
         self._we_offered = False  # the ACK that is awaited carries the answer to our offer
         self._early: dict[str, bytes] = {}  # descriptions that came before the answer, by To tag
-        self._transfer: asyncio.Future[int] | None = None
-        # Is told of a REFER of the far end, with its Refer-To; without it they are declined.
-        self.on_refer: Callable[[Referral, str], None] | None = None
+        self.on_refer: Callable[[Wish], None] | None = None
+        self._transfer: asyncio.Future[None] | None = None  # until a REFER of ours is over
+        self._fared = Transfer()
         self._cause: Ended | None = None  # why we ended it, when nobody asked us to
         sound.watch(self._lost_sound)
 
@@ -189,26 +199,16 @@ class SipLeg:
             call = self._call
             self._act(lambda now: call.reject(code, now))
 
-    async def refer(self, to: str, headers: tuple[tuple[str, str], ...] = ()) -> int:
-        """Asks the far end to call `to` instead of us (RFC 3515), a URI or a name-addr.
-
-        The status of that call as the far end tells it, or of its refusal to try. Raises HungUp
-        when the leg ends before that is known.
-        """
+    async def refer(self, to: str) -> Transfer:
         session = self._session
-        if self.ended.done() or session is None or self._transfer:
+        if self.ended.done() or session is None:
             raise HungUp
-        self._transfer = asyncio.get_running_loop().create_future()
-        try:
-            if not self._act(lambda now: session.refer(to, headers, now)):
-                raise HungUp
-            either: list[asyncio.Future[Any]] = [self._transfer, self.ended]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not self._transfer.done():
-                raise HungUp
-            return self._transfer.result()
-        finally:
-            self._transfer = None
+        self._fared, self._transfer = Transfer(), asyncio.get_running_loop().create_future()
+        if not self._act(lambda now: session.refer(f"<{to}>", (), now)):
+            return Transfer(REQUEST_PENDING)
+        either: list[asyncio.Future[Any]] = [self._transfer, self.ended]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
+        return self._fared
 
     async def hang_up(self) -> None:
         if not self.ended.done():
@@ -290,16 +290,27 @@ class SipLeg:
                 return
         self._confirm()
 
-    def transferred(self, status: int) -> None:
-        if self._transfer and not self._transfer.done():
-            self._transfer.set_result(status)
+    def transferred(self, told: Transferred) -> None:
+        answer, outcome = self._fared.answer, self._fared.outcome
+        if told.notified:  # a NOTIFY may overtake the 202
+            self._fared = Transfer(answer or ACCEPTED, told.status or outcome)
+        else:
+            self._fared = Transfer(told.status, outcome)
+        if told.final and self._transfer and not self._transfer.done():
+            self._transfer.set_result(None)
 
     def referred(self, referral: Referral, target: str) -> None:
         """The far end asks us to call somebody in its place."""
-        if self.on_refer:
-            self.on_refer(referral, target)
-        else:
+        if self.on_refer is None:
+            self.trace.add("debugger", {"code": NOBODY_WANTS_TRANSFERS})
             self._act(lambda now: referral.refuse(DECLINED, now))
+            return
+
+        def tell(status: int) -> None:
+            self._act(lambda now: referral.tell(status, now))
+
+        self._act(referral.take)
+        self.on_refer(Wish(parse_address(target).uri, tell))
 
     def taken_over(self, call: Inbound, offered: list[sdp.Media] | None) -> None:
         """Another phone takes the far end's place (RFC 3891)."""

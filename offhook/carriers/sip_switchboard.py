@@ -210,8 +210,8 @@ class Switchboard:
                 leg.informed(request)
             case Referred(referral, wanted):
                 leg.referred(referral, wanted)
-            case Transferred(_, status, _, True):
-                leg.transferred(status)
+            case Transferred():
+                leg.transferred(event)
 
     def take_over(self, call: Inbound, leg: SipLeg, serial: int) -> None:
         """The call `serial` goes on in another dialog, with the leg it has (RFC 3891)."""

@@ -15,8 +15,9 @@ from functools import partial
 from offhook import clock, sids
 from offhook.aio import race
 from offhook.errors import DocumentError
-from offhook.exchange import caller_id, lines, placing, recordings
+from offhook.exchange import caller_id, lines, placing, recordings, transfers
 from offhook.exchange.exchange import Attempt, Exchange, Taking
+from offhook.exchange.transfers import Onward
 from offhook.line.leg import HungUp, Leg, Target
 from offhook.line.live_call import LiveCall
 from offhook.line.orders import DialOrder, DialOutcome, DialTarget
@@ -29,6 +30,7 @@ from offhook.model.recording import Recording
 from offhook.store import records
 from offhook.store.store import Connection
 
+TRANSFERRED = 200  # what a phone is told that had the other end sent elsewhere
 OUT_OF_ORDER = {408, *range(500, 600)}  # the next of several URIs is tried
 WORST_LAST = ("busy", "no-answer", "failed")  # of several that failed, which word is told
 
@@ -41,7 +43,7 @@ class Party:
     attempt: Attempt
     live: LiveCall | None = None
     bridged: bool = False
-    detached: bool = False  # sent elsewhere by REST: a call of its own now
+    detached: bool = False  # sent elsewhere: a call of its own now
 
     @property
     def record(self) -> Call:
@@ -59,6 +61,7 @@ class Dialing:
     taking: Taking | None = None
     recording: Recording | None = None
     early: Room | None = None
+    onward: Onward | None = None
 
 
 async def dial(exchange: Exchange, parent: LiveCall, order: DialOrder) -> DialOutcome:
@@ -217,12 +220,12 @@ async def _prepare(work: Dialing, party: Party, live: LiveCall) -> None:
     if party.target.send_digits:
         await live.press(party.target.send_digits)
     if party.target.url:
-        whisper = Fetch(_whisper(work, party.target.url), party.target.method)
+        whisper = Fetch(_absolute(work, party.target.url), party.target.method)
         await live.on_line(lines.play_out(work.exchange, live, whisper))
 
 
-def _whisper(work: Dialing, url: str) -> str:
-    """The whisper's URL; one that cannot be asked fails when it is, as any other."""
+def _absolute(work: Dialing, url: str) -> str:
+    """A URL for another call; one that cannot be asked fails when it is, as any other."""
     try:
         return work.parent.resolve(url)
     except DocumentError:
@@ -235,26 +238,46 @@ async def _sent_elsewhere(live: LiveCall) -> None:
 
 
 async def _bridge(work: Dialing, party: Party) -> None:
-    """Sound both ways until a hang-up, `*`, the limit, or REST sends the child elsewhere."""
-    parent, child, order = work.parent, party.live, work.order
+    """Sound both ways until a hang-up, `*`, the limit, or until one of them is sent elsewhere."""
+    parent, child = work.parent, party.live
     assert child
-    try:
-        await parent.answer()
-        parent.forget_keys()
-        party.bridged = True
-        room = await work.exchange.media.open_room(parent.leg.media, child.leg.media)
+    with transfers.wishes(parent, child, _asking(work)) as wish:
         try:
-            if order.record.startswith(("record", "true")) and not work.taking:
-                await _record(work, (child.leg.media, "in"))
-            elsewhere = await parent.on_line(_until_over(order, parent, child))
-        finally:
-            await room.close()
-        if elsewhere:
-            party.detached, child.whisper = True, False
-            child.services.go_on(child, elsewhere)
+            await parent.answer()
+            parent.forget_keys()
+            party.bridged = True
+            work.onward = await _talk(work, child, wish)
+        finally:  # who had the caller sent elsewhere may have hung up by now
+            if wish.done():
+                work.onward = wish.result()
+            _part(work, party, child)
+
+
+def _asking(work: Dialing) -> Fetch | None:
+    asked = work.order.refer
+    return asked and replace(asked, url=_absolute(work, asked.url))
+
+
+async def _talk(work: Dialing, child: LiveCall, wish: asyncio.Future[Onward]) -> Onward | None:
+    parent, order = work.parent, work.order
+    room = await work.exchange.media.open_room(parent.leg.media, child.leg.media)
+    try:
+        if order.record.startswith(("record", "true")) and not work.taking:
+            await _record(work, (child.leg.media, "in"))
+        return await parent.on_line(_until_over(order, parent, child, wish))
     finally:
-        if not party.detached:
-            lines.take_down(work.exchange, child)
+        await room.close()
+
+
+def _part(work: Dialing, party: Party, child: LiveCall) -> None:
+    onward = work.onward
+    if onward and onward.who is child:
+        party.detached, child.whisper = True, False
+        child.services.go_on(child, onward.document)
+    else:
+        lines.take_down(work.exchange, child)
+    if onward:
+        onward.tell(TRANSFERRED)
 
 
 async def _settled(work: Dialing) -> None:
@@ -264,7 +287,9 @@ async def _settled(work: Dialing) -> None:
             await lines.finish(work.exchange, party.live)
 
 
-async def _until_over(order: DialOrder, parent: LiveCall, child: LiveCall) -> Fetch | None:
+async def _until_over(
+    order: DialOrder, parent: LiveCall, child: LiveCall, wish: asyncio.Future[Onward]
+) -> Onward | None:
     async def gone() -> None:
         await asyncio.shield(child.leg.ended)
 
@@ -275,8 +300,14 @@ async def _until_over(order: DialOrder, parent: LiveCall, child: LiveCall) -> Fe
     async def limit() -> None:
         await asyncio.sleep(order.time_limit)
 
+    async def steered() -> Onward:
+        return Onward(child, await child.redirects.get())
+
+    async def wished() -> Onward:
+        return await asyncio.shield(wish)
+
     over = race(gone(), limit(), star()) if order.hangup_on_star else race(gone(), limit())
-    return await race(child.redirects.get(), over)
+    return await race(steered(), wished(), over)
 
 
 async def _record(work: Dialing, far: Source) -> None:
@@ -311,7 +342,10 @@ def _outcome(work: Dialing) -> DialOutcome:
         status = "no-answer"
     duration = None if chosen.detached or not chosen.live else record.duration
     recording = work.recording if answered else None
-    return DialOutcome(status, record.sid, duration, chosen.bridged, recording, _sip_params(chosen))
+    onward = work.onward.document if work.onward and not chosen.detached else None
+    return DialOutcome(
+        status, record.sid, duration, chosen.bridged, recording, _sip_params(chosen), onward
+    )
 
 
 def _spokesman(work: Dialing) -> Party:

@@ -12,17 +12,12 @@ from offhook.errors import CarrierError
 from offhook.exchange import debugger, routing, status
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.line.leg import Leg, Target
-from offhook.model.call import FINAL, Call, Status
+from offhook.model.call import FINAL, STATUS_OF, Call
 
 log = structlog.get_logger("offhook.exchange")
 
 Ringing = Callable[[Leg, bool], Awaitable[None]]
 REQUEST_TERMINATED, SERVER_ERROR = 487, 500
-
-# SIP final response -> CallStatus.  reference: SIP final response
-STATUS_OF: dict[int, Status] = {
-    486: "busy", 600: "busy", 603: "busy", 408: "no-answer", 480: "no-answer", 487: "canceled",
-}  # fmt: skip
 
 
 def attempt(exchange: Exchange, call: Call) -> Attempt:

@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 
 from offhook.media.plane import MediaLeg
 
+DECLINED, NOBODY_WANTS_TRANSFERS = 603, 13802  # reference: error codes
+
 
 class HungUp(Exception):
     """The leg has ended; whatever was being done on it is over."""
@@ -21,6 +23,26 @@ class Ended:
     by: Literal["far", "near", "network"]
     code: int = 200
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """How a phone fared that was asked to call somebody else: the SIP status that it answered with
+    (`answer`), and the last that it told of that call (`outcome`). 0 is not known."""
+
+    answer: int = 0
+    outcome: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A phone wants its other end to talk to `target`, a URI, in its place (RFC 3515).
+
+    `tell` takes the SIP status of how that goes; one from 200 on is the last.
+    """
+
+    target: str
+    tell: Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +84,13 @@ class Leg(Protocol):
     """Sound and keys are `media`; the hook is here. Every method is safe after the end.
 
     `ended` resolves exactly once, whoever ended the leg, and only when its signalling is over.
+    `on_refer` is told of the phone's wishes to be replaced; while there is none, they are declined.
     """
 
     media: MediaLeg
     ended: asyncio.Future[Ended]
     trace: Trace
+    on_refer: Callable[[Wish], None] | None = None
 
     @property
     def about(self) -> About: ...
@@ -82,6 +106,14 @@ class Leg(Protocol):
 
     async def hang_up(self) -> None:
         """End it in whatever state it is (CANCEL, BYE or a refusal) and wait for `ended`."""
+
+    async def refer(self, to: str) -> Transfer | None:
+        """Ask the phone of an answered leg to call the URI `to` in our place (REFER).
+
+        Returns when it has told how that went, has refused, has ended the leg, or has said nothing
+        for too long. None: a phone that cannot be asked.
+        """
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 
 from offhook.aio import race
 from offhook.errors import DocumentError, SpeechError, WebhookError
-from offhook.line.leg import HungUp, Leg
+from offhook.line.leg import HungUp, Leg, Transfer
 from offhook.line.orders import DialOrder, DialOutcome, RecordOutcome, RecordVerb
 from offhook.media.clip import Clip
 from offhook.model.call import Call, Status
@@ -156,6 +156,12 @@ class LiveCall:
     async def dial(self, order: DialOrder) -> DialOutcome:
         """Calls the targets and bridges; gives an outcome even when the caller hangs up."""
         return await self.services.dial(self, order)
+
+    async def refer(self, to: str) -> Transfer | None:
+        """Asks the caller's phone to call the URI `to` in our place; an outcome also when the
+        caller hangs up. None: a phone that cannot be asked."""
+        await self.answer()
+        return await self.leg.refer(to)
 
     async def send_text(
         self, to: str, from_: str, body: str, status_callback: str = "", method: str = "POST"

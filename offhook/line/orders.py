@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from offhook.model.fetch import Callback
+from offhook.model.fetch import Callback, Fetch
 from offhook.model.recording import Recording
 
 
@@ -61,7 +61,7 @@ class DialOrder:
     """What `<Dial>` wants. Times are seconds; `timeout` counts for each target when `sequential`.
 
     `record` and `recording_track` are the attributes' words; without a `caller_id` the caller's
-    own is shown.
+    own is shown. `refer` is asked what becomes of a call whose other end wants to be replaced.
     """
 
     targets: tuple[DialTarget, ...]
@@ -76,11 +76,14 @@ class DialOrder:
     trim: bool = False
     callback: Callback = Callback()
     sequential: bool = False
+    refer: Fetch | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DialOutcome:
     """`status` is a DialCallStatus; `duration`, in seconds, is None when nobody answered.
+
+    With `onward`, the other end had itself replaced: that document takes the action's place.
 
     `params` are further action parameters, verbatim: DialSipCallId, DialSipResponseCode, ...
     """
@@ -91,3 +94,4 @@ class DialOutcome:
     bridged: bool = False
     recording: Recording | None = None
     params: tuple[tuple[str, str], ...] = ()
+    onward: Fetch | None = None

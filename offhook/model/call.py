@@ -27,6 +27,11 @@ NEXT: dict[Status, set[Status]] = {
 assert set(NEXT) == set(get_args(Status))
 FINAL = frozenset(status for status, following in NEXT.items() if not following)
 
+# What became of a call that was refused.  reference: SIP final response
+STATUS_OF: dict[int, Status] = {
+    486: "busy", 600: "busy", 603: "busy", 408: "no-answer", 480: "no-answer", 487: "canceled",
+}  # fmt: skip
+
 
 class IllegalTransition(OffhookError):
     """A call never leaves a final status and is never `failed` once answered."""

@@ -33,12 +33,14 @@ class Referred:
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
-    """How far a REFER of ours has come. `final`: nothing more will be said of it."""
+    """How far a REFER of ours has come: what it was answered with or, in a NOTIFY, what the call
+    to its target was, 0 where that was not said. `final`: nothing more will be said of it."""
 
     serial: int
     status: int
     reason: str
     final: bool
+    notified: bool
 
 
 class Referral:
@@ -114,7 +116,7 @@ class Transfers:
             return
         status, reason = (response.status, response.reason) if response else (408, "no reply")
         unheard = response is not None and response.get("refer-sub").lower() == "false"  # RFC 4488
-        self._report(status, reason, status >= 300 or unheard)
+        self._report(Transferred(self._serial, status, reason, status >= 300 or unheard, False))
 
     def notified(self, request: Request) -> int:
         """The status that answers a NOTIFY: 481 for one that belongs to no REFER of ours."""
@@ -124,14 +126,17 @@ class Transfers:
             return 481
         found = _STATUS.match(request.body)
         over = request.get("subscription-state").lower().startswith("terminated")
-        if found and int(found[1]) >= 200:
-            self._report(int(found[1]), (found[2] or b"").decode("utf-8", "replace"), True)
+        if found:
+            status, reason = int(found[1]), (found[2] or b"").decode("utf-8", "replace")
+            self._report(Transferred(self._serial, status, reason, over or status >= 200, True))
         elif over:
-            self._report(408, "nobody said how it went", True)
-        elif found:
-            self._report(int(found[1]), (found[2] or b"").decode("utf-8", "replace"), False)
+            self._report(Transferred(self._serial, 0, "nobody said how it went", True, True))
         return 200
 
-    def _report(self, status: int, reason: str, final: bool) -> None:
-        self._open = not final
-        self._core.report(Transferred(self._party.serial, status, reason, final))
+    @property
+    def _serial(self) -> int:
+        return self._party.serial
+
+    def _report(self, told: Transferred) -> None:
+        self._open = not told.final
+        self._core.report(told)

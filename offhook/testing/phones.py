@@ -126,6 +126,17 @@ class PhoneCall:
         """Refuse a received call with a SIP status."""
         self.handset.reject(code)
 
+    async def transfers(self, to: str) -> int:
+        """Have the other end talk to `to` instead of you: the SIP status of how that went."""
+        status = await self.handset.transfer(to)
+        await asyncio.sleep(MOMENT)
+        return status
+
+    @property
+    def sent_to(self) -> list[str]:
+        """Where this phone was sent by `<Refer>`."""
+        return self.handset.sent_to
+
     async def answered(self, *, within: float = PATIENCE) -> None:
         """Waits until the other side answers."""
         __tracebackhide__ = True
@@ -173,6 +184,10 @@ class TestPhone:
     def behaves(self, how: str | Behaviour) -> None:
         """From now on: a row of the table (`busy`, `voicemail`...), or a coroutine of yours."""
         self._phone.behaves(how)
+
+    def refers(self, *statuses: int) -> None:
+        """What a SIP phone answers to `<Refer>`, then what it tells: 202, 100, 200 by itself."""
+        self._phone.refers = statuses
 
     def greets(self, text: str) -> None:
         """What its voicemail says."""

@@ -353,6 +353,5 @@ VERBS = elements(
     _later("Stop", {}, _STREAM_TO_STOP, *_TAPS, child_code=14300),
     _PAY,
     _PROMPT,
-    _later("Refer", _ACTION, _later("Sip", {}, words=True)),
     _MESSAGE,
 )

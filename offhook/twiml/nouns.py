@@ -187,16 +187,10 @@ def _is_refused(each: Uri) -> bool:
 
 
 def _uri_complaints(each: Uri) -> Iterator[Complaint]:
-    uri, behind = sip_uri.split(each.uri)
-    if not sip_uri.is_sip_uri(uri):
-        yield Complaint(13243, f"{uri!r} is not a SIP URI")
-    if len(behind) > sip_uri.LONGEST_HEADERS:
-        yield Complaint(13253, "The headers of the SIP URI are too long")
+    for code, message in sip_uri.faults(each.uri):
+        yield Complaint(code, message)
     if bool(each.username) != bool(each.password):
         yield Complaint(13249, "username and password go together")
-    for name, _ in sip_uri.headers(behind):
-        if not sip_uri.may_be_sent(name):
-            yield Complaint(13252, f"A header named {name!r} may not be sent")
 
 
 def _status_callback(noun: Number | Sip) -> Callback:

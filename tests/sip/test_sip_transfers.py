@@ -9,9 +9,7 @@ import pytest
 from sip_carriers import Phone, carrier, not_ringing, target, traced
 from sip_peer import SDP, ack, field, invite, sender, sender_call
 
-from offhook.carriers.sip_leg import SipLeg
-from offhook.line.leg import HungUp
-from offhook.sip.referral import Referral
+from offhook.line.leg import HungUp, Transfer, Wish
 
 
 async def test_the_far_end_is_sent_elsewhere_and_tells_how_that_went():
@@ -21,37 +19,47 @@ async def test_the_far_end_is_sent_elsewhere_and_tells_how_that_went():
         leg = await caller.dial(target(), not_ringing)
         far: Any = phone.leg
 
-        def go(referral: Referral, to: str) -> None:
-            asked.append(to)
-            referral.take(asyncio.get_running_loop().time())
-            referral.tell(486, asyncio.get_running_loop().time())
+        def go(wish: Wish) -> None:
+            asked.append(wish.target)
+            wish.tell(486)
 
         far.on_refer = go
-        assert isinstance(leg, SipLeg)
-        assert await leg.refer("sip:carol@127.0.0.3", (("X-Why", "lunch"),)) == 486
-        assert asked == ["sip:carol@127.0.0.3"]
+        assert await leg.refer("sip:carol@127.0.0.3?X-Why=lunch") == Transfer(202, 486)
+        assert asked == ["sip:carol@127.0.0.3?X-Why=lunch"]
         refer = next(
             data["text"] for kind, data in traced(far) if data.get("text", "").startswith("REFER")
         )
-        assert field(refer, "X-Why") == "lunch"
+        assert field(refer, "Refer-To") == "<sip:carol@127.0.0.3?X-Why=lunch>"
+        assert field(refer, "Referred-By").startswith("<sip:")
 
 
 async def test_a_phone_that_nobody_wants_to_send_elsewhere_declines():
     async with carrier("127.0.0.1", Phone()) as caller, carrier("127.0.0.2", Phone()):
         leg = await caller.dial(target(), not_ringing)
-        assert isinstance(leg, SipLeg)
-        assert await leg.refer("sip:carol@127.0.0.3") == 603
+        assert await leg.refer("sip:carol@127.0.0.3") == Transfer(603)
 
 
-async def test_a_leg_that_ends_meanwhile_is_hung_up():
+async def test_one_that_says_nothing_is_not_waited_for_longer_than_three_minutes():
     async with carrier("127.0.0.1", Phone()) as caller, carrier("127.0.0.2", phone := Phone()):
         leg = await caller.dial(target(), not_ringing)
         far: Any = phone.leg
-        far.on_refer = lambda referral, to: asyncio.get_running_loop().call_later(
+        far.on_refer = lambda wish: None
+        began = asyncio.get_running_loop().time()
+        assert await leg.refer("sip:carol@127.0.0.3") == Transfer(202, 100)
+        assert 179 < asyncio.get_running_loop().time() - began < 182
+        assert await leg.refer("sip:carol@127.0.0.3") == Transfer(491)
+
+
+async def test_what_is_known_when_the_leg_ends_meanwhile_is_told():
+    async with carrier("127.0.0.1", Phone()) as caller, carrier("127.0.0.2", phone := Phone()):
+        leg = await caller.dial(target(), not_ringing)
+        far: Any = phone.leg
+        far.on_refer = lambda wish: asyncio.get_running_loop().call_later(
             1, lambda: hanging.append(asyncio.ensure_future(far.hang_up()))
         )
         hanging: list[asyncio.Future[None]] = []
-        assert isinstance(leg, SipLeg)
+        assert await leg.refer("sip:carol@127.0.0.3") == Transfer(202, 100)
+        assert leg.ended.done()
         with pytest.raises(HungUp):
             await leg.refer("sip:carol@127.0.0.3")
 

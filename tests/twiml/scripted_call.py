@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from offhook.aio import race
-from offhook.line.leg import HungUp
+from offhook.line.leg import HungUp, Transfer
 from offhook.line.orders import DialOrder, DialOutcome, RecordOutcome, RecordVerb
 from offhook.model.fetch import Fetch
 from offhook.model.recording import Recording
@@ -47,6 +47,8 @@ class ScriptedCall:
     dialled: DialOutcome = TALKED
     dial_seconds: float = 20.0
     text_status: str = "sent"
+    refers: Transfer | None = None
+    refer_seconds: float = 5.0
     answered_at: float | None = None
     heard: list[str] = field(default_factory=list)
     heard_at: list[float] = field(default_factory=list)
@@ -61,6 +63,7 @@ class ScriptedCall:
     dials: list[DialOrder] = field(default_factory=list)
     texts: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     told: list[Fetch] = field(default_factory=list)
+    referred: list[str] = field(default_factory=list)
     refused_with: str = ""
     keys: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -155,6 +158,12 @@ class ScriptedCall:
         self.dials.append(order)
         await race(self.ended.wait(), asyncio.sleep(self.dial_seconds, True))
         return self.dialled
+
+    async def refer(self, to: str) -> Transfer | None:
+        await self.answer()
+        self.referred.append(to)
+        await race(self.ended.wait(), asyncio.sleep(self.refer_seconds, True))
+        return self.refers
 
     async def send_text(
         self, to: str, from_: str, body: str, status_callback: str = "", method: str = "POST"

@@ -151,6 +151,10 @@ value       |      | x            | x           |        |       |
 """
 REDIRECT = "method | POST | GET | GET | PUT | 13710 | POST"
 REJECT = "reason | rejected | busy | busy | tired | 13810 | rejected"
+REFER = """
+action      |      | /next        | /next       |        |       |
+method      | POST | get          | GET         | PUT    | 12200 | POST
+"""
 SMS = """
 to          |      | +15550001111 | +15550001111 | nobody | 14101 | SKIPPED
 from        |      | 12345        | 12345       | a name too long | 14102 | SKIPPED
@@ -162,7 +166,7 @@ statusCallback |   | /status      | /status     | a b    | 14105 | SKIPPED
 TABLES = {
     "Say": SAY, "Play": PLAY, "Pause": PAUSE, "Gather": GATHER, "Record": RECORD, "Dial": DIAL,
     "Number": NUMBER, "Sip": SIP, "Uri": URI, "Header": HEADER, "Redirect": REDIRECT,
-    "Reject": REJECT, "Sms": SMS, "Hangup": "",
+    "Reject": REJECT, "Sms": SMS, "Hangup": "", "Refer": REFER,
 }  # fmt: skip
 AROUND = {
     "Say": "<Say {}>Hello</Say>",
@@ -173,6 +177,7 @@ AROUND = {
     "Uri": "<Dial><Sip><Uri {}>sip:a@b.test</Uri></Sip></Dial>",
     "Header": '<Dial><Sip><Uri>sip:a@b.test</Uri><Headers><Header name="X-A" {}/></Headers></Sip></Dial>',
     "Sms": "<Sms {}>Hello</Sms>",
+    "Refer": "<Refer {}><Sip>sip:a@b.test</Sip></Refer>",
 }
 NOUNS = {"Number": Number, "Sip": Sip, "Uri": Uri, "Header": Header}
 LONG = "x" * 101

@@ -291,3 +291,13 @@ async def test_what_is_wrong_with_a_sip_target_has_a_code(sip, code):
 )
 async def test_shapes_of_sip_uris(uri):
     assert (await targets(f"<Sip>{uri}</Sip>"))[0].to == uri
+
+
+async def test_refer_url_is_asked_when_a_phone_transfers_the_call_and_takes_the_actions_place():
+    order = await orders(f'<Dial referUrl="/refer" referMethod="GET">{NUMBER}</Dial>')
+    assert order.refer == Fetch("/refer", "GET")
+    onward = Fetch("/refer", "POST", {"ReferTransferTarget": "sip:carol@desk.test"})
+    call = ScriptedCall(dialled=DialOutcome("completed", "CA2", 12, True, onward=onward))
+    twiml = f'<Response><Dial action="/done">{NUMBER}</Dial><Say>bye</Say></Response>'
+    asked = await call.runs(twiml, refer=END, done=END)
+    assert (asked, call.heard) == ([onward], [])

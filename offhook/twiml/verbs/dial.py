@@ -104,7 +104,7 @@ class Dial:
             await call.answer()
         outcome = await call.dial(self._order(targets)) if targets else NOBODY
         action = Fetch(self.action, self.method, self._params(call, outcome))
-        return await lead_on(call, action if self.action else None)
+        return await lead_on(call, outcome.onward or (action if self.action else None))
 
     def _targets(self) -> tuple[DialTarget, ...]:
         if not self.nouns:
@@ -129,6 +129,7 @@ class Dial:
             trim=self.trim,
             callback=recording_callback(self),
             sequential=self.sequential,
+            refer=Fetch(self.refer_url, self.refer_method) if self.refer_url else None,
         )
 
     def _params(self, call: LiveCall, outcome: DialOutcome) -> dict[str, str]:
