@@ -300,12 +300,11 @@ class Wire:
         patience = min(FIRST_MESSAGE, idle)
         try:
             while data := await _read_some(reader, patience):
-                messages, pings = stream.feed(data), stream.pings
-                stream.pings = 0
-                writer.write(PONG * pings)
-                for message in messages:
+                for message in stream.feed(data):
                     self._receive(message, hop)
-                patience = idle if messages else patience
+                    patience = idle
+                writer.write(PONG * stream.pings)
+                stream.pings = 0
         except TimeoutError:
             self._guard.counts["idle"] += 1
         except BadSip:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from offhook.sip import digest
 from offhook.sip.dialog import Dialog, DialogKey
-from offhook.sip.grammar import split_params
+from offhook.sip.grammar import BadSip, split_params
 from offhook.sip.hop import Hop
 from offhook.sip.interval import Interval
 from offhook.sip.layer import Layer
@@ -191,5 +192,7 @@ def with_credentials(
 def reason_of(request: Request) -> str:
     """The text of a Reason field, or its cause (RFC 3326)."""
     value = request.get("reason")
-    params = dict(split_params(value[value.find(";") :])) if ";" in value else {}
-    return params.get("text") or value
+    with suppress(BadSip):
+        params = dict(split_params(value[value.find(";") :])) if ";" in value else {}
+        return params.get("text") or value
+    return value

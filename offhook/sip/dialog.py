@@ -65,8 +65,9 @@ class Dialog:
 
     def refresh(self, message: Request | Response) -> None:
         """A re-INVITE or its answer may move the other side (section 12.2)."""
-        if message.contact:
-            self.target = message.contact.uri
+        contact = message.contact
+        if contact and contact.parsed.scheme in ("sip", "sips"):
+            self.target = contact.uri
 
     def request(
         self, method: str, fields: tuple[Field, ...] = (), body: bytes = b"", cseq: int = 0

@@ -18,6 +18,7 @@ from offhook.sip.grammar import quoted, unquoted
 ALGORITHMS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 NONCE_SECONDS = 300
 _PAIR = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|$)\s*')
+_COUNT = re.compile("[0-9A-Fa-f]{1,8}")
 _MAC_BYTES = 18
 MOST_NONCES = 10_000
 
@@ -193,10 +194,9 @@ class Server:
     def _fresh(self, mine: dict[str, str], at: float) -> bool:
         """Whether this nonce was not used with this count before (RFC 7616 section 3.4.5)."""
         nonce = mine["nonce"]
-        try:
-            count = int(mine["nc"], 16) if "qop" in mine else 1
-        except (KeyError, ValueError):
+        if "qop" in mine and not _COUNT.fullmatch(mine.get("nc", "")):
             return False
+        count = int(mine["nc"], 16) if "qop" in mine else 1
         if count <= self._counts.get(nonce, (0, 0.0))[0]:
             return False
         if len(self._counts) >= MOST_NONCES:

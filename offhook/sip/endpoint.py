@@ -6,6 +6,7 @@ Call `receive`, `fire` or a method of a call, then `take` what comes of it, and 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +31,7 @@ from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send
 from offhook.sip.inbound import Inbound, Incoming, take_over
 from offhook.sip.interval import Interval, too_short
-from offhook.sip.layer import Layer, Tell, stamped
+from offhook.sip.layer import Layer, Tell, server_key, stamped
 from offhook.sip.message import (
     Field,
     Request,
@@ -46,6 +47,8 @@ from offhook.sip.transactions import Transaction
 from offhook.sip.uri import parse_address
 
 HALF_AN_HOUR = Interval()
+_DESCRIBABLE = re.compile(r"application/(sdp|\*)|\*/\*", re.IGNORECASE)  # in an Accept
+_SECONDS = re.compile("[0-9]{1,10}")
 
 
 @dataclass(slots=True)
@@ -236,6 +239,7 @@ class Endpoint:
         if request.method != "ACK" and answerable(request):
             tag = self._core.rand()[:16]
             reason = wrong.reason if wrong.status == 400 else ""
+            request = stamped(request, hop)
             self._layer.respond_once(request, _plain(request, wrong.status, tag, reason), hop)
 
     def _receive_request(self, request: Request, data: bytes, hop: Hop, now: float) -> None:
@@ -266,7 +270,7 @@ class Endpoint:
         self, request: Request, invite: Transaction | None, data: bytes, hop: Hop, now: float
     ) -> None:
         """Section 9.2: 481 for nothing to cancel; no effect on what was answered already."""
-        own = self._layer.servers.get((request.via.branch, request.via.sent_by, "CANCEL"))
+        own = self._layer.servers.get(server_key(request, "CANCEL"))
         if own:
             self._layer.again(own, "CANCEL", now)
             return
@@ -339,9 +343,10 @@ def granted(response: Response, user: str, asked: int) -> int:
     """How many seconds a registrar's 200 gives us: our Contact's, else its Expires, else ours."""
     with suppress(BadSip):
         for contact in map(parse_address, response.all("contact")):
-            if contact.parsed.user == user and contact.param("expires").isdecimal():
+            if contact.parsed.user == user and _SECONDS.fullmatch(contact.param("expires")):
                 return int(contact.param("expires"))
-    return int(response.get("expires")) if response.get("expires").isdecimal() else asked
+    expires = response.get("expires")
+    return int(expires) if _SECONDS.fullmatch(expires) else asked
 
 
 def _plain(request: Request, status: int, tag: str, reason: str) -> Response:
@@ -363,7 +368,12 @@ def _inspect(request: Request, merged: bool) -> tuple[Any, ...]:
     required = [tag for tag in request.tags("require") if tag.lower() not in EXTENSIONS]
     if required:
         return (420, ("Unsupported", ", ".join(required)))
-    if request.method != "INVITE" or not request.body:
+    if request.method != "INVITE":
+        return ()
+    accepts = request.values("accept")
+    if accepts and not _DESCRIBABLE.search(" ".join(accepts)):
+        return (406, ACCEPT)
+    if not request.body:
         return ()
     encoding = request.get("content-encoding")
     if encoding and encoding.lower() != "identity":

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from offhook.sip.grammar import join_params, split_list
 from offhook.sip.hop import Hop, Send
 from offhook.sip.message import Request, Response
 from offhook.sip.transactions import (
@@ -279,7 +280,7 @@ def stamped(request: Request, hop: Hop) -> Request:
     """The request with `received` and `rport` in its topmost Via (RFC 3581 section 4)."""
     top = next(i for i, (name, _) in enumerate(request.fields) if name.lower() in ("via", "v"))
     name, value = request.fields[top]
-    first, comma, rest = value.partition(",")
+    first, *rest = split_list(value)
     rport = request.via.param("rport")
     if rport is None and request.via.host.strip("[]") == hop.host:
         return request
@@ -289,8 +290,8 @@ def stamped(request: Request, hop: Hop) -> Request:
         if key.lower() != "received"
     ]
     head = first.partition(";")[0].rstrip()
-    shown = "".join(f";{key}={value}" if value else f";{key}" for key, value in params)
-    via = f"{head}{shown};received={hop.host}{comma}{rest}"
+    shown = join_params((*params, ("received", hop.host)))
+    via = ", ".join([head + shown, *rest])
     fields = (*request.fields[:top], (name, via), *request.fields[top + 1 :])
     return replace(request, fields=fields)
 
@@ -311,7 +312,7 @@ def ack_of_refusal(invite: Request, response: Response) -> Request:
 def server_key(request: Request, method: str) -> Key:
     """RFC 3261 section 17.2.3, with the rules of RFC 2543 for a branch without the cookie."""
     via = request.via
-    if via.branch.startswith(COOKIE):
+    if via.branch.startswith(COOKIE) and via.branch != COOKIE:
         return (via.branch, via.sent_by, method)
     number = str(request.cseq.number)
     return (request.uri, request.from_.tag, request.call_id, number, via.sent_by, method)

@@ -40,11 +40,14 @@ _COMPACT = {
 }
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 _VIA = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z-]+)\s+"
+    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+"
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
     re.DOTALL,
 )
 _CSEQ = re.compile(r"([0-9]{1,10})\s+(\S+)")
+_LENGTH = re.compile(r"[0-9]{1,9}")
+_LENGTH_NAMES = ("content-length", "l")
+_BARE_NUL = re.compile(r"(?<!\\)\0")  # a quoted pair may be any character, NUL as well
 _RESPONSE_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
 
 REASONS = {
@@ -58,6 +61,7 @@ REASONS = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    406: "Not Acceptable",
     407: "Proxy Authentication Required",
     408: "Request Timeout",
     415: "Unsupported Media Type",
@@ -117,6 +121,8 @@ def parse_via(text: str) -> Via:
     if not found:
         raise BadSip(f"not a Via: {text[:80]!r}")
     transport, host, port, params = found.groups()
+    if port and int(port) > 65535:
+        raise BadSip(f"no such port: {port}")
     return Via(transport.upper(), host, int(port) if port else None, split_params(params or ""))
 
 
@@ -191,13 +197,18 @@ class Message:
 
     def _encode(self, start: str) -> bytes:
         lines = [start]
-        lines += [f"{name}: {value}" for name, value in self.fields if name != "Content-Length"]
+        lines += [f"{name}: {value}" for name, value in self.fields if not _is_length(name)]
         lines += [f"Content-Length: {len(self.body)}", "", ""]
         text = "\r\n".join(lines)
         breaks = len(lines) - 1
-        if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+        broken = text.count("\n") != breaks or text.count("\r") != breaks
+        if broken or _BARE_NUL.search(text):
             raise ValueError("a line break inside a header field")
         return text.encode("utf-8", "surrogateescape") + self.body
+
+
+def _is_length(name: str) -> bool:
+    return len(name) in (1, 14) and name.lower() in _LENGTH_NAMES
 
 
 @dataclass(frozen=True)
@@ -244,12 +255,13 @@ def respond(
     copied = [("Via", value) for value in request.values("via")]
     if 100 < status < 300 and request.method == "INVITE":
         copied += [("Record-Route", value) for value in request.values("record-route")]
-    copied += [
+    parties = (
         ("From", request.get("from")),
         ("To", to),
         ("Call-ID", request.call_id),
         ("CSeq", request.get("cseq")),
-    ]
+    )
+    copied += [field for field in parties if field[1]]  # what was missing stays so
     return Response((*copied, *fields), body, status, reason or REASONS.get(status, "Refused"))
 
 
@@ -268,7 +280,7 @@ def parse(data: bytes) -> Request | Response:
     if "\r\n " in text or "\r\n\t" in text:
         text = re.sub(r"\r\n[ \t]+", " ", text)
     start, *lines = text.split("\r\n")
-    if len(lines) > MAX_FIELDS or "\0" in text:
+    if len(lines) > MAX_FIELDS or ("\0" in text and _BARE_NUL.search(text)):
         raise BadSip("too many fields or a NUL")
     if text.count("\n") != len(lines) or text.count("\r") != len(lines):
         raise BadSip("a line break inside a line")  # it could not be sent back
@@ -286,7 +298,7 @@ def _fields(lines: list[str]) -> tuple[Field, ...]:
             name = name.rstrip()
         if not colon or not TOKEN.fullmatch(name):
             raise BadSip(f"not a header field: {line[:80]!r}")
-        fields.append((name, value.strip()))
+        fields.append((name, value.strip(" \t")))
     return tuple(fields)
 
 
@@ -298,7 +310,7 @@ def _response(start: str, fields: tuple[Field, ...], body: bytes) -> Response:
 
 
 def _request(start: str, fields: tuple[Field, ...], body: bytes) -> Request:
-    method, _, rest = start.partition(" ")
+    method, _, rest = start.rstrip(" ").partition(" ")
     uri, _, version = rest.rpartition(" ")
     if not TOKEN.fullmatch(method) or not version.upper().startswith("SIP/"):
         raise BadSip(f"not a request line: {start[:80]!r}")
@@ -307,15 +319,15 @@ def _request(start: str, fields: tuple[Field, ...], body: bytes) -> Request:
 
 def _cut(message: M) -> M:
     length = message.get("content-length")
-    if length.isdecimal() and int(length) < len(message.body):
+    if _LENGTH.fullmatch(length) and int(length) < len(message.body):
         return replace(message, body=message.body[: int(length)])
     return message
 
 
 def answerable(request: Request) -> bool:
-    """Whether there is enough of it to address a response to."""
+    """Whether there is enough of it to send a response back by: a Via."""
     try:
-        return bool(request.via and request.cseq and request.call_id and request.get("to"))
+        return bool(request.via)
     except BadSip:
         return False
 
@@ -337,9 +349,15 @@ def _look(message: Request | Response) -> None:
         raise BadSip("no Call-ID")
     method = message.cseq.method
     # Each raises when it cannot be read.
-    message.via, message.from_, message.to, message.contact  # noqa: B018
+    message.via, message.contact  # noqa: B018
+    if "," in message.get("via"):  # where its first element ends is sure only if all can be read
+        for one in split_list(message.get("via")):
+            parse_via(one)
+    for party in (message.from_, message.to):
+        if not party.tag and any(name.lower() == "tag" for name, _ in party.params):
+            raise BadSip("an empty tag")
     length = message.get("content-length")
-    if length and not (length.isdecimal() and len(length) < 10):
+    if message.values("content-length") and not _LENGTH.fullmatch(length):
         raise BadSip("not a Content-Length")
     if length and int(length) > len(message.body):
         raise BadSip("less body than Content-Length says")
@@ -353,7 +371,7 @@ def _look_at_request(request: Request, method: str) -> None:
     if method != request.method:
         raise BadSip("CSeq names another method")
     hops = request.get("max-forwards")
-    if hops and not (hops.isdecimal() and int(hops) <= 255):
+    if hops and not (_LENGTH.fullmatch(hops) and int(hops) <= 255):
         raise BadSip("not a Max-Forwards")
     if parse_uri(request.uri).scheme not in ("sip", "sips", "tel"):
         raise BadSip("unknown URI scheme", 416)

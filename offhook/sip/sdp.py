@@ -40,6 +40,7 @@ REVERSED: dict[Direction, Direction] = {
 }
 _UNSPECIFIED = ("0.0.0.0", "::")
 _MEDIA = re.compile(r"(\S+) ([0-9]{1,5})(?:/[0-9]+)? (\S+) (\S.*)")
+_TYPE = re.compile(r"[0-9]{1,3}")
 _CONNECTION = re.compile(r"IN IP[46] ([^\s/]+)\S*")
 
 
@@ -161,9 +162,9 @@ def _codecs(formats: Iterable[str], lines: list[str]) -> dict[int, str]:
     for line in lines:
         if line.startswith("a=rtpmap:"):
             number, _, name = line[9:].partition(" ")
-            if number.isdecimal():
+            if _TYPE.fullmatch(number):
                 named[int(number)] = name.strip().upper().removesuffix("/1")
-    wanted = (int(name) for name in formats if name.isdecimal() and int(name) < 128)
+    wanted = (int(name) for name in formats if _TYPE.fullmatch(name) and int(name) < 128)
     return {number: named[number] for number in wanted if number in named}
 
 

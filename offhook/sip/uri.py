@@ -5,6 +5,7 @@ Text in, frozen records out. Bytes that are not UTF-8 travel through as surrogat
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,6 +14,8 @@ from urllib.parse import quote, unquote
 from offhook.sip.grammar import BadSip, Pairs, join_params, split_params, unquoted
 
 MAX_URI = 1024
+MAX_KEPT = 512  # characters of an address that is remembered: strangers choose what they send
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # a name that is shown has none
 _SHAPE = re.compile(r"[\x21-\x7e\x80-\U0010ffff]+")
 _FORBIDDEN = re.compile(r'[<>"\s]')
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -40,7 +43,11 @@ class Uri:
     password: str = ""
 
     def param(self, name: str) -> str | None:
-        return next((value for key, value in self.params if key.lower() == name), None)
+        """Unescaped; its name may have been written with escapes as well (section 19.1.4)."""
+        for key, value in self.params:
+            if (unquote(key) if "%" in key else key).lower() == name:
+                return _unquoted(value)
+        return None
 
     @property
     def transport(self) -> str:
@@ -55,17 +62,18 @@ class Uri:
 
     def __str__(self) -> str:
         if self.scheme not in ("sip", "sips"):
-            return f"{self.scheme}:{self.user}{join_params(self.params)}"
-        user = quote(self.user, _USER_SAFE, errors="surrogateescape")
+            user = _quoted(self.user, _USER_SAFE) if self.scheme == "tel" else self.user
+            return f"{self.scheme}:{user}{join_params(self.params)}"
+        user = _quoted(self.user, _USER_SAFE)
         if self.password:
-            user += ":" + quote(self.password, "-_.!~*'()&=+$,")
+            user += ":" + _quoted(self.password, "-_.!~*'()&=+$,")
         text = f"{self.scheme}:{user}@{self.host}" if user else f"{self.scheme}:{self.host}"
         if self.port is not None:
             text += f":{self.port}"
         text += join_params(self.params)
         if self.headers:
             escaped = (
-                f"{quote(name, _HEADER_SAFE)}={quote(value, _HEADER_SAFE)}"
+                f"{_quoted(name, _HEADER_SAFE)}={_quoted(value, _HEADER_SAFE)}"
                 for name, value in self.headers
             )
             text += "?" + "&".join(escaped)
@@ -83,7 +91,7 @@ def parse_uri(text: str) -> Uri:
         raise BadSip(f"a URI without a scheme: {text[:80]!r}")
     if scheme == "tel":
         number, semicolon, params = rest.partition(";")
-        return Uri("tel", unquote(number), params=split_params(semicolon + params))
+        return Uri("tel", _unquoted(number), params=split_params(semicolon + params))
     if scheme not in ("sip", "sips"):
         return Uri(scheme, rest)
     return _parse_sip(scheme, rest, text)
@@ -97,21 +105,39 @@ def _parse_sip(scheme: str, rest: str, text: str) -> Uri:
     host, port, params, headers = found.groups()
     if port and not 0 < int(port) < 65536:
         raise BadSip(f"no such port: {port}")
+    if host[0] == "[" and not is_ipv6(host[1:-1]):
+        raise BadSip(f"no such address: {host}")
     user, _, password = userinfo.partition(":")
     return Uri(
         scheme,
-        unquote(user, errors="surrogateescape"),
+        _unquoted(user),
         host,
         int(port) if port else None,
         split_params(params or ""),
         _headers(headers) if headers else (),
-        unquote(password),
+        _unquoted(password),
     )
 
 
 def _headers(text: str) -> Pairs:
     pairs = (piece.partition("=") for piece in text.split("&") if piece)
-    return tuple((unquote(name), unquote(value)) for name, _, value in pairs)
+    return tuple((_unquoted(name), _unquoted(value)) for name, _, value in pairs)
+
+
+def _unquoted(text: str) -> str:
+    return unquote(text, errors="surrogateescape") if "%" in text else text
+
+
+def _quoted(text: str, safe: str) -> str:
+    return quote(text, safe, errors="surrogateescape")
+
+
+def is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +165,25 @@ class Address:
         return f"{shown}<{self.uri}>{join_params(self.params)}"
 
 
-@lru_cache(maxsize=1024)
 def parse_address(text: str) -> Address:
     """`"Name" <uri>;params`, `Name <uri>`, or `uri;params` where those are not the URI's."""
+    return _kept_address(text) if len(text) < MAX_KEPT else _address(text)
+
+
+def _address(text: str) -> Address:
     text = text.strip()
     if text.startswith('"'):
         end = _closing_quote(text)
         display, rest = unquoted(text[: end + 1]), text[end + 1 :].lstrip()
+        display = _CONTROL.sub("", display)
         if not rest.startswith("<"):
             raise BadSip(f"a name without an address: {text[:80]!r}")
     else:
         before, angle, rest = text.partition("<")
         if not angle:
             uri, semicolon, params = text.partition(";")
-            parse_uri(uri.rstrip())
+            if parse_uri(uri.rstrip()).headers:  # whose they are cannot be told (section 20)
+                raise BadSip("headers of a URI that is not in brackets")
             return Address(uri.rstrip(), "", split_params(semicolon + params))
         display, rest = before.strip(), "<" + rest
     uri, closed, params = rest[1:].partition(">")
@@ -160,6 +191,9 @@ def parse_address(text: str) -> Address:
         raise BadSip(f"an address that is not closed: {text[:80]!r}")
     parse_uri(uri)
     return Address(uri, display, split_params(params))
+
+
+_kept_address = lru_cache(maxsize=1024)(_address)
 
 
 def _closing_quote(text: str) -> int:
