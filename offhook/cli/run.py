@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from offhook import clock
-from offhook.cli.client import Running
+from offhook.cli.client import Running, connected
 from offhook.config import DEFAULT_DATA
 from offhook.errors import ConfigError
 
@@ -28,23 +28,25 @@ def add_to(cli: click.Group) -> None:
     show_default=True, help="The data folder of the Offhook to lead to.",
 )  # fmt: skip
 @click.option("--others", is_flag=True, help="Let it reach other hosts through the proxy too.")
+@click.option("--test", is_flag=True, help="Give it the test credentials: nothing happens.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(data: Path, others: bool, command: Sequence[str]) -> None:
+def run(data: Path, others: bool, test: bool, command: Sequence[str]) -> None:
     """Run COMMAND so that api.twilio.com is this Offhook to it.
 
     Its library needs no change: Python, Node, Ruby, PHP, Java, Go and curl are told by variables
     of a proxy on loopback, and of an authority of certificates that is this data folder's alone.
     TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN are set to the account's. Exits as COMMAND does.
     """
-    sys.exit(asyncio.run(_run(data, others, command)))
+    sys.exit(asyncio.run(_run(data, others, test, command)))
 
 
-async def _run(data: Path, others: bool, command: Sequence[str]) -> int:
+async def _run(data: Path, others: bool, test: bool, command: Sequence[str]) -> int:
     from offhook.proxy.authority import Authority
     from offhook.proxy.relay import Relay
     from offhook.proxy.surroundings import variables
 
     running = Running.find(data)
+    login = await _test_pair(data) if test else (running.account_sid, running.auth_token)
     api = urlsplit(running.api)
     authority = Authority.of(data / "proxy", clock.utc())
     relay = Relay(authority, (api.hostname or "", api.port or 80), others, _refused)
@@ -52,10 +54,15 @@ async def _run(data: Path, others: bool, command: Sequence[str]) -> int:
         told = {
             **os.environ,
             **variables(authority, port, os.environ),
-            "TWILIO_ACCOUNT_SID": running.account_sid,
-            "TWILIO_AUTH_TOKEN": running.auth_token,
+            **dict(zip(("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"), login, strict=True)),
         }
         return await _child(command, told)
+
+
+async def _test_pair(data: Path) -> tuple[str, str]:
+    async with connected(data) as client:
+        pair = await client.get("/offhook/v1/test-credentials")
+    return pair["account_sid"], pair["auth_token"]
 
 
 def _refused(host: str) -> None:

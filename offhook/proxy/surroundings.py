@@ -1,6 +1,7 @@
 """The variables that lead each official library through the proxy and let it trust the authority.
 
-Python reads HTTPS_PROXY and REQUESTS_CA_BUNDLE; Node HTTP_PROXY, also for https, and
+Python reads HTTPS_PROXY and REQUESTS_CA_BUNDLE, its asynchronous client with the help of a
+`sitecustomize` and SSL_CERT_FILE; Node HTTP_PROXY, also for https, and
 NODE_EXTRA_CA_CERTS; Ruby and Go HTTPS_PROXY and SSL_CERT_FILE; PHP HTTPS_PROXY and an ini file;
 Java properties; curl HTTPS_PROXY and CURL_CA_BUNDLE.
 """
@@ -31,6 +32,7 @@ USUAL_ROOTS = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 )
+FOR_PYTHON = Path(__file__).with_name("python")
 OWN_ROOTS = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -54,6 +56,7 @@ def variables(authority: Authority, port: int, own: Mapping[str, str]) -> dict[s
         **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY"), proxy),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), direct),
         **dict.fromkeys(OWN_ROOTS, str(bundle)),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(FOR_PYTHON), own.get("PYTHONPATH")])),
         "NODE_EXTRA_CA_CERTS": str(extra),
         "PHP_INI_SCAN_DIR": f"{own.get('PHP_INI_SCAN_DIR', '')}{os.pathsep}{folder}",
         "JAVA_TOOL_OPTIONS": " ".join(
