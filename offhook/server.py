@@ -27,8 +27,8 @@ from offhook.carriers.sip_phones import Directory
 from offhook.carriers.sip_tls import Listeners
 from offhook.carriers.trunks import Trunk
 from offhook.config import Address, Settings
-from offhook.config.settings import Trunk as TrunkRules
 from offhook.config.sip_doors import Doors
+from offhook.config.sip_trunks import Trunk as TrunkRules
 from offhook.errors import ConfigError
 from offhook.exchange import inbound, retention, sip_homes, usage
 from offhook.exchange.exchange import Exchange, Route
@@ -128,6 +128,7 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
         chosen = SipSettings(
             address.host, port, str(settings.public_ip or ""), trunks,
             rtp_timeout=settings.rtp_timeout, listeners=listeners, limits=limits_of(settings.doors),
+            failover=settings.sip_failover, region=settings.default_region,
         )  # fmt: skip
         try:
             return await SipCarrier.open(
@@ -198,7 +199,8 @@ def trunk_of(rules: TrunkRules) -> Trunk:
         rules.peer_username, peer.get_secret_value() if peer else "",
         shown=rules.caller_id.shown, caller_id_header=rules.caller_id.header,
         plus=rules.caller_id.format != "plus-less", emergency=rules.emergency, srtp=rules.srtp,
-        register=rules.register_there, watch=rules.watch,
+        register=rules.register_there, watch=rules.watch, proxy=rules.proxy,
+        keep_alive=rules.keep_alive,
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ import hashlib
 import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,26 +15,25 @@ import structlog
 
 from offhook import clock, sids
 from offhook.carriers import sip_parties
+from offhook.carriers.sip_dns import system
 from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_leg import SipLeg, Sound, offered_by
-from offhook.carriers.sip_phones import NOT_REGISTERED, Answer, Directory, SipPhones, fork
+from offhook.carriers.sip_locator import Ask, Locator
+from offhook.carriers.sip_out import CallsOut
+from offhook.carriers.sip_phones import Answer, Directory, SipPhones
 from offhook.carriers.sip_settings import Pong, SipSettings
 from offhook.carriers.sip_switchboard import Entry, Switchboard
 from offhook.carriers.sip_upstream import Upstream
-from offhook.carriers.sip_wire import Unreachable
-from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, plain, route
+from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, plain
 from offhook.errors import CarrierError
-from offhook.line.leg import About, Leg, Ringing, Target, Text, Trace
-from offhook.media.plane import MediaFull, MediaLeg, MediaPlane, RtpLeg
+from offhook.line.leg import Leg, Ringing, Target, Text, Trace
+from offhook.media.plane import MediaFull, MediaLeg, MediaPlane
 from offhook.sip import digest
 from offhook.sip.core import Over
-from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, bracketed, hop_of, is_ip, is_secure
+from offhook.sip.hop import Hop, is_ip
 from offhook.sip.inbound import Inbound, TakeOver
-from offhook.sip.message import Field, Response
-from offhook.sip.outbound import Invitation
-from offhook.sip.registrar import Contact
-from offhook.sip.uri import Address, Uri, parse_uri
+from offhook.sip.location import Means
+from offhook.sip.uri import Address, parse_uri
 
 __all__ = ["Directory", "Pong", "SipCarrier", "SipSettings"]
 
@@ -50,7 +48,12 @@ class SipCarrier:
     """Brings calls in and out. `on_call` runs as long as it likes, in a task of its own."""
 
     def __init__(
-        self, settings: SipSettings, media: MediaPlane, on_call: OnCall, rand: Callable[[], str]
+        self,
+        settings: SipSettings,
+        media: MediaPlane,
+        on_call: OnCall,
+        rand: Callable[[], str],
+        dns: Ask,
     ) -> None:
         self.name = settings.name
         self.settings = settings
@@ -58,20 +61,30 @@ class SipCarrier:
         self._known = lru_cache(maxsize=4096)(self._is_known)
         guard = Guard(settings.limits, self._trusts)
         self._board = Switchboard(
-            self._incoming, rand, public_ip=settings.public_ip, tcp=settings.tcp, guard=guard
-        )
+            self._incoming, self._located, rand,
+            public_ip=settings.public_ip, tcp=settings.tcp, guard=guard,
+        )  # fmt: skip
         self._door = Door(settings.trunks, local=False)
         self._secret = settings.secret or rand().encode()
         self._logins = self._login(settings.realm)
         self.phones: SipPhones | None = None
-        self.upstream = Upstream(
-            self._board, settings.trunks, self.options, self._resolved,
-            chance=lambda: int(rand()[:6], 16) / 16**6,
-        )  # fmt: skip
+        self.locator = Locator(dns, self._means)
+        self.upstream = Upstream(self._board, settings, self.locator, self._chance)
+        self._out = CallsOut(self._board, settings, self.upstream, self.locator, self._open_sound)
         self._refusing = False
 
     def _login(self, realm: str) -> digest.Server:
         return digest.Server(realm, self._secret, self._rand, self.settings.algorithms)
+
+    def _chance(self) -> float:
+        return int(self._rand()[:6], 16) / 16**6
+
+    def _means(self) -> Means:
+        return self._board.wire.means(self._chance)
+
+    async def _located(self, hop: Hop) -> Hop:
+        """The best server of a name that a dialog leads to. Raises CarrierError."""
+        return (await self.locator.servers(hop))[0]
 
     def _trusts(self, host: str) -> bool:
         """Whether no limits hold for an address: this machine's, or that of a trunk."""
@@ -91,12 +104,14 @@ class SipCarrier:
         *,
         rand: Callable[[], str] = sids.random_hex,
         directory: Directory | None = None,
+        dns: Ask = system,
     ) -> SipCarrier:
         """Listening; with a `directory`, phones register. Raises OSError when the port is taken."""
-        carrier = cls(settings, media, on_call, rand)
+        carrier = cls(settings, media, on_call, rand, dns)
         wire = carrier._board.wire
         if directory:
-            carrier.phones = SipPhones(carrier._board, directory, carrier._login)
+            phones = SipPhones(carrier._board, directory, carrier._login)
+            carrier.phones = carrier._out.phones = phones
             carrier._board.registering = carrier.phones.registering
         await wire.open(
             settings.host, settings.port, tcp=settings.tcp, listeners=settings.listeners
@@ -143,106 +158,14 @@ class SipCarrier:
 
     def takes(self, to: str) -> bool:
         """Whether there is a way to an address: a trunk for the number, or `sip:`."""
-        return to.startswith(("sip:", "sips:")) or route(self.settings.trunks, to) is not None
+        return self._out.takes(to)
 
     def emergency(self, to: str) -> bool:
-        """Whether the trunk that `to` would take may carry emergency calls."""
-        trunk = route(self.settings.trunks, to)
-        return trunk is not None and trunk.emergency
+        """Whether any trunk for `to` may carry emergency calls."""
+        return self._out.emergency(to)
 
     async def dial(self, target: Target, ringing: Ringing) -> Leg:
-        """As `Carrier.dial`. 404 is a number that no trunk takes, 503 a hop that cannot be reached
-        or never replied. A phone that is registered here is called wherever it is; 480 if it is
-        not."""
-        contacts = await self.phones.reached(target.to) if self.phones else None
-        if contacts is None:
-            trunk, uri = self._way(target.to)
-            return await self._dial_one(target, ringing, trunk, uri, hop_of(uri))
-        if not contacts:
-            told = f"{target.to} is not registered"
-            target.trace.add("debugger", {"code": NOT_REGISTERED, "message": told})
-            raise CarrierError(480, told)
-        alone = len(contacts) == 1
-
-        def rang(leg: Leg, early: bool) -> None:
-            ringing(leg, early and alone)  # of several, none is heard before one answers
-
-        calls = [self._dial_contact(target, rang, contact) for contact in contacts]
-        return await fork(calls, self._board.spawn)
-
-    async def _dial_contact(self, target: Target, ringing: Ringing, contact: Contact) -> Leg:
-        uri, path = parse_uri(contact.uri), tuple(("Route", each) for each in contact.path)
-        return await self._dial_one(target, ringing, None, uri, contact.hop, path)
-
-    async def _dial_one(
-        self, target: Target, ringing: Ringing, trunk: Trunk | None, uri: Uri, hop: Hop,
-        path: tuple[Field, ...] = (),
-    ) -> Leg:  # fmt: skip
-        hop = await self._resolved(hop)
-        media = await self._open_media(target.near)
-        sound = self._sound(media, hop, trunk.srtp if trunk else _asked_sealed(target.to))
-        leg = SipLeg(self._board.act, sound, About(), target.trace, self.name)
-        try:
-            invitation = self._invitation(leg, target, trunk, uri, hop)
-            return await self._dial(
-                leg, ringing, replace(invitation, fields=(*path, *invitation.fields))
-            )
-        except ValueError as error:  # a field that would break out of its line
-            await media.close()
-            raise CarrierError(400, str(error)) from error
-
-    def _way(self, to: str) -> tuple[Trunk | None, Uri]:
-        if not to.startswith(("sip:", "sips:")):
-            trunk = route(self.settings.trunks, to)
-            if trunk is None:
-                raise CarrierError(404, f"no trunk takes {to}")
-            return trunk, sip_parties.number_at(trunk, to)
-        try:
-            return None, parse_uri(to)
-        except BadSip as wrong:
-            raise CarrierError(404, wrong.reason) from wrong
-
-    async def _resolved(self, hop: Hop) -> Hop:
-        if not self._board.wire.speaks(hop.transport):
-            raise CarrierError(503, f"no {hop.transport} here")
-        try:
-            host = await self._board.wire.resolve(hop.host, hop.port)
-        except Unreachable as error:
-            raise CarrierError(503, str(error)) from error
-        return replace(hop, host=host, name=hop.host)
-
-    def _invitation(
-        self, leg: SipLeg, target: Target, trunk: Trunk | None, uri: Uri, hop: Hop
-    ) -> Invitation:
-        username, password = target.username, target.password
-        if trunk:
-            username, password = trunk.username, trunk.password
-        host = bracketed(self._board.address(hop))
-        return Invitation(
-            uri=str(uri.bare()),
-            from_=sip_parties.from_field(target, trunk, host),
-            to=f"<{parse_uri(target.to).bare() if target.to.startswith('sip') else uri.bare()}>",
-            hop=hop,
-            body=leg.offer(),
-            fields=sip_parties.call_fields(target, trunk, uri, host),
-            credentials=digest.Credentials(username, password) if username else None,
-        )
-
-    async def _dial(self, leg: SipLeg, ringing: Ringing, invitation: Invitation) -> Leg:
-        call = self._board.endpoint.invite(invitation, clock.now())
-        entry = self._board.entries[call.serial] = Entry(leg.trace, leg, ringing)
-        leg.dialling(call)
-        self._board.flush()
-        try:
-            await leg.settled()
-        except asyncio.CancelledError:
-            await leg.hang_up()
-            raise
-        finally:
-            entry.ringing = None
-        if leg.ended.done():
-            raise leg.refused()
-        return leg
+        return await self._out.dial(target, ringing)
 
     async def send(self, text: Text, report: Callable[[str, int], None]) -> None:
         """Always refused: texts do not go by SIP."""
@@ -346,12 +269,11 @@ class SipCarrier:
         """The call as a leg, or None when the caller did not wait. Raises CarrierError."""
         offered = offered_by(call)
         about = sip_parties.about_call(call.request, call.source, trunk)
-        media = await self._open_media()
+        sound = await self._open_sound(call.source)
         entry = self._board.entries.get(call.serial)
         if call.over or entry is None:
-            await media.close()
+            await sound.media.close()
             return None
-        sound = self._sound(media, call.source)
         entry.leg = leg = SipLeg(self._board.act, sound, about, entry.trace, self.name)
         leg.arrived(call, offered)
         return leg
@@ -371,33 +293,18 @@ class SipCarrier:
 
     async def options(self, trunk: Trunk) -> Pong:
         """Asks a trunk whether it is there, with our credentials if it wants some."""
-        began, uri, hop = clock.now(), trunk.uri, hop_of(trunk.uri)
-        answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-
-        def heard(response: Response | None, now: float) -> None:
-            if not answer.done() and (response is None or response.status >= 200):
-                answer.set_result(response)
-
-        login = digest.Credentials(trunk.username, trunk.password) if trunk.username else None
-        self._board.act(lambda now: self._board.endpoint.options(str(uri), hop, heard, now, login))
-        response = await answer
-        status, reason = (response.status, response.reason) if response else (0, "no reply")
-        return Pong(trunk.name, str(hop), status, reason, clock.now() - began)
+        return await self.upstream.options(trunk)
 
     # Sound
 
-    async def _open_media(self, near: MediaLeg | None = None) -> RtpLeg:
+    async def _open_sound(
+        self, hop: Hop, near: MediaLeg | None = None, secured: bool = False
+    ) -> Sound:
         try:
-            return await self._media.open_rtp(self._board.wire.host, near)
+            media = await self._media.open_rtp(self._board.wire.host, near)
         except MediaFull as full:
             raise CarrierError(503, str(full)) from full
-
-    def _sound(self, media: RtpLeg, hop: Hop, secured: bool = False) -> Sound:
         host, id = self._board.address(hop), int(self._rand()[:8], 16)
         drawn = "".join(self._rand() for _ in range(3))  # 384 bits
         secret = hashlib.sha512(drawn.encode()).digest()
         return Sound(media, host, id, self.settings.rtp_timeout, secret, secured)
-
-
-def _asked_sealed(to: str) -> bool:
-    return to.startswith(("sip:", "sips:")) and is_secure(parse_uri(to))

@@ -16,7 +16,9 @@ class SipSettings:
     `port` 0 takes a free one. `public_ip` is written into Contact and SDP; without it, the address
     that leads to the other side is. Nodes that share `secret` know each other's nonces.
     `algorithms` are those of our challenges; many phones drop a call that offers them SHA-256, also
-    beside MD5. A call that brings no sound for `rtp_timeout` seconds is ended; 0: never.
+    beside MD5. A call that brings no sound for `rtp_timeout` seconds is ended; 0: never. A call out
+    that nothing is heard of for `failover` seconds goes on to the next server or trunk. `region`
+    is the country whose emergency numbers count.
     """
 
     host: str = "127.0.0.1"
@@ -31,6 +33,8 @@ class SipSettings:
     listeners: Listeners = NOWHERE
     rtp_timeout: float = 60
     limits: Limits = USUAL
+    failover: float = 4.0
+    region: str = "US"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from offhook import clock
 from offhook.carriers import sip_parties
 from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_leg import SipLeg
-from offhook.carriers.sip_wire import Wire, local_address_towards
+from offhook.carriers.sip_wire import Locate, Wire, local_address_towards
 from offhook.line.leg import Ringing, Trace
 from offhook.sip.core import Heard, Over, Registering
 from offhook.sip.endpoint import Endpoint
@@ -46,11 +46,12 @@ class Entry:
 
 
 class Switchboard:
-    """`incoming` is told of each INVITE that opens a dialog."""
+    """`incoming` is told of each INVITE that opens a dialog; `located` finds a name's server."""
 
     def __init__(
         self,
         incoming: Callable[[Inbound], None],
+        located: Locate,
         rand: Callable[[], str],
         *,
         public_ip: str,
@@ -58,7 +59,7 @@ class Switchboard:
         guard: Guard,
     ) -> None:
         self.guard = guard
-        self.wire = Wire(self._receive, self._undeliverable, guard)
+        self.wire = Wire(self._receive, self._undeliverable, located, guard)
         self.endpoint = Endpoint(self.sent_by, self._contact, rand, tcp=tcp)
         self.entries: dict[int, Entry] = {}  # by the serial of the call
         self.tasks: set[asyncio.Task[Any]] = set()

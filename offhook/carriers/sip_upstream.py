@@ -6,22 +6,27 @@ A registration is refreshed before it ends; one that fails is tried again, ever 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 import structlog
 
 from offhook import clock
-from offhook.carriers.sip_settings import Pong
+from offhook.carriers.sip_locator import AVOIDED, Locator
+from offhook.carriers.sip_settings import Pong, SipSettings
 from offhook.carriers.sip_switchboard import Switchboard
 from offhook.carriers.trunks import Trunk
 from offhook.errors import CarrierError
 from offhook.sip.digest import Credentials
 from offhook.sip.endpoint import Enrolment, granted
-from offhook.sip.hop import Hop, hop_of
+from offhook.sip.grammar import BadSip
+from offhook.sip.hop import Hop, Send
+from offhook.sip.layer import Tell
 from offhook.sip.message import Response
+from offhook.sip.stream import PING
+from offhook.sip.uri import Uri, parse_address
 
 log = structlog.get_logger("offhook.sip")
 
@@ -29,13 +34,18 @@ WISHED = 3600  # seconds that we ask for
 FIRST_WAIT, LONGEST_WAIT = 30.0, 1800.0  # after a failure, RFC 5626 section 4.5
 REFRESH = 0.85  # of the time that was granted
 LAST_WORD = 2.0  # seconds for taking a registration back
+MOST_ROUTES = 10  # proxies that a registrar may ask us to go by
 
 Registered = Literal["", "asking", "registered", "refused", "unreachable"]
 
 
 @dataclass(slots=True)
 class State:
-    """What is known of a trunk. `reachable` is None until it was asked; `status` 0 is silence."""
+    """What is known of a trunk. `reachable` is None until it was asked; `status` 0 is silence.
+
+    `route` are the proxies that its registrar wants us to go by (RFC 3608). Of `calls` out that it
+    was given it `failed` some; when the latest was one of these, `failing` says why.
+    """
 
     trunk: Trunk
     address: str = ""  # where it was found
@@ -47,6 +57,16 @@ class State:
     seconds: float = 0.0
     since: datetime | None = None  # as reachable, or not, as it is
     failures: int = 0  # of registering, in a row
+    route: tuple[str, ...] = ()
+    hop: Hop | None = None
+    calls: int = 0
+    failed: int = 0
+    failing: str = ""
+    avoided_until: float = 0.0
+
+    @property
+    def down(self) -> bool:
+        return self.reachable is False or self.avoided_until > clock.now()
 
     def data(self) -> dict[str, Any]:
         return {
@@ -60,22 +80,25 @@ class State:
             "reason": self.reason,
             "seconds": round(self.seconds, 3),
             "since": self.since.isoformat() if self.since else "",
+            "calls": self.calls,
+            "failed": self.failed,
+            "failing": self.failing,
         }
 
 
 class Upstream:
-    """Runs from `start` to `close`. `options` asks a trunk, `resolve` finds its address."""
+    """Runs from `start` to `close`. `locator` finds the trunks' servers."""
 
     def __init__(
         self,
         board: Switchboard,
-        trunks: Sequence[Trunk],
-        options: Callable[[Trunk], Awaitable[Pong]],
-        resolve: Callable[[Hop], Awaitable[Hop]],
+        settings: SipSettings,
+        locator: Locator,
         chance: Callable[[], float],
     ) -> None:
-        self.states = {trunk.name: State(trunk) for trunk in trunks}
-        self._board, self._options, self._resolve, self._chance = board, options, resolve, chance
+        self.states = {trunk.name: State(trunk) for trunk in settings.trunks}
+        self._board, self._locator, self._chance = board, locator, chance
+        self._patience = settings.failover
         self._enrolments: dict[str, Enrolment] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -85,6 +108,8 @@ class Upstream:
                 self._run(self._stay_registered(state))
             if state.trunk.watch and state.trunk.address:
                 self._run(self._watch(state))
+            if state.trunk.keep_alive and state.trunk.address:
+                self._run(self._keep_open(state))
 
     async def close(self) -> None:
         """No more questions; registrations are taken back if that is quick."""
@@ -92,7 +117,7 @@ class Upstream:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         taken_back = [
-            self._ask(enrolment, 0)
+            self._enrol(enrolment, 0)
             for name, enrolment in self._enrolments.items()
             if self.states[name].registered == "registered"
         ]
@@ -119,6 +144,82 @@ class Upstream:
                 return state.trunk
         return None
 
+    def _state(self, trunk: Trunk) -> State:
+        return self.states.get(trunk.name) or State(trunk)
+
+    # Calls
+
+    def in_order(self, trunks: Sequence[Trunk]) -> list[Trunk]:
+        """Those that are down last: a call is still better tried there than given up."""
+        return sorted(trunks, key=lambda trunk: self.states[trunk.name].down)
+
+    def route(self, trunk: Trunk) -> tuple[str, ...]:
+        """The proxies that a request to it goes by: its own, then those its registrar named."""
+        named = self._state(trunk).route
+        if not trunk.proxy:
+            return named
+        first = trunk.first
+        own = f"<{replace(first, params=(*first.params, ('lr', '')))}>"
+        if named and _place(parse_address(named[0]).parsed) == _place(first):
+            return named
+        return (own, *named)
+
+    def carried(self, trunk: Trunk) -> None:
+        """A call of ours was answered, or refused by somebody behind it."""
+        state = self.states[trunk.name]
+        state.calls += 1
+        state.avoided_until = 0.0
+        if state.failing:
+            log.info("a trunk takes calls again", trunk=trunk.name)
+            state.failing = ""
+
+    def failed(self, trunk: Trunk, why: CarrierError, *, there: bool, seconds: float) -> None:
+        """It did not carry a call; where the fault is `there`, it is tried last for some time."""
+        state = self.states[trunk.name]
+        state.calls += 1
+        state.failed += 1
+        if there:
+            state.avoided_until = clock.now() + (seconds or AVOIDED)
+        if not state.failing:
+            log.warning("a trunk fails calls", trunk=trunk.name, reason=str(why))
+        state.failing = str(why)
+
+    # Asking
+
+    async def options(self, trunk: Trunk) -> Pong:
+        """Asks a trunk whether it is there, with our credentials if it wants some."""
+        began, route = clock.now(), self.route(trunk)
+        login = Credentials(trunk.username, trunk.password) if trunk.username else None
+
+        async def ask(hop: Hop) -> Response | None:
+            endpoint, uri = self._board.endpoint, str(trunk.uri)
+            return await self._final(
+                lambda tell, now: endpoint.options(uri, hop, tell, now, login, route)
+            )
+
+        try:
+            hop, response = await self._locator.ask(self._first(trunk), self._patience, ask)
+        except CarrierError as nowhere:
+            return Pong(trunk.name, str(trunk.address), 0, nowhere.reason, clock.now() - began)
+        self._state(trunk).hop = hop
+        status, reason = (response.status, response.reason) if response else (0, "no reply")
+        return Pong(trunk.name, str(hop), status, reason, clock.now() - began)
+
+    def _first(self, trunk: Trunk) -> Uri:
+        route = self.route(trunk)
+        return parse_address(route[0]).parsed if route else trunk.uri
+
+    async def _final(self, send: Callable[[Tell, float], None]) -> Response | None:
+        """The final response to what is sent, or None."""
+        answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+
+        def heard(response: Response | None, now: float) -> None:
+            if not answer.done() and (response is None or response.status >= 200):
+                answer.set_result(response)
+
+        self._board.act(lambda now: send(heard, now))
+        return await answer
+
     # Registering
 
     async def _stay_registered(self, state: State) -> None:
@@ -132,28 +233,26 @@ class Upstream:
 
     async def _try(self, state: State, seconds: int) -> Response | None:
         trunk, name = state.trunk, state.trunk.name
+
+        async def ask(hop: Hop) -> Response | None:
+            known = self._enrolments.get(name)
+            if known is None:
+                login = Credentials(trunk.username, trunk.password)
+                known = Enrolment(str(trunk.uri), trunk.uri.host, trunk.username, hop, login)
+                known.route = self.route(trunk)
+                self._enrolments[name] = known
+            known.hop, state.hop, state.address = hop, hop, str(hop)
+            return await self._enrol(known, seconds)
+
         try:
-            hop = await self._resolve(hop_of(trunk.uri))
+            return (await self._locator.ask(trunk.first, self._patience, ask))[1]
         except CarrierError as error:
             log.warning("a trunk has no address", trunk=name, reason=str(error))
             return None
-        known = self._enrolments.get(name)
-        if known is None:
-            login = Credentials(trunk.username, trunk.password)
-            known = Enrolment(str(trunk.uri), trunk.uri.host, trunk.username, hop, login)
-            self._enrolments[name] = known
-        known.hop, state.address = hop, str(hop)
-        return await self._ask(known, seconds)
 
-    async def _ask(self, enrolment: Enrolment, seconds: int) -> Response | None:
-        answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-
-        def heard(response: Response | None, now: float) -> None:
-            if not answer.done() and (response is None or response.status >= 200):
-                answer.set_result(response)
-
-        self._board.act(lambda now: self._board.endpoint.enrol(enrolment, seconds, heard, now))
-        return await answer
+    async def _enrol(self, enrolment: Enrolment, seconds: int) -> Response | None:
+        endpoint = self._board.endpoint
+        return await self._final(lambda tell, now: endpoint.enrol(enrolment, seconds, tell, now))
 
     def _took(self, state: State, response: Response | None, seconds: int) -> float:
         """Keeps what was answered; the seconds until the next REGISTER."""
@@ -161,12 +260,13 @@ class Upstream:
         if response is not None and response.status < 300:
             lasts = granted(response, state.trunk.username, seconds)
             state.until = clock.utc_in(lasts)
+            state.route = _service_route(response)
             if state.registered != "registered":
                 log.info("registered with a trunk", trunk=name, seconds=lasts)
             state.registered, state.failures = "registered", 0
             return max(1.0, lasts * REFRESH)
         state.failures += 1
-        state.until = None
+        state.until, state.route = None, ()
         state.registered = "refused" if response is not None else "unreachable"
         told = f"{response.status} {response.reason}" if response else "no reply"
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(state.failures - 1, 10))
@@ -178,12 +278,15 @@ class Upstream:
 
     async def _watch(self, state: State) -> None:
         while True:
-            try:
-                pong = await self._options(state.trunk)
-            except CarrierError as error:
-                pong = Pong(state.trunk.name, state.trunk.address, 0, str(error), 0.0)
-            self._seen(state, pong)
+            self._seen(state, await self.options(state.trunk))
             await asyncio.sleep(state.trunk.watch)
+
+    async def _keep_open(self, state: State) -> None:
+        """Through NAT (RFC 5626 section 4.4, without STUN); connections are kept by the wire."""
+        while True:
+            await asyncio.sleep(state.trunk.keep_alive)
+            if state.hop and not state.hop.reliable:
+                self._board.wire.send(Send(PING, state.hop))
 
     def _seen(self, state: State, pong: Pong) -> None:
         state.status, state.reason, state.seconds = pong.status, pong.reason, pong.seconds
@@ -196,6 +299,21 @@ class Upstream:
             "a trunk is there" if pong.healthy else "a trunk is gone",
             trunk=pong.trunk, status=pong.status, reason=pong.reason,
         )  # fmt: skip
+
+
+def _service_route(response: Response) -> tuple[str, ...]:
+    """None of it, where any of it cannot be read: half a way leads nowhere."""
+    try:
+        named = response.all("service-route")[:MOST_ROUTES]
+        for each in named:
+            _place(parse_address(each).parsed)
+    except BadSip:
+        return ()
+    return tuple(named)
+
+
+def _place(uri: Uri) -> tuple[str, int]:
+    return uri.host.lower(), uri.port or 0
 
 
 def _least(response: Response) -> int:

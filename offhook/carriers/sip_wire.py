@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,30 +19,27 @@ from offhook import clock
 from offhook.carriers.sip_flows import Flow, StreamFlow, WebFlow
 from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
+from offhook.errors import CarrierError
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send, is_ip
+from offhook.sip.location import Kind, Means
 from offhook.sip.message import MAX_MESSAGE
-from offhook.sip.stream import Stream
+from offhook.sip.stream import PING, PONG, Stream
 
 CONNECT_SECONDS = 5.0
-NAMES_KEPT = 60.0  # seconds for which a name's address is remembered
 KEEP_ALIVE = 95.0  # seconds between two signs of life on connections of ours (RFC 5626)
-PING, PONG = b"\r\n\r\n", b"\r\n"
 WEB = Subprotocol("sip")
 FIRST_MESSAGE = 32.0  # seconds that a connection may take to bring its first message
 MOST_WAITING = 1_000_000  # bytes that one slow connection may have unsent before it is closed
 
 Receive = Callable[[bytes, Hop], None]
 Failed = Callable[[Send], None]
+Locate = Callable[[Hop], Awaitable[Hop]]
 
 
 log = structlog.get_logger("offhook.sip")
 
 Way = tuple[str, str, int]  # what a connection is known by: transport, host, port
-
-
-class Unreachable(Exception):
-    """A name without an address."""
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -57,11 +54,13 @@ class Wire:
     """A UDP socket and a TCP listener at the same port, listeners for TLS, WS and WSS at others,
     and the connections in both directions.
 
-    `receive` is given whole messages, `failed` what could not be sent; both on the loop.
+    `receive` is given whole messages, `failed` what could not be sent; both on the loop. `located`
+    finds the server of a hop that is a name, and raises CarrierError.
     """
 
-    def __init__(self, receive: Receive, failed: Failed, guard: Guard) -> None:
+    def __init__(self, receive: Receive, failed: Failed, located: Locate, guard: Guard) -> None:
         self._receive, self._failed, self._guard = receive, failed, guard
+        self._located = located
         self._udp: asyncio.DatagramTransport | None = None
         self._servers: list[asyncio.Server | Server] = []
         self._listeners = Listeners()
@@ -71,7 +70,6 @@ class Wire:
         self._by_address: dict[Way, int] = {}
         self._connecting: dict[Way, asyncio.Task[None]] = {}
         self._waiting: dict[Way, list[Send]] = {}
-        self._names: dict[tuple[str, int], tuple[str, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving: set[asyncio.Task[Any]] = set()  # asyncio's own; they end with their sockets
         self._last_flow = 0
@@ -162,27 +160,11 @@ class Wire:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._serving, return_exceptions=True)
 
-    async def resolve(self, host: str, port: int) -> str:
-        """The first A or AAAA address of a name. Raises Unreachable."""
-        if is_ip(host):
-            return host
-        known = self._names.get((host, port))
-        if known and known[1] > clock.now():
-            return known[0]
-        loop = asyncio.get_running_loop()
-        try:
-            with clock.outside(f"the address of {host}"):
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError) as error:
-            raise Unreachable(f"{host} has no address: {error}") from error
-        best = sorted(found, key=lambda each: each[0] != socket.AF_INET)
-        address = str(best[0][4][0])
-        self._names[(host, port)] = (address, clock.now() + NAMES_KEPT)
-        return address
-
-    def speaks(self, transport: str) -> bool:
-        """Whether we can make connections of this kind; WebSockets are only made to us."""
-        return transport in ("UDP", "TLS") or (transport == "TCP" and "TCP" in self._places)
+    def means(self, chance: Callable[[], float]) -> Means:
+        """What we can make connections by; WebSockets are only made to us."""
+        transports = ("UDP", "TCP", "TLS") if "TCP" in self._places else ("UDP", "TLS")
+        families: tuple[Kind, ...] = ("AAAA",) if ":" in self.host else ("A",)
+        return Means(transports, families, chance)
 
     def place(self, transport: str) -> Place:
         """Where we listen for what comes by this transport."""
@@ -207,12 +189,11 @@ class Wire:
 
     async def _send_to_name(self, send: Send) -> None:
         try:
-            host = await self.resolve(send.hop.host, send.hop.port)
-        except Unreachable:
+            hop = await self._located(send.hop)
+        except CarrierError:
             self._failed(send)
         else:
-            name = send.hop.name or send.hop.host
-            self.send(replace(send, hop=replace(send.hop, host=host, name=name)))
+            self.send(replace(send, hop=hop))
 
     def _send_on_connection(self, send: Send) -> None:
         way = _way(send.hop)

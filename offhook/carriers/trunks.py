@@ -24,6 +24,8 @@ class Trunk:
     that carries it beside From, and that is believed in calls in. Without `plus`, called numbers
     are written without their +. `emergency` numbers only go to trunks that say so. With `register`
     we log in there as `username`; every `watch` seconds it is asked whether it is there, 0: never.
+    Whatever goes there goes by `proxy` (host or host:port), if there is one. Every `keep_alive`
+    seconds a NAT between us is kept open, 0: never.
     """
 
     name: str
@@ -42,14 +44,24 @@ class Trunk:
     srtp: bool = False  # calls out to it are sealed, or are not made
     register: bool = False
     watch: float = 0
+    proxy: str = ""
+    keep_alive: float = 0
 
     @property
     def uri(self) -> Uri:
         """Its address as a URI without user. Raises BadSip when it is none."""
+        return self._at(self.address)
+
+    @property
+    def first(self) -> Uri:
+        """Where what goes there goes first. Raises BadSip."""
+        return self._at(self.proxy or self.address)
+
+    def _at(self, place: str) -> Uri:
         kept = "" if self.transport == "udp" else f";transport={self.transport}"
-        uri = parse_uri(f"sip:{self.address}{kept}")
+        uri = parse_uri(f"sip:{place}{kept}")
         if uri.user:
-            raise BadSip(f"not an address of a trunk: {self.address}")
+            raise BadSip(f"not an address of a trunk: {place}")
         return uri
 
     @property
@@ -58,32 +70,35 @@ class Trunk:
 
     def knows(self, source: str) -> bool:
         """Whether calls from this IP address are this trunk's."""
-        return within(source, self.allow) or bool(self.address and source == self._literal)
+        return within(source, self.allow) or source in self._literals
 
     @property
-    def _literal(self) -> str:
-        host = self.uri.host.strip("[]")
-        return str(ipaddress.ip_address(host)) if is_ip(host) else ""
+    def _literals(self) -> list[str]:
+        """The addresses that were written as such, of the trunk and of the proxy before it."""
+        hosts = [self._at(each).host.strip("[]") for each in (self.address, self.proxy) if each]
+        return [str(ipaddress.ip_address(host)) for host in hosts if is_ip(host)]
 
 
-def route(trunks: Sequence[Trunk], number: str) -> Trunk | None:
-    """The trunk with the longest prefix of a number; of equals the first.
+def routes(trunks: Sequence[Trunk], number: str) -> tuple[Trunk, ...]:
+    """The trunks that a number fits: the longest prefix first, equal ones as they are listed.
 
-    Numbers that are not E.164 (112, short codes) have no prefix: they go to the first emergency
-    trunk or nowhere.
+    Numbers that are not E.164 (112, short codes) have no prefix: they go to emergency trunks or
+    nowhere.
     """
     able = [trunk for trunk in trunks if trunk.address]
     if number.isdecimal():
-        return next((trunk for trunk in able if trunk.emergency), None)
+        return tuple(trunk for trunk in able if trunk.emergency)
     if not number.startswith("+"):
-        return None
-    found = [
-        (len(prefix.lstrip("+")), -place, trunk)
-        for place, trunk in enumerate(able)
-        for prefix in trunk.prefixes
-        if number.removeprefix("+").startswith(prefix.lstrip("+"))
-    ]
-    return max(found, key=lambda each: each[:2])[2] if found else None
+        return ()
+    fitting = {trunk: _fits(trunk, number.removeprefix("+")) for trunk in able}
+    found = [trunk for trunk in able if fitting[trunk] >= 0]
+    return tuple(sorted(found, key=lambda trunk: -fitting[trunk]))
+
+
+def _fits(trunk: Trunk, digits: str) -> int:
+    """The length of its longest prefix of a number, -1 without any."""
+    prefixes = (prefix.lstrip("+") for prefix in trunk.prefixes)
+    return max((len(each) for each in prefixes if digits.startswith(each)), default=-1)
 
 
 @dataclass(frozen=True, slots=True)

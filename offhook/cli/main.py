@@ -290,14 +290,17 @@ async def doctor(client: Client, as_json: bool) -> int:
 @as_json
 @asks
 async def trunks(client: Client, as_json: bool) -> None:
-    """Trunks: whether they are there, and whether we are registered."""
+    """Trunks: whether they are there, whether we are registered, and how calls fare there."""
     from offhook.own import PREFIX
 
     found = (await client.get(f"{PREFIX}/trunks"))["trunks"]
     words = {True: "yes", False: "NO", None: "?"}
     if not as_json:
         found = [each | {"reachable": words[each["reachable"]]} for each in found]
-    columns = ("name", "address", "reachable", "status", "reason", "since", "registered", "until")
+    columns = (
+        *("name", "address", "reachable", "status", "reason", "since", "registered", "until"),
+        *("calls", "failed", "failing"),
+    )
     show(found, columns, as_json)
 
 

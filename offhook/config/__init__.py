@@ -2,7 +2,8 @@
 
 from offhook.config.load import load, usable_folder
 from offhook.config.sample import sample
-from offhook.config.settings import DEFAULT_DATA, CallerId, Settings, Trunk
+from offhook.config.settings import DEFAULT_DATA, Settings
+from offhook.config.sip_trunks import CallerId, Trunk
 from offhook.config.values import Address, Behaviour
 
 __all__ = [

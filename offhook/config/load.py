@@ -17,7 +17,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
-from offhook.config.settings import Settings, Trunk
+from offhook.config.settings import Settings
+from offhook.config.sip_trunks import Trunk
 from offhook.errors import ConfigError
 
 PREFIX = "OFFHOOK_"

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from offhook.config.settings import Settings, Trunk
+from offhook.config.settings import Settings
+from offhook.config.sip_trunks import Trunk
 from offhook.config.values import Address
 
 WIDTH = 96

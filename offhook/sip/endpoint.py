@@ -53,13 +53,15 @@ _SECONDS = re.compile("[0-9]{1,10}")
 
 @dataclass(slots=True)
 class Enrolment:
-    """Where we register, and as whom. The rest is the same in all its REGISTERs (section 10.2)."""
+    """Where we register, and as whom, by which proxies. The rest is the same in all its REGISTERs
+    (section 10.2)."""
 
     registrar: str
     domain: str
     user: str
     hop: Hop
     credentials: digest.Credentials
+    route: tuple[str, ...] = ()
     call_id: str = ""
     tag: str = ""
     cseq: int = 0
@@ -149,11 +151,13 @@ class Endpoint:
         tell: Tell,
         now: float,
         credentials: digest.Credentials | None = None,
+        route: tuple[str, ...] = (),
     ) -> None:
         """Asks whether somebody is there (section 11); `tell` hears the responses, or None."""
         rand = self._core.rand
         fields = (
             ("Max-Forwards", "70"),
+            *(("Route", each) for each in route),
             ("From", f"<{self._core.contact_uri(hop)}>;tag={rand()[:16]}"),
             ("To", f"<{uri}>"),
             ("Call-ID", rand()),
@@ -172,11 +176,13 @@ class Endpoint:
         contact = self._core.contact_uri(hop).replace("sip:", f"sip:{order.user}@", 1)
         fields = (
             ("Max-Forwards", "70"),
+            *(("Route", each) for each in order.route),
             ("From", f"{address};tag={order.tag}"),
             ("To", address),
             ("Call-ID", order.call_id),
             ("Contact", f"<{contact}>;expires={seconds}"),
             ("Expires", str(seconds)),
+            ("Supported", "path"),
             ALLOW,
             ("User-Agent", self._core.agent),
         )

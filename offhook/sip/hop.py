@@ -10,9 +10,9 @@ from offhook.sip.uri import Uri
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """The other side of one hop. `host` may be a name. While the connection numbered `flow` is
-    open, it leads there; 0 is none. `name` is what its certificate must bear when that is not
-    `host`: the name that `host` is the address of."""
+    """The other side of one hop. `host` may be a name, and then `port` 0 is for DNS to say. While
+    the connection numbered `flow` is open, it leads there; 0 is none. `name` is what its
+    certificate must bear when that is not `host`: the name that `host` is the address of."""
 
     transport: str
     host: str
@@ -25,7 +25,8 @@ class Hop:
         return self.transport != "UDP"
 
     def __str__(self) -> str:
-        return f"{self.transport} {self.host}:{self.port}"
+        port = f":{self.port}" if self.port else ""
+        return f"{self.transport} {bracketed(self.host)}{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,21 @@ class Send:
 
 
 def hop_of(uri: Uri) -> Hop:
-    """Where a URI leads, its host still unresolved (RFC 3263 sections 4.1 and 4.2 without SRV)."""
+    """Where a URI leads, a name still to be located (RFC 3263 sections 4.1 and 4.2).
+
+    Whatever is said of `sips:`, TLS is below it.
+    """
     transport = uri.transport
+    if uri.scheme == "sips":
+        transport = {"TCP": "TLS", "UDP": "TLS", "WS": "WSS"}.get(transport, transport)
     if is_secure(uri) and uri.param("transport") is None:
         transport = "TLS"
     host = (uri.param("maddr") or uri.host).strip("[]")
-    return Hop(transport, host, uri.port or (5061 if transport in ("TLS", "WSS") else 5060))
+    return Hop(transport, host, uri.port or (default_port(transport) if is_ip(host) else 0))
+
+
+def default_port(transport: str) -> int:
+    return 5061 if transport in ("TLS", "WSS") else 5060
 
 
 def is_secure(uri: Uri) -> bool:

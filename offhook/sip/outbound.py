@@ -71,6 +71,7 @@ class Outbound:
     def __init__(self, core: Core, invitation: Invitation, now: float) -> None:
         self.core, self.invitation, self.serial = core, invitation, core.serial()
         self.over = False
+        self.heard = False  # anything at all
         self.call_id, self.tag = core.rand(), core.rand()[:16]
         self._client = (
             digest.Client(invitation.credentials, core.rand) if invitation.credentials else None
@@ -104,6 +105,7 @@ class Outbound:
 
         def tell(response: Response | None, at: float) -> None:
             again = None
+            self.heard = self.heard or response is not None
             if response is not None and not self._cancelling:
                 again = self._again(request, fields, response, tries)
             if again:

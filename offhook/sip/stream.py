@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from offhook.sip.grammar import BadSip
 from offhook.sip.message import MAX_HEAD, MAX_MESSAGE
 
+PING, PONG = b"\r\n\r\n", b"\r\n"
 _LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:((?:[^\r]|\r\n[ \t])*)", re.IGNORECASE)
 _SIZE = re.compile(rb"[0-9]{1,9}")
 

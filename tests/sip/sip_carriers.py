@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
+from offhook.carriers.sip_dns import Answer
 from offhook.line.leg import HungUp, Leg, Target
 from offhook.media.plane import MediaPlane
+from offhook.sip.location import Question, Record
 
 OnCall = Callable[[Leg, str, str], Awaitable[None]]
 
@@ -40,12 +42,34 @@ class Phone:
         return self.legs[-1]
 
 
+class Zone:
+    """DNS of a test's own: records by kind and name, each good for `ttl` seconds. Without
+    `answers` it is silent."""
+
+    def __init__(self, ttl: float = 60, **records: dict[str, Sequence[Record]]) -> None:
+        self.records = {
+            (kind, name): found
+            for kind, names in (
+                records | {"A": {"localhost": ["127.0.0.1"]} | records.get("A", {})}
+            ).items()
+            for name, found in names.items()
+        }
+        self.ttl, self.answers = ttl, True
+        self.asked: list[Question] = []
+
+    async def __call__(self, question: Question) -> Answer:
+        self.asked.append(question)
+        if not self.answers:
+            raise OSError("nobody answers")
+        return Answer(tuple(self.records.get((question.kind, question.name), ())), self.ttl)
+
+
 @asynccontextmanager
 async def carrier(host: str, on_call: OnCall, **settings: Any) -> AsyncIterator[SipCarrier]:
-    ports = settings.pop("ports", range(10000, 10100))
+    ports, dns = settings.pop("ports", range(10000, 10100)), settings.pop("dns", Zone())
     media = await MediaPlane.local(ports)
     opened = await SipCarrier.open(
-        SipSettings(**{"host": host, "tcp": False} | settings), media, on_call
+        SipSettings(**{"host": host, "tcp": False} | settings), media, on_call, dns=dns
     )
     try:
         yield opened

@@ -333,7 +333,7 @@ class TestRoutes:
         bye = made.request("BYE")
         assert bye.values("route") == ["<sip:p1;lr>", "<sip:p2:5070;lr>"]
         assert bye.uri == "sip:ann@10.0.0.9"
-        assert made.hop() == Hop("UDP", "p1", 5060)
+        assert made.hop() == Hop("UDP", "p1", 0)
 
     def test_a_strict_proxy_takes_the_place_of_the_target(self):
         made = dialog(route="<sip:p1>, <sip:p2;lr>")

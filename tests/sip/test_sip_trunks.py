@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.carriers.trunks import Admitted, Door, Trunk, route
+from offhook.carriers.trunks import Admitted, Door, Trunk, routes
 from offhook.sip.grammar import BadSip
 
 OPEN = Trunk("open", allow=("198.51.100.0/24", "2001:db8::/32"))
@@ -74,22 +74,31 @@ INWARD = Trunk("inward", prefixes=("+4930123",))
     ],
 )
 def test_the_longest_prefix_takes_a_number(number: str, trunk: Trunk):
-    assert route((WORLD, DE, BERLIN, RESCUE, INWARD), number) is trunk
+    assert routes((WORLD, DE, BERLIN, RESCUE, INWARD), number)[0] is trunk
+
+
+def test_shorter_prefixes_are_the_way_when_the_longest_fails():
+    assert routes((WORLD, DE, BERLIN, RESCUE, INWARD), "+4930123456") == (BERLIN, DE, WORLD)
+
+
+def test_an_emergency_number_goes_to_emergency_trunks_alone():
+    other = Trunk("other", address="e", emergency=True)
+    assert routes((WORLD, RESCUE, other), "112") == (RESCUE, other)
 
 
 def test_of_equal_prefixes_the_first_trunk_is_taken():
     other = Trunk("other", address="e")
-    assert route((WORLD, other), "+33123456789") is WORLD
+    assert routes((WORLD, other), "+33123456789") == (WORLD, other)
 
 
 @pytest.mark.parametrize("number", ["+33123456789", "112", "55555", "", "client:tommy"])
 def test_what_no_trunk_takes_has_no_way(number: str):
-    assert route((DE, INWARD), number) is None
+    assert routes((DE, INWARD), number) == ()
 
 
 @pytest.mark.parametrize("to", ["client:tommy", "", "sip:a@b", "+"])
 def test_only_numbers_go_to_the_emergency_trunk(to: str):
-    assert route((RESCUE,), to) is None
+    assert routes((RESCUE,), to) == ()
 
 
 @pytest.mark.parametrize("address", ["", "a b", "user@host", "host:port", "host;x y"])

@@ -75,16 +75,18 @@ def test_a_request_line_has_no_headers_and_no_method():
 @pytest.mark.parametrize(
     ("text", "hop"),
     [
-        ("sip:h", Hop("UDP", "h", 5060)),
+        ("sip:h", Hop("UDP", "h", 0)),
         ("sip:h:5070;transport=TCP", Hop("TCP", "h", 5070)),
-        ("sips:h", Hop("TLS", "h", 5061)),
-        ("sip:h;transport=tls", Hop("TLS", "h", 5061)),
+        ("sips:h", Hop("TLS", "h", 0)),
+        ("sips:h;transport=tcp", Hop("TLS", "h", 0)),
+        ("sips:10.0.0.9", Hop("TLS", "10.0.0.9", 5061)),
+        ("sip:h;transport=tls", Hop("TLS", "h", 0)),
         ("sip:h;maddr=10.0.0.9", Hop("UDP", "10.0.0.9", 5060)),
         ("sip:u@[::1]:5070", Hop("UDP", "::1", 5070)),
     ],
 )
 def test_a_uri_leads_to_a_hop(text: str, hop: Hop):
-    """RFC 3263 sections 4.1 and 4.2, without SRV."""
+    """RFC 3263 sections 4.1 and 4.2; port 0 is left to DNS."""
     assert hop_of(parse_uri(text)) == hop
 
 
