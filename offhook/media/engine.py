@@ -50,9 +50,7 @@ class Engine:
         self._free = list(range(capacity))  # a heap: low slots first, so that arrays stay dense
         self._slot: dict[int, int] = {}
         self._leg: dict[int, int] = {}
-        self._sound = np.zeros(
-            (2, capacity, SAMPLES), np.int16
-        )  # heard from, and said to, far ends
+        self._sound = np.zeros((2, capacity, SAMPLES), np.int16)  # heard from, said to, far ends
         self._present = np.zeros((2, capacity), np.bool_)
         self._arrived = np.zeros(capacity, np.bool_)  # present and not made up
         self._wire: dict[int, int] = {}  # both ways
@@ -82,11 +80,9 @@ class Engine:
     def open_rtp(self, leg: int) -> int:
         """The leg's slot, by which packets are addressed. Raises MediaFull."""
         slot = self._open(leg)
-        self._senders.open(slot)
         self._receivers.open(slot, self.now)
-        self._reports.open(slot)
-        self._in_band.open(slot)
-        self._concealment.open(slot)
+        for each in (self._senders, self._reports, self._in_band, self._concealment):
+            each.open(slot)
         return slot
 
     def open_wire(self, leg: int, other: int) -> None:
@@ -114,7 +110,7 @@ class Engine:
             self._locks.agree(slot, remote.srtp)
         agree(self._coders, slot, remote.codec)
         self._receivers.connect(slot, remote, self.now)
-        self._reports.connect(slot)
+        self._reports.connect(slot, remote.codec)
         self._senders.connect(slot, remote.codec, remote.payload_type)
         self._stale = True
 
@@ -130,9 +126,17 @@ class Engine:
         self._done(self._players.stop(slot) + self._keypad.stop(slot))
         self._output.blocks += self._recorders.without(slot)
         self._rooms.leave(slot)
-        stats = self._reports.stats(slot) if slot in self._remote else Stats()
-        self._tell(Event("closed", leg, replace(stats, refused=self._locks.refused[slot])))
+        self._tell(Event("closed", leg, self._account(slot)))
         self._forget(slot)
+
+    def _account(self, slot: int) -> Stats:
+        """How the leg fared. Its far end is told that we are leaving."""
+        if slot not in self._remote:
+            return Stats()
+        if goodbye := self._locks.seal_report(slot, self._reports.goodbye(slot)):
+            self._output.farewells.append((slot, goodbye, self.target(slot)))
+        stats = self._reports.stats(slot)
+        return replace(stats, refused=stats.refused + self._locks.refused[slot])
 
     def _forget(self, slot: int) -> None:
         if (other := self._wire.pop(slot, None)) is not None:
@@ -218,12 +222,9 @@ class Engine:
     def record(self, recorder: int, order: RecorderOrder) -> None:
         """Record from now on; blocks of samples follow, the last with the outcome."""
         self._catch_up()
+        known, ways = self._slot, {"in": 0, "out": 1}
         tracks = tuple(
-            tuple(
-                (0 if direction == "in" else 1, self._slot[leg])
-                for leg, direction in track
-                if leg in self._slot
-            )
+            tuple((ways[way], known[leg]) for leg, way in track if leg in known)
             for track in order.tracks
         )
         frames = max(1, round(order.max_seconds / FRAME))
@@ -291,10 +292,9 @@ class Engine:
     def _layout(self) -> None:
         self._top = max(self._leg, default=-1) + 1
         self._rtp = np.array(sorted(self._remote), np.intp)
-        self._listens = np.array(
-            [slot for slot in self._rtp.tolist() if self._by_ear(slot)], np.intp
-        )
-        sends = [slot for slot in sorted(self._remote) if self._remote[slot].send]
+        listens = [slot for slot in self._rtp.tolist() if self._by_ear(slot)]
+        self._listens = np.array(listens, np.intp)
+        sends = [slot for slot in self._rtp.tolist() if self._remote[slot].send]
         self._sends = np.array(sends, np.intp)
         self._here = np.array(list(self._wire), np.intp)
         self._there = np.array(list(self._wire.values()), np.intp)
@@ -365,8 +365,10 @@ class Engine:
     def _review(self) -> None:
         self._output.reports += self._reports.due(self._tick, self.now)
         for slot, seconds in list(self._patience.items()):
-            quiet = self.now - self._receivers.heard_at[slot]
-            if seconds and slot in self._remote and quiet > seconds:
+            if not seconds or slot not in self._remote:
+                continue
+            alive = max(self._receivers.heard_at[slot], self._reports.alive_at(slot))
+            if self.now - alive > seconds:
                 del self._patience[slot]
                 self._tell(Event("dead", self._leg[slot]))
 

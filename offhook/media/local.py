@@ -14,6 +14,7 @@ from offhook.media.orders import Event
 from offhook.media.output import Output
 from offhook.media.ports import MediaFull
 from offhook.media.rtp import Address, Arrived, batches
+from offhook.media.sockets import above
 from offhook.media.studio import Studio
 
 P = ParamSpec("P")
@@ -121,8 +122,9 @@ class LocalHost:
         for slot, packet, target in output.replies:
             self._sockets[slot][0].sendto(packet, target)
         for slot, packet in output.reports:
-            host, port, *rest = self._studio.target(slot)
-            self._sockets[slot][1].sendto(packet, (host, port + 1, *rest))
+            self._sockets[slot][1].sendto(packet, above(self._studio.target(slot)))
+        for slot, packet, target in output.farewells:
+            self._sockets[slot][1].sendto(packet, above(target))
         self._studio.write(output.blocks)
         for event in output.events:
             if event.kind == "closed":

@@ -69,7 +69,9 @@ class Stats:
     jitter_ms: float = 0.0
     round_trip_ms: float = 0.0  # from the far end's last report; 0 without one
     far_lost: int = 0  # of ours, by the far end's account
-    refused: int = 0  # arrived, and were not what was agreed on: forged, repeated or nothing at all
+    far_jitter_ms: float = 0.0  # of ours, likewise
+    codec: str = ""  # agreed last
+    refused: int = 0  # arrived, and were not what was agreed on: forged, strange or nothing at all
 
 
 @dataclass(frozen=True, slots=True)

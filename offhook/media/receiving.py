@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from offhook.media import codecs, rtp
 from offhook.media.clip import RATE
 from offhook.media.codecs import Pcm
-from offhook.media.coding import Coder
+from offhook.media.coding import LONGEST, Coder
 from offhook.media.jitter import JitterBuffers, Slots, Stamps, Times
 from offhook.media.keys import EventReader
 from offhook.media.orders import Remote
@@ -19,8 +19,20 @@ from offhook.media.rtp import Address, Batch, Packet
 from offhook.media.unpacking import Unpacker
 
 TABLES = {"PCMU": codecs.PCMU, "PCMA": codecs.PCMA}
-QUIET = 0.25  # seconds without a packet after which another source may take a leg over
+QUIET = 0.25  # seconds without a packet after which a stream may go on from another source
+STRANGE = 1.0  # and after which another stream may
+PROOF = 3  # packets in sequence by which a source proves to be one that sends a stream
 ANOTHER_CLOCK = 3000  # a jump of sequence numbers beyond which a sender began anew, RFC 3550 A.1
+
+
+@dataclass(slots=True)
+class Candidate:
+    """Somebody else who sends, and what would be his next packet."""
+
+    source: Address
+    ssrc: int
+    next: int
+    packets: int = 0
 
 
 @dataclass(slots=True)
@@ -30,6 +42,9 @@ class Peer:
     remote: Remote
     target: Address  # where we send
     source: Address | None = None  # who is listened to; None until somebody has sent
+    home: Address | None = None  # who may always come back: the source before a stranger's
+    since: int = 0  # packets that had been received when `source` began
+    candidate: Candidate | None = None
     keys: EventReader = field(default_factory=EventReader)
     unpacker: Unpacker | None = None  # of a codec that is no table
 
@@ -74,6 +89,7 @@ class Receivers:
         self.heard_at = np.zeros(capacity)
         self.jitter = np.zeros(capacity)  # samples
         self.packets = np.zeros(capacity, np.int64)
+        self.refused = np.zeros(capacity, np.int64)  # nobody's, or no sound that was agreed
         self._lost_before = np.zeros(capacity, np.int64)  # by earlier streams of the leg
         self._got = np.zeros(capacity, np.int64)  # packets of this stream
 
@@ -82,7 +98,7 @@ class Receivers:
         self._payload_type[slot] = -1
         self._known[slot] = False
         self.heard_at[slot] = at
-        for array in (self.jitter, self.packets, self._lost_before, self._got):
+        for array in (self.jitter, self.packets, self.refused, self._lost_before, self._got):
             array[slot] = 0
 
     def close(self, slot: int) -> None:
@@ -138,6 +154,7 @@ class Receivers:
             if peer is None or (source != peer.source and not self._listens(peer, batch, i)):
                 common[i] = False
                 sizes[i] = 0
+                self.refused[slot] += batch.sizes[i] > 0
         shorts, longs = rows.view(">u2"), rows.view(">u4")
         seq, ts, ssrc = shorts[:, 1].astype(np.uint16), longs[:, 1].astype(np.uint32), longs[:, 2]
         if not common.all():
@@ -167,18 +184,36 @@ class Receivers:
     def _listens(self, peer: Peer, batch: Batch, i: int) -> bool:
         """Symmetric RTP (RFC 4961): answer where packets come from, and whose packets count.
 
-        The first to send is believed; the announced address always is; anybody else only when
-        the present source has been quiet for a while.
+        The first to send is believed until another has proved himself and he has not; the announced
+        address always is. A stream may go on from elsewhere after a short silence, another may
+        begin after a longer one, and makes room when that before it comes back. What is sealed
+        proves itself.
         """
         slot, source = batch.slots[i], batch.sources[i]
-        if rtp.read(batch.rows[i, : batch.sizes[i]].tobytes()) is None:
+        packet = rtp.read(batch.rows[i, : batch.sizes[i]].tobytes())
+        if packet is None:
             return False
-        at = float(np.broadcast_to(batch.at, len(batch.slots))[i])
-        announced = source == (peer.remote.host, peer.remote.port)
-        quiet = at - self.heard_at[slot] > QUIET
-        if peer.source is not None and not announced and not quiet:
-            return False
+        if peer.remote.web is not None:
+            return True  # let in by its door; where it is, its checks have said
+        rebound = bool(self._known[slot]) and packet.ssrc == int(self._ssrc[slot])
+        if peer.remote.srtp is not None:
+            believed = not rebound or packet.seq - int(self._highest[slot]) & 0xFFFF < 0x8000
+        else:
+            announced = (peer.remote.host, peer.remote.port)
+            believed = source in (announced, peer.home)
+        if not believed and peer.source is not None:
+            at = float(np.broadcast_to(batch.at, len(batch.slots))[i])
+            silence = at - self.heard_at[slot]
+            doubtful = int(self.packets[slot]) - peer.since < PROOF
+            proved = _proved(peer, packet, source)
+            if not proved or not (doubtful or silence > (QUIET if rebound else STRANGE)):
+                return False
+            if not rebound and not doubtful and peer.home is None:
+                peer.home = peer.source
+        if believed or rebound:
+            peer.home = source
         peer.source = peer.target = source
+        peer.since = int(self.packets[slot])
         return True
 
     def _count(
@@ -204,6 +239,8 @@ class Receivers:
         before = self._highest[slots] - self._first[slots] + 1 - self._got[slots]
         self._lost_before[slots] += np.where(self._known[slots], np.maximum(before, 0), 0)
         self.jitter_buffers.restart(slots)
+        for slot in slots.tolist():
+            self._peers[slot].keys = EventReader()
         self._known[slots] = True
         self._ssrc[slots] = ssrc
         self._first[slots] = self._highest[slots] = seq
@@ -213,7 +250,10 @@ class Receivers:
     def _odd(self, slot: int, data: bytes, at: float) -> None:
         """A packet with an uncommon header or length, or a telephone event."""
         peer, packet = self._peers[slot], rtp.read(data)
-        if packet is None or not peer.remote.receive:
+        if not peer.remote.receive:
+            return
+        if packet is None or len(data) >= rtp.ROW:
+            self.refused[slot] += 1
             return
         self.heard_at[slot] = at
         if packet.payload_type == peer.remote.dtmf_payload_type:
@@ -224,11 +264,10 @@ class Receivers:
         elif packet.payload_type == peer.remote.noise_payload_type:
             self._count_one(slot, packet, at)
             self._on_noise(slot, packet.payload)
-        elif packet.payload_type == peer.remote.payload_type and packet.payload:
-            if coder := self._coders.get(slot):
-                packet = replace(packet, ts=coder.stamp(packet.ts))
-            self._count_one(slot, packet, at, timed=coder is not None)
+        elif packet.payload_type == peer.remote.payload_type:
             self._unpack(slot, peer, packet, at)
+        else:
+            self.refused[slot] += 1
 
     def _count_one(self, slot: int, packet: Packet, at: float, timed: bool = False) -> None:
         """As `_count`; an event's timestamp says nothing of its transit, if it is not `timed`."""
@@ -240,15 +279,21 @@ class Receivers:
             self.jitter[slot], self._transit[slot] = jitter, transit
 
     def _unpack(self, slot: int, peer: Peer, packet: Packet, at: float) -> None:
-        """Packets of any length, into frames of 20 ms."""
-        if (coder := self._coders.get(slot)) and peer.unpacker:
-            # Reserves the place; what is heard there is decoded when it is due.
-            sound = np.zeros(coder.length(packet.payload), np.int16)
-            peer.unpacker.put(packet.ts, packet.payload)
+        """Sound of any length, into frames of 20 ms."""
+        coder, payload, ts = self._coders.get(slot), packet.payload, packet.ts
+        samples = coder.length(payload) if coder else len(payload)
+        if not 0 < samples <= LONGEST:
+            self.refused[slot] += 1
+            return
+        if coder and peer.unpacker:
+            # The place is reserved; what is heard there is decoded when it is due.
+            ts, sound = coder.stamp(ts), np.zeros(samples, np.int16)
+            peer.unpacker.put(ts, payload)
         else:
             codec = TABLES[peer.remote.codec]
-            sound = codecs.decode(codec, np.frombuffer(packet.payload, np.uint8))
-        self.jitter_buffers.put_any(slot, packet.ts, sound, at)
+            sound = codecs.decode(codec, np.frombuffer(payload, np.uint8))
+        self._count_one(slot, replace(packet, ts=ts), at, timed=coder is not None)
+        self.jitter_buffers.put_any(slot, ts, sound, at)
 
     def take(self, slots: Slots) -> tuple[Pcm, NDArray[np.bool_], NDArray[np.bool_]]:
         """The frame due for each of these slots; whether it came, and whether there is any: some
@@ -268,3 +313,13 @@ class Receivers:
             present[i] = sound is not None
             frames[i] = 0 if sound is None else sound
         return frames, came, present
+
+
+def _proved(peer: Peer, packet: Packet, source: Address) -> bool:
+    """Whether somebody else has sent enough packets in sequence."""
+    one = peer.candidate
+    if one is None or (one.source, one.ssrc, one.next) != (source, packet.ssrc, packet.seq):
+        one = peer.candidate = Candidate(source, packet.ssrc, packet.seq)
+    one.next = packet.seq + 1 & 0xFFFF
+    one.packets += 1
+    return one.packets >= PROOF

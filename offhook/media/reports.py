@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offhook.media import rtcp
-from offhook.media.clip import SAMPLES
 from offhook.media.orders import Stats
 from offhook.media.receiving import Receivers
 from offhook.media.sending import Senders
@@ -23,6 +22,9 @@ class Account:
     heard_at: float = 0.0
     round_trip: float = 0.0  # seconds
     far_lost: int = 0
+    far_jitter: int = 0  # in the clock of the payload
+    codec: str = ""
+    alive_at: float = 0.0  # when the far end last reported
     expected: int = 0
     lost: int = 0
     sent: int = 0
@@ -38,7 +40,8 @@ class Reports:
     def open(self, slot: int) -> None:
         self._accounts[slot] = Account()
 
-    def connect(self, slot: int) -> None:
+    def connect(self, slot: int, codec: str) -> None:
+        self._accounts[slot].codec = codec
         self._turns[slot * STRIDE % EVERY].add(slot)
 
     def close(self, slot: int) -> None:
@@ -48,14 +51,17 @@ class Reports:
     def stats(self, slot: int) -> Stats:
         account, buffers = self._accounts[slot], self._receivers.jitter_buffers
         return Stats(
+            codec=account.codec,
             packets_sent=int(self._senders.packets[slot]),
             packets_received=int(self._receivers.packets[slot]),
             lost=self._receivers.lost(slot),
+            refused=int(self._receivers.refused[slot]),
             late=int(buffers.late[slot]),
             duplicates=int(buffers.duplicates[slot]),
             jitter_ms=round(float(self._receivers.jitter[slot]) / 8, 2),
             round_trip_ms=round(account.round_trip * 1000, 2),
             far_lost=account.far_lost,
+            far_jitter_ms=round(account.far_jitter / (8 * self._senders.clock(slot)), 2),
         )
 
     def receive(self, slot: int, data: bytes, at: float) -> None:
@@ -63,16 +69,27 @@ class Reports:
         account, report = self._accounts.get(slot), rtcp.read(data)
         if account is None or report is None:
             return
+        stream = self._receivers.stream(slot)
+        if stream is None or stream.ssrc == report.ssrc:
+            account.alive_at = at
         if report.ntp is not None:
             account.heard, account.heard_at = report.ntp, at
         for block in report.receptions:
             if block.ssrc != int(self._senders.ssrc[slot]):
                 continue
-            account.far_lost = block.lost
+            account.far_lost, account.far_jitter = block.lost, block.jitter
             if block.last_report:  # section 6.4.1, figure 2
                 now = rtcp.middle(rtcp.ntp(at))
                 delay = (now - block.last_report - block.delay) & MASK
                 account.round_trip = delay / 65536 if delay < 0x80000000 else 0.0
+
+    def alive_at(self, slot: int) -> float:
+        """When the far end last reported."""
+        return self._accounts[slot].alive_at
+
+    def goodbye(self, slot: int) -> bytes:
+        """The last report of a leg."""
+        return rtcp.goodbye(int(self._senders.ssrc[slot]))
 
     def due(self, tick: int, at: float) -> list[tuple[int, bytes]]:
         """The reports that this tick sends, by slot."""
@@ -84,7 +101,8 @@ class Reports:
         packets = int(senders.packets[slot])
         sent = None
         if packets != account.sent:
-            sent = (rtcp.ntp(at), senders.now(slot), packets & MASK, packets * SAMPLES & MASK)
+            octets = senders.octets(slot) & MASK
+            sent = (rtcp.ntp(at), senders.now(slot), packets & MASK, octets)
         account.sent = packets
         return rtcp.report(int(senders.ssrc[slot]), sent, self._reception(slot, account, at))
 

@@ -9,6 +9,7 @@ from typing import Final
 SENDER_REPORT: Final = 200
 RECEIVER_REPORT: Final = 201
 DESCRIPTION: Final = 202
+BYE: Final = 203
 CNAME: Final = b"offhook"
 
 
@@ -53,6 +54,11 @@ def report(ssrc: int, sent: tuple[int, int, int, int] | None, reception: Recepti
     kind = RECEIVER_REPORT if sent is None else SENDER_REPORT
     name = struct.pack("!IBB", ssrc, 1, len(CNAME)) + CNAME + b"\0"
     return _packet(kind, len(blocks) // 24, body + blocks) + _packet(DESCRIPTION, 1, name)
+
+
+def goodbye(ssrc: int) -> bytes:
+    """We send no more (section 6.6): an empty report, our name and a BYE."""
+    return report(ssrc, None, None) + _packet(BYE, 1, struct.pack("!I", ssrc))
 
 
 def _packet(kind: int, count: int, body: bytes) -> bytes:

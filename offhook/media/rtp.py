@@ -18,7 +18,7 @@ from offhook.media.codecs import Bytes
 
 HEADER = 12
 SIZE = HEADER + SAMPLES  # of a packet with 20 ms of G.711
-ROW = 512  # bytes kept of a packet: 60 ms of G.711 and a header fit
+ROW = 1500  # bytes kept of a packet; more than that is no sound
 
 Address = tuple[Any, ...]  # as sockets give it: host, port, and two more for IPv6
 Arrived = tuple[int, bytes, Address, float]  # leg's slot, datagram, its source, when
@@ -84,7 +84,7 @@ def read(data: bytes) -> Packet | None:
             return None
         start += 4 + 4 * int.from_bytes(data[start + 2 : start + 4])
     if first & 0x20:
-        end -= data[-1]
+        end -= data[-1] or len(data)  # which counts itself, so that it cannot be 0
     if start > end:
         return None
     return Packet(second & 0x7F, bool(second & 0x80), seq, ts, ssrc, data[start:end])

@@ -11,7 +11,7 @@ from pylibsrtp import Error, Policy, Session
 
 from offhook.media.orders import Srtp
 from offhook.media.output import Output
-from offhook.media.rtp import ROW, Batch
+from offhook.media.rtp import Batch
 
 LONGEST = 1350  # bytes that libsrtp's binding takes, its own trailer left room for
 PROFILES = {
@@ -115,6 +115,10 @@ class Locks:
         lock = self._locks.get(slot)
         return lock.open_report(data) if lock else data
 
+    def seal_report(self, slot: int, data: bytes) -> bytes:
+        lock = self._locks.get(slot)
+        return lock.seal_report(data) if lock else data
+
     def seal(self, output: Output, rows: list[memoryview]) -> None:
         """Everything that secured legs send, sealed; their media becomes packets of their own."""
         locks = self._locks
@@ -124,8 +128,5 @@ class Locks:
         media = [(n, locks[n].seal(bytes(rows[n]))) for n in output.media if n in locks]
         output.media = [slot for slot in output.media if slot not in locks]
         output.packets = [one for one in events + media if one[1]]
-        reports = [(n, locks[n].seal_report(p) if n in locks else p) for n, p in output.reports]
+        reports = [(n, self.seal_report(n, p)) for n, p in output.reports]
         output.reports = [one for one in reports if one[1]]
-
-
-assert LONGEST >= ROW

@@ -28,6 +28,7 @@ class Senders:
         self._ts = np.zeros(capacity, np.uint32)
         self.ssrc = np.zeros(capacity, np.uint32)
         self.packets = np.zeros(capacity, np.int64)
+        self._others = np.zeros((2, capacity), np.int64)  # packets that are no 20 ms; octets
         self._fresh: list[int] = []  # whose next packet carries the marker
         self._marked: list[int] = []  # whose last one did
         flat = self._packets.data.cast("B")
@@ -38,6 +39,7 @@ class Senders:
         self._ts[slot] = self._random.getrandbits(32)
         self.ssrc[slot] = self._random.getrandbits(32)
         self.packets[slot] = 0
+        self._others[:, slot] = 0
 
     def connect(self, slot: int, codec: str, payload_type: int) -> None:
         self._alaw[slot] = codec == "PCMA"
@@ -58,6 +60,11 @@ class Senders:
         """RTP ticks to a sample of ours."""
         coder = self._coders.get(slot)
         return coder.clock if coder else 1
+
+    def octets(self, slot: int) -> int:
+        """Of payload that have been sent."""
+        others, theirs = map(int, self._others[:, slot])
+        return (int(self.packets[slot]) - others) * SAMPLES + theirs
 
     def pack(self, slots: Slots, out: Pcm, sounds: NDArray[np.bool_]) -> None:
         """Make the next packet of each of these slots from its frame."""
@@ -104,4 +111,5 @@ class Senders:
         seq = int(self._seq[slot])
         self._seq[slot] += np.uint16(1)
         self.packets[slot] += 1
+        self._others[:, slot] += 1, len(payload)
         return rtp.write(rtp.Packet(kind, marker, seq, ts, int(self.ssrc[slot]), payload))

@@ -117,7 +117,10 @@ class Sockets:
         for slot, packet, where in output.replies:
             with suppress(OSError):
                 self._rtp[slot].sendto(packet, where)
-        self._send_each(self._rtcp, output.reports, lambda slot: _above(target(slot)))
+        self._send_each(self._rtcp, output.reports, lambda slot: above(target(slot)))
+        for slot, packet, where in output.farewells:
+            with suppress(OSError):
+                self._rtcp[slot].sendto(packet, above(where))
 
     def _send_each(
         self,
@@ -130,7 +133,8 @@ class Sockets:
                 sockets[slot].sendto(packet, target(slot))
 
 
-def _above(address: Address) -> Address:
+def above(address: Address) -> Address:
+    """Where the reports go (RFC 3550 section 11)."""
     host, port, *rest = address
     return (host, port + 1, *rest)
 

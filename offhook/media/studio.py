@@ -14,7 +14,7 @@ import numpy as np
 from offhook.media.clip import Clip
 from offhook.media.codecs import Pcm
 from offhook.media.engine import Engine
-from offhook.media.orders import Event, Recorded, RecorderOrder, Remote
+from offhook.media.orders import Event, Recorded, RecorderOrder, Remote, Stats
 from offhook.media.output import Output
 from offhook.media.recorders import Block
 from offhook.media.rtp import Address, Batch
@@ -70,6 +70,13 @@ class Studio(Engine):
             output.packets += [one for one in output.reports if one[0] in shared]
             output.reports = [one for one in output.reports if one[0] not in shared]
         return output
+
+    def _account(self, slot: int) -> Stats:
+        """As the engine does; some hear of it on their only port."""
+        stats, shared, output = super()._account(slot), self.doors.slots, self._output
+        output.replies += [one for one in output.farewells if one[0] in shared]
+        output.farewells = [one for one in output.farewells if one[0] not in shared]
+        return stats
 
     def _forget(self, slot: int) -> None:
         super()._forget(slot)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from media_sounds import AGREED, FarEnd, Studio
+from media_sounds import AGREED, FAR, FarEnd, Studio
 
 from offhook.media import rtcp
 from offhook.media.orders import Stats
@@ -101,6 +101,32 @@ class TestSending:
         studio.tick(300)
         assert [report.receptions for report in reports(studio)] == [()]
 
+    def test_what_was_sent_is_told_in_packets_and_in_octets_of_payload(self, studio):
+        """Section 6.4.1: without headers; a key's packets have four octets each."""
+        studio.engine.press(1, 1, "5")
+        studio.tick(300)
+        [(_, data)] = [pair for output in studio.outputs for pair in output.reports]
+        _, rtp_time, packets, octets = struct.unpack_from("!QIII", data, 8)
+        before = studio.sent(1)[:packets]
+        assert octets == sum(len(one.payload) for one in before) != packets * 160
+        assert rtp_time == before[-1].ts + 160, "what is being said in the moment of the report"
+
+    def test_who_leaves_says_goodbye(self, studio):
+        """Section 6.6."""
+        talk(studio, list(range(10)))
+        studio.engine.close(1)
+        [(slot, data, where)] = studio.engine.collect().farewells
+        ssrc = studio.sent(1)[0].ssrc
+        assert (slot, where) == (studio.slots[1], FAR)
+        assert rtcp.read(data) == rtcp.Report(ssrc, None, ())
+        assert data.endswith(struct.pack("!BBHI", 0x81, rtcp.BYE, 1, ssrc))
+
+    def test_a_leg_that_was_never_connected_leaves_without_a_word(self):
+        studio = Studio()
+        studio.slots[1] = studio.engine.open_rtp(1)
+        studio.engine.close(1)
+        assert studio.engine.collect().farewells == []
+
 
 class TestReceiving:
     def answer(self, studio: Studio, **changes: object) -> None:
@@ -112,10 +138,47 @@ class TestReceiving:
     def test_the_round_trip_is_what_is_left_without_the_far_ends_delay(self, studio):
         studio.tick(100)
         left_at = rtcp.middle(rtcp.ntp(studio.now - 0.75))
-        self.answer(studio, last_report=left_at, delay=int(0.7 * 65536), lost=4)
+        self.answer(studio, last_report=left_at, delay=int(0.7 * 65536), lost=4, jitter=40)
         figures = stats(studio)
         assert figures.round_trip_ms == pytest.approx(50, abs=0.1)
-        assert figures.far_lost == 4
+        assert (figures.far_lost, figures.far_jitter_ms) == (4, 5)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"\x80\xcf\0\3\0\0\0\x09\4\0\0\1" + bytes(4),
+            b"\x81\xce\0\2" + bytes(8),
+            b"\x81\xcb\0\1\0\0\0\7",
+            b"\x80\xcc\0\2\0\0\0\7abcd",
+        ],
+        ids=["an extended report", "feedback alone (RFC 5506)", "a BYE alone", "an application's"],
+    )
+    def test_other_packets_change_nothing_and_hide_no_report(self, studio, data):
+        studio.tick(10)
+        studio.engine.report(studio.slots[1], data)
+        ssrc = studio.sent(1)[0].ssrc
+        block = replace(BLOCK, ssrc=ssrc, last_report=0, lost=7)
+        studio.engine.report(studio.slots[1], data + rtcp.report(9, None, block))
+        assert stats(studio).far_lost == 7
+
+    def test_who_reports_is_alive_though_he_says_nothing(self, studio):
+        """Silence suppression: no sound for minutes, reports all the same."""
+        studio.engine.expect(1, 10)
+        talk(studio, list(range(10)))
+        for _ in range(12):
+            studio.tick(250)
+            studio.engine.report(studio.slots[1], rtcp.report(0xFEED, None, None))
+        assert studio.events("dead", 1) == []
+        studio.tick(501)
+        assert len(studio.events("dead", 1)) == 1
+
+    def test_a_report_of_somebody_else_keeps_no_call_alive(self, studio):
+        studio.engine.expect(1, 10)
+        talk(studio, list(range(10)))
+        for _ in range(3):
+            studio.tick(250)
+            studio.engine.report(studio.slots[1], rtcp.report(0xBAD, None, None))
+        assert len(studio.events("dead", 1)) == 1
 
     def test_a_report_on_somebody_else_is_not_ours(self, studio):
         studio.tick(10)
@@ -140,6 +203,7 @@ class TestFigures:
         talk(studio, list(range(50)))
         figures = stats(studio)
         assert (figures.packets_sent, figures.packets_received, figures.lost) == (50, 50, 0)
+        assert (figures.codec, figures.refused) == ("PCMU", 0)
 
     @pytest.mark.parametrize(
         ("what", "numbers", "lost", "late", "duplicates"),

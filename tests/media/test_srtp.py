@@ -103,6 +103,23 @@ def test_a_stranger_without_the_key_does_not_take_the_call_over():
     assert studio.engine.target(studio.slots[leg]) == ("192.0.2.7", 5555)
 
 
+def test_who_has_the_key_may_move_in_the_middle_of_a_word():
+    """Nobody else can make his packets; those still under way from where he was move nothing."""
+    studio, agreed = Studio(), keys()
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    packets = [far.sealed(n) for n in range(12)]
+    for n, packet in enumerate(packets):
+        there = STRANGER if n in (5, 6, 8, 9, 10, 11) else FAR
+        if n != 7:
+            studio.arrive(leg, packet, there)
+        if n == 9:
+            studio.arrive(leg, packets[7], FAR)
+        studio.tick()
+        if n > 4:
+            assert studio.engine.target(studio.slots[leg]) == STRANGER
+    assert heard(studio, leg)[:7] == [0, 1, 2, 3, 4, 5, 6]
+
+
 def test_keys_pressed_are_sealed_too():
     studio, agreed = Studio(), keys()
     far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from media_sounds import AGREED, FAR, FarEnd, Studio, number
+from media_sounds import AGREED, FAR, FarEnd, Studio, number, numbered
+
+from offhook.media.orders import Stats
 
 NAT = ("198.51.100.3", 61000)
 STRANGER = ("203.0.113.66", 9)
@@ -64,6 +66,61 @@ def test_a_far_end_that_moves_is_followed_after_a_quarter_of_a_second_of_silence
     assert target(studio) == NAT
     assert len(listen(studio, 1, STRANGER, range(20, 40))) > 10
     assert target(studio) == STRANGER
+
+
+class TestHijacking:
+    """Whoever guesses a port can send to it; the stream that is heard stays who it was."""
+
+    OTHER = replace(FarEnd().first, ssrc=0xBAD, seq=7000, ts=99)
+
+    def inject(self, studio: Studio, ticks: int, true: bool = True, lost: int = 10**6) -> set[int]:
+        """Strange packets beside the true ones, of which every so many are lost; what is heard."""
+        before, first = len(studio.heard(1)), getattr(studio, "said", 20)
+        for n in range(first, first + ticks):
+            if true and n % lost:
+                studio.arrive(1, FarEnd().packet(n, numbered(5)), NAT)
+            studio.arrive(1, FarEnd(self.OTHER).packet(n, numbered(60)), STRANGER)
+            studio.tick()
+        studio.said = first + ticks  # type: ignore[attr-defined]
+        return {number(frame) for frame in studio.heard(1)[before + 5 :]}  # type: ignore[misc]
+
+    def test_another_stream_is_not_heard_while_the_true_one_goes_on(self, studio):
+        listen(studio, 1, NAT, range(20))
+        assert self.inject(studio, 300) == {5}
+        assert target(studio) == NAT
+
+    def test_nor_when_half_of_the_true_one_is_lost(self, studio):
+        listen(studio, 1, NAT, range(20))
+        assert 60 not in self.inject(studio, 300, lost=2)
+        assert target(studio) == NAT
+
+    def test_nor_in_a_short_silence(self, studio):
+        listen(studio, 1, NAT, range(20))
+        assert 60 not in self.inject(studio, 48, true=False)
+        assert target(studio) == NAT
+
+    def test_the_true_one_comes_back_into_its_right_at_once(self, studio):
+        """After a long silence of the true one the stranger is taken for it, but not for good."""
+        listen(studio, 1, NAT, range(20))
+        self.inject(studio, 100, true=False)
+        assert target(studio) == STRANGER
+        studio.arrive(1, FarEnd().packet(120), NAT)
+        studio.tick()
+        assert target(studio) == NAT
+        assert self.inject(studio, 100) == {5}
+
+    def test_a_stranger_who_came_first_makes_room_for_one_who_proves_himself(self, studio):
+        """One packet into the port before the call began does not keep the true far end out."""
+        listen(studio, 1, STRANGER, range(1))
+        assert len(listen(studio, 1, NAT, range(30, 50))) > 10
+        assert target(studio) == NAT
+
+    def test_packets_that_are_in_no_sequence_prove_nothing(self, studio):
+        listen(studio, 1, STRANGER, range(1))
+        for n in (100, 300, 200, 5000, 60, 61, 7000, 7001):
+            studio.arrive(1, FarEnd().packet(n), NAT)
+            studio.tick()
+        assert target(studio) == STRANGER
 
 
 def test_what_is_not_rtp_moves_nobody(studio):
@@ -127,6 +184,51 @@ def test_a_stall_is_a_gap_in_time_and_not_a_burst(studio):
     packets = studio.sent(1)
     assert len(packets) == 3
     assert packets[2].ts - packets[1].ts == 11 * 160
+
+
+class TestGarbage:
+    PACKET = FarEnd().packet(20)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            b"\x80",
+            PACKET[:11],
+            b"\x40" + PACKET[1:],
+            b"\xc0" + PACKET[1:],
+            b"\x80\x4d" + PACKET[2:],
+            PACKET[:12],
+            b"\x8f" + PACKET[1:50],
+            b"\x90" + PACKET[1:12] + b"\xbe\xde\xff\xff" + PACKET[16:],
+            b"\xa0" + PACKET[1:-1] + b"\xff",
+            b"\xa0" + PACKET[1:-1] + b"\x00",
+            PACKET + bytes(1000),
+            PACKET + bytes(3000),
+        ],
+        ids=[
+            "nothing", "a byte", "half a header", "version 1", "version 3", "another type",
+            "no payload", "sources that are not there", "an extension that is not there",
+            "more padding than packet", "padding of none", "180 ms", "huge",
+        ],
+    )  # fmt: skip
+    def test_what_is_no_sound_is_dropped_and_counted(self, studio, data):
+        listen(studio, 1, FAR, range(10))
+        before = [number(frame) for frame in studio.heard(1)]
+        for _ in range(3):
+            studio.arrive(1, data)
+        assert [*before, *listen(studio, 1, FAR, range(10, 20))] == list(range(19))
+        studio.engine.close(1)
+        figures = studio.events("closed", 1)[0].value
+        assert isinstance(figures, Stats)
+        assert figures.packets_received == 20
+        assert figures.refused == (3 if data else 0)
+
+    def test_strangers_are_counted(self, studio):
+        listen(studio, 1, FAR, range(10))
+        listen(studio, 1, STRANGER, range(5))
+        studio.engine.close(1)
+        assert studio.events("closed", 1)[0].value.refused == 5
 
 
 def test_a_leg_from_which_nothing_comes_is_reported_dead_once(studio):

@@ -297,6 +297,9 @@ def test_the_next_leg_in_its_place_is_an_ordinary_one():
     desk.studio.close(1)
     assert desk.studio.open_rtp(2) == desk.slot
     desk.studio.connect(2, replace(AGREED, host="192.0.2.7", port=4000, web=None))
+    desk.take(desk.studio.collect())
+    assert [to for _, to in desk.sent[-1:]] == [HERE], "a goodbye"
+    desk.sent.clear()
     desk.tick()
     assert [(len(data), to) for data, to in desk.sent] == [(12 + SAMPLES, ("192.0.2.7", 4000))]
     assert desk.slot not in desk.studio.doors.slots
