@@ -6,6 +6,8 @@ import asyncio
 import html
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -41,12 +43,14 @@ def own_routes(
     checks: Checks,
     trunks: Trunks,
     drained: asyncio.Event,
+    figures: Figures,
 ) -> list[BaseRoute]:
     """`drained` ends what goes on without end."""
-    own = Own(exchange, network, healthy, checks, trunks, drained, Doorkeeper(exchange))
+    own = Own(exchange, network, healthy, checks, trunks, drained, Doorkeeper(exchange), figures)
     return [
         Route("/", own.status),
         Route("/healthz", own.health),
+        Route("/metrics", own.metrics),
         Route(f"{PREFIX}/calls/{{sid}}/events", own.story),
         Route(f"{PREFIX}/events", own.follow),
         Route(f"{PREFIX}/doctor", own.doctor),
@@ -56,6 +60,22 @@ def own_routes(
         Route(f"{PREFIX}/texts", own.text, methods=["POST"]),
         WebSocketRoute(f"{PREFIX}/phone", own.phone),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The page of metrics, the token that lets one see it, and whether only this machine can."""
+
+    page: Callable[[str], Awaitable[tuple[bytes, str]]]
+    token: str
+    private: bool
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """What somebody without the right credentials gets from our own routes."""
+    assert isinstance(error, ApiError)
+    asks = {"WWW-Authenticate": 'Basic realm="Offhook"'} if error.status == 401 else {}
+    return JSONResponse({"code": error.code, "message": error.message}, error.status, asks)
 
 
 class Own:
@@ -68,15 +88,28 @@ class Own:
         trunks: Trunks,
         drained: asyncio.Event,
         doorkeeper: Doorkeeper,
+        figures: Figures,
     ) -> None:
         self._exchange, self._network, self._healthy = exchange, network, healthy
         self._checks, self._trunks = checks, trunks
-        self._drained, self._doorkeeper = drained, doorkeeper
+        self._drained, self._doorkeeper, self._figures = drained, doorkeeper, figures
 
     async def health(self, request: Request) -> Response:
         """200 when calls can be taken, else 503."""
         well = self._healthy()
         return PlainTextResponse("ok\n" if well else "not ready\n", 200 if well else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus: with the token of the settings; else with the operator's credentials,
+        which nobody needs while only this machine can ask."""
+        figures, shown = self._figures, request.headers.get("authorization", "")
+        by_token = bool(figures.token) and compare_digest(
+            shown.encode(), f"Bearer {figures.token}".encode()
+        )
+        if not by_token and (figures.token or not figures.private):
+            await self._operator(request)
+        text, media_type = await figures.page(request.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": media_type})
 
     async def status(self, request: Request) -> Response:
         """A plain page: that it runs, and how busy it is. Nothing that needs a password."""
@@ -133,10 +166,7 @@ class Own:
 
         `Status` is suspended or active.
         """
-        visitor = await self._visitor(request)
-        first = await self._exchange.store.read(records.accounts.first)
-        if first is None or visitor.account.sid != first.sid or not visitor.manages:
-            raise HTTPException(403)
+        await self._operator(request)
         wanted = str((await request.form()).get("Status", ""))
         change = {"suspended": standing.hold, "active": standing.let_go}.get(wanted)
         if change is None:
@@ -199,6 +229,13 @@ class Own:
         finally:
             self._exchange.journal.listeners.discard(hear)
             handset.hang_up()
+
+    async def _operator(self, request: Request) -> None:
+        """Raises HTTPException when it is somebody else."""
+        visitor = await self._visitor(request)
+        first = await self._exchange.store.read(records.accounts.first)
+        if first is None or visitor.account.sid != first.sid or not visitor.manages:
+            raise HTTPException(403)
 
     async def _account(self, connection: HTTPConnection) -> Account:
         return (await self._visitor(connection)).account

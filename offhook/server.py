@@ -29,10 +29,11 @@ from offhook.carriers.trunks import Trunk
 from offhook.config import Address, Settings
 from offhook.config.sip_doors import Doors
 from offhook.config.sip_trunks import Trunk as TrunkRules
-from offhook.errors import ConfigError
+from offhook.errors import ApiError, ConfigError
 from offhook.exchange import inbound, retention, sip_homes, usage
 from offhook.exchange.exchange import Exchange, Route
-from offhook.own import own_routes
+from offhook.metrics import Metrics
+from offhook.own import Figures, own_routes, refused
 
 log = structlog.get_logger("offhook")
 TRIES = 100  # ports above a default one that is taken
@@ -80,11 +81,13 @@ async def _serving(settings: Settings) -> AsyncIterator[Serving]:
     settings = settings.model_copy(update={"http": Address(host, port)})
     async with app.running(settings) as platform:
         sip = await sip_carrier(settings, platform)
-        server = _Server(_uvicorn(_web(platform, sip)))
+        metrics = Metrics(platform, sip)
+        server = _Server(_uvicorn(web(platform, sip, metrics)))
         tasks = [
             asyncio.create_task(server.serve(sockets=[listener]), name="http"),
             asyncio.create_task(_retention(platform), name="retention"),
             asyncio.create_task(usage.keep(platform.exchange), name="usage"),
+            asyncio.create_task(metrics.watch_loop(), name="loop lag"),
         ]
         try:
             await app.open_lines(platform, Route(sip, sip.takes, sip.emergency))
@@ -230,8 +233,11 @@ def _taken(option: str, address: Address, error: OSError) -> str:
     return f"cannot listen on {address} ({why}): choose another with --{option} HOST:PORT"
 
 
-def _web(platform: app.Platform, sip: SipCarrier) -> Starlette:
+def web(platform: app.Platform, sip: SipCarrier, metrics: Metrics) -> Starlette:
     """Everything on the HTTP port: our own routes, the demonstration, then the API."""
+    settings = platform.settings
+    token = settings.metrics_token
+    private = settings.http.loopback and not settings.public_url
     own = own_routes(
         platform.exchange,
         platform.network,
@@ -239,10 +245,13 @@ def _web(platform: app.Platform, sip: SipCarrier) -> Starlette:
         partial(doctor.checks, platform, sip),
         sip.upstream.told,
         platform.drained,
+        Figures(metrics.page, token.get_secret_value() if token else "", private),
     )
-    web = Starlette(routes=[*own, Mount("/demo", demo.application())])
-    web.router.default = api_app(platform.exchange)
-    return web
+    everything = Starlette(
+        routes=[*own, Mount("/demo", demo.application())], exception_handlers={ApiError: refused}
+    )
+    everything.router.default = metrics.measured(api_app(platform.exchange))
+    return everything
 
 
 def _uvicorn(web: Starlette) -> uvicorn.Config:

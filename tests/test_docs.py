@@ -90,10 +90,11 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
     assert links == []
 
 
-def test_the_page_of_settings_is_up_to_date() -> None:
+def test_the_pages_of_settings_and_metrics_are_up_to_date() -> None:
     sys.path.insert(0, str(ROOT))
     try:
-        from docs.build import page
+        from docs.build import metrics_page, page
     finally:
         sys.path.remove(str(ROOT))
     assert (ROOT / "docs/configuration.md").read_text() == page(), "run `make docs`"
+    assert (ROOT / "docs/metrics.md").read_text() == metrics_page(), "run `make docs`"

@@ -21,7 +21,7 @@ from offhook.carriers.sip_leg import SipLeg, Sound, offered_by
 from offhook.carriers.sip_locator import Ask, Locator
 from offhook.carriers.sip_out import CallsOut
 from offhook.carriers.sip_phones import Answer, Directory, SipPhones
-from offhook.carriers.sip_settings import Pong, SipSettings
+from offhook.carriers.sip_settings import Load, Pong, SipSettings
 from offhook.carriers.sip_switchboard import Entry, Switchboard
 from offhook.carriers.sip_upstream import Upstream
 from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, plain
@@ -134,6 +134,20 @@ class SipCarrier:
     def counts(self) -> Counter[str]:
         """Messages that were malformed, stray or undeliverable, and calls that were refused."""
         return self._board.counts
+
+    @property
+    def load(self) -> Load:
+        """What there is of everything now."""
+        board, at = self._board, clock.now()
+        return Load(
+            len(board.entries), board.endpoint.transactions, board.endpoint.dialogs,
+            len(board.tasks), sum(1 for _ in board.guard.banned(at)), board.wire.connections,
+        )  # fmt: skip
+
+    @property
+    def traffic(self) -> Counter[tuple[str, str]]:
+        """Messages, as ("received", "INVITE") or ("sent", "2xx")."""
+        return self._board.traffic
 
     # Stopping
 

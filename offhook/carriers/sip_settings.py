@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from offhook.carriers.sip_guard import USUAL, Limits
@@ -51,3 +52,15 @@ class Pong:
     def healthy(self) -> bool:
         """Whether somebody is there and lets us in: any answer but a refusal of who we are."""
         return self.status > 0 and self.status not in (401, 403, 407)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much of everything there is at a moment; connections by transport."""
+
+    calls: int
+    transactions: int
+    dialogs: int
+    tasks: int
+    bans: int
+    connections: Counter[str]

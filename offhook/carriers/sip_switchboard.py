@@ -17,7 +17,7 @@ from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_leg import SipLeg
 from offhook.carriers.sip_wire import Locate, Wire, local_address_towards
 from offhook.line.leg import Ringing, Trace
-from offhook.sip.core import Heard, Over, Registering
+from offhook.sip.core import METHODS, Heard, Over, Registering
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.hop import Hop, Send, bracketed, is_ip
 from offhook.sip.inbound import Inbound, Incoming
@@ -32,6 +32,7 @@ Told = (
     Progress | Answered | Confirmed | Offered | Reanswered | Info | Referred | Transferred
 )  # what a leg hears of
 
+OTHER = "other"
 DEFAULT_ROUTE = "192.0.2.1"  # an address that only the default route leads to (RFC 5737)
 
 
@@ -63,6 +64,7 @@ class Switchboard:
         self.endpoint = Endpoint(self.sent_by, self._contact, rand, tcp=tcp)
         self.entries: dict[int, Entry] = {}  # by the serial of the call
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.traffic: Counter[tuple[str, str]] = Counter()  # messages, as ("sent", "2xx")
         self._incoming, self._public_ip = incoming, public_ip
         self.registering: Callable[[Registering], None] = self._no_registrar
         self._alarm: asyncio.TimerHandle | None = None
@@ -121,6 +123,7 @@ class Switchboard:
         if self.endpoint.transactions >= guard.limits.transactions:
             guard.counts["full"] += 1
             return
+        self.traffic["received", kind(data)] += 1
         malformed = self.endpoint.counts["malformed"]
         try:
             self.endpoint.receive(data, hop, now)
@@ -165,6 +168,7 @@ class Switchboard:
             case Send():
                 hop = self.wire.real(output.hop)
                 self._trace(output.serial, "sent", hop, output.data)
+                self.traffic["sent", kind(output.data)] += 1
                 self.wire.send(output)
             case Heard(serial, hop, data):
                 self._trace(serial, "received", hop, data)
@@ -260,3 +264,11 @@ class Switchboard:
             else f";transport={hop.transport.lower().replace('wss', 'ws')}"
         )
         return f"sip:{self.sent_by(hop)}{transport}"
+
+
+def kind(data: bytes) -> str:
+    """What a message is, of a few words: a method, or the class of a response ("2xx")."""
+    word, _, rest = data[:11].decode("latin-1").partition(" ")
+    if word == "SIP/2.0":
+        return f"{rest[:1]}xx" if "1" <= rest[:1] <= "6" else OTHER
+    return word if word in METHODS else OTHER

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -169,6 +170,11 @@ class Wire:
     def place(self, transport: str) -> Place:
         """Where we listen for what comes by this transport."""
         return self._places.get(transport, (self.host, self.port))
+
+    @property
+    def connections(self) -> Counter[str]:
+        """Those that are open, by transport."""
+        return Counter(peer.transport for peer in self._peers.values())
 
     # Out
 

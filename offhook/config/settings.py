@@ -218,6 +218,10 @@ class Settings(BaseSettings):
     """The first account's auth token. Unless it is given, one is made up and kept. A secondary
     token that is promoted takes its place, until another one is given here."""
 
+    metrics_token: Secret | None = Field(default=None, examples=["another long random text"])
+    """The bearer token with which `/metrics` may be read. Unless it is given, the first account's
+    credentials are asked for, and nothing while Offhook is reached from this machine only."""
+
     workers: int = Field(default=1, ge=1, le=64)
     """Processes for sound; more than there are processor cores is of no use."""
 

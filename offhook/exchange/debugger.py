@@ -55,6 +55,7 @@ def note(
         response_headers=urlencode(headers),
         response_body=body[:MAX_BODY].decode("utf-8", "replace"),
     )  # fmt: skip
+    exchange.counts["debugger", str(code)] += 1
     exchange.spawn(exchange.store.write(records.notifications.insert, entry), "debugger")
     told = {"code": code, "message": text, "url": url, "line": line, "column": column}
     exchange.journal.add(subject, account_sid, "debugger", told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,6 +156,9 @@ class Exchange:
     open: bool = True  # takes new calls
     calls: Spacing = field(init=False)  # that an account places by REST
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    # What happened: ("call", direction, final status), ("message", direction, status),
+    # ("debugger", code).
+    counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.calls = Spacing(self.rules.calls_per_second)

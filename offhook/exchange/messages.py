@@ -55,6 +55,7 @@ async def on_text(
     message = billing.priced_message(exchange.rules.prices, message)
     await exchange.store.write(_keep, message)
     kept = [await keep_media(exchange, message, kind, content) for kind, content in media]
+    exchange.counts["message", "inbound", "received"] += 1
     exchange.journal.add(message.sid, account.sid, "status", {"status": "received"})
     await optout.heed(exchange, message)
     base = f"{exchange.rules.public_url.rstrip('/')}/2010-04-01/Accounts/{account.sid}/Messages"

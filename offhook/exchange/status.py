@@ -40,6 +40,8 @@ async def advance(
     at = at or clock.utc()
     advanced = replace(held.record.advanced(to, at), **changes)
     held.record = billing.priced(exchange.rules.prices, advanced)
+    if to in FINAL:
+        exchange.counts["call", advanced.direction, to] += 1
     event = "" if silent else EVENT_OF[to]
     owes, held.record = owed(held.record, event, clock.utc(), more or {})
     return await exchange.surely(_store(exchange, held.record, event, owes, dialog))

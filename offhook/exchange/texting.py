@@ -205,6 +205,7 @@ async def advance(exchange: Exchange, message: Message, to: Status, error_code: 
         if owed:
             records.callbacks.insert(connection, owed)
 
+    exchange.counts["message", message.direction, message.status] += 1
     await exchange.store.write(write)
     if owed:
         exchange.notifier.wake()

@@ -135,7 +135,7 @@ class Engine:
             return Stats()
         if goodbye := self._locks.seal_report(slot, self._reports.goodbye(slot)):
             self._output.farewells.append((slot, goodbye, self.target(slot)))
-        stats = self._reports.stats(slot)
+        stats = self._reports.last(slot)
         return replace(stats, refused=stats.refused + self._locks.refused[slot])
 
     def _forget(self, slot: int) -> None:

@@ -75,6 +75,32 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of the packets of all RTP legs, those that have closed among them.
+
+    `late_ticks` began more than half a frame after their time.
+    """
+
+    packets_sent: int = 0
+    packets_received: int = 0
+    lost: int = 0
+    late: int = 0
+    duplicates: int = 0
+    late_ticks: int = 0
+
+    def __add__(self, other: Tally | Stats) -> Tally:
+        more = other.late_ticks if isinstance(other, Tally) else 0
+        return Tally(
+            self.packets_sent + other.packets_sent,
+            self.packets_received + other.packets_received,
+            self.lost + other.lost,
+            self.late + other.late,
+            self.duplicates + other.duplicates,
+            self.late_ticks + more,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """A finished recording. `frames` counts those that held sound received, silent or not.
 
@@ -107,8 +133,9 @@ class Event(NamedTuple):
     `key`: a str. `heard`: a frame's bytes. `done`: a job is over. `closed`: a leg's Stats.
     `dead`: nothing arrived for as long as was asked; a str is why nothing can. `recorded`:
     Recorded. `opened`: an errno or 0.
+    `tallied`: a Tally, for the job that asked.
     """
 
-    kind: Literal["key", "heard", "done", "closed", "dead", "recorded", "opened"]
+    kind: Literal["key", "heard", "done", "closed", "dead", "recorded", "opened", "tallied"]
     id: int
     value: object = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from offhook.media.players import Cadence
 from offhook.media.ports import MediaFull, Ports
 from offhook.media.remote import WorkerHost
 from offhook.media.studio import Studio
+from offhook.media.tallies import Tallies
 
 __all__ = [
     "MediaFull",
@@ -65,6 +67,7 @@ class MediaLeg:
         self.keys: asyncio.Queue[str] = asyncio.Queue()
         self.id = id
         self.host = host
+        self.codec = ""
         self._plane = plane
         self._stats: asyncio.Future[Stats] = asyncio.get_running_loop().create_future()
         self._closing = False
@@ -140,6 +143,7 @@ class RtpLeg(MediaLeg):
         Raises ValueError for a host that is not a numeric address: nothing is looked up here.
         """
         ipaddress.ip_address(remote.host)
+        self.codec = remote.codec
         self.host.do(Studio.connect, self.id, remote)
 
     def on_timeout(self, seconds: float, hook: Callable[[str], None]) -> None:
@@ -246,6 +250,8 @@ class MediaPlane:
         self._recorders: dict[int, Recorder] = {}
         self._replacing: set[asyncio.Task[None]] = set()
         self._closing = False
+        self.tallies = Tallies()
+        self.over: Callable[[Stats], None] = lambda stats: None  # is told how each RTP leg fared
 
     @classmethod
     async def local(cls, ports: range, random: Random | None = None) -> MediaPlane:
@@ -266,6 +272,20 @@ class MediaPlane:
     def healthy(self) -> bool:
         """False while a worker is missing."""
         return not self._replacing and all(host.healthy for host in self._hosts)
+
+    @property
+    def legs(self) -> Counter[str]:
+        """How many are open, by codec; "" are those without RTP, or not connected yet."""
+        return Counter(leg.codec for leg in self._legs.values())
+
+    @property
+    def free_ports(self) -> int:
+        """Pairs of RTP ports that no leg has."""
+        return len(self._ports)
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        return tuple(self._hosts)
 
     async def open_rtp(self, local_ip: str, near: MediaLeg | None = None) -> RtpLeg:
         """A leg on a free pair of ports. Raises MediaFull."""
@@ -345,6 +365,7 @@ class MediaPlane:
     def _lost(self, host: WorkerHost) -> None:
         """A worker died, and everything in it; another takes its place."""
         self._hosts.remove(host)
+        self.tallies.lost(host)
         for job, (where, _) in list(self._jobs.items()):
             if where is host:
                 self._take(Event("done", job))
@@ -375,9 +396,16 @@ class MediaPlane:
             recorder = self._recorders.pop(event.id, None)
             if recorder and isinstance(event.value, Recorded):
                 recorder.take(event.value)
+        elif event.kind == "tallied":
+            self.tallies.take(event)
         elif leg := self._legs.get(event.id):
             if event.kind == "closed":
                 del self._legs[event.id]
-                if isinstance(leg, RtpLeg):
-                    self._ports.give_back(leg.port)
+                self._ended(leg, event.value)
             leg.take(event)
+
+    def _ended(self, leg: MediaLeg, stats: object) -> None:
+        if isinstance(leg, RtpLeg):
+            self._ports.give_back(leg.port)
+        if isinstance(stats, Stats):
+            self.over(stats)

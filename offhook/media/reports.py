@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from offhook.media import rtcp
-from offhook.media.orders import Stats
+from offhook.media.orders import Stats, Tally
 from offhook.media.receiving import Receivers
 from offhook.media.sending import Senders
 
@@ -35,6 +36,7 @@ class Reports:
         self._senders = senders
         self._receivers = receivers
         self._accounts: dict[int, Account] = {}
+        self._past = Tally()  # of legs that have closed
         self._turns: list[set[int]] = [set() for _ in range(EVERY)]
 
     def open(self, slot: int) -> None:
@@ -63,6 +65,16 @@ class Reports:
             far_lost=account.far_lost,
             far_jitter_ms=round(account.far_jitter / (8 * self._senders.clock(slot)), 2),
         )
+
+    def last(self, slot: int) -> Stats:
+        """Those of a leg that closes; they stay part of the total."""
+        stats = self.stats(slot)
+        self._past += stats
+        return stats
+
+    def total(self, slots: Iterable[int]) -> Tally:
+        """What became of the packets of these legs, and of all that have closed."""
+        return sum((Tally() + self.stats(slot) for slot in slots), self._past)
 
     def receive(self, slot: int, data: bytes, at: float) -> None:
         """A compound packet that arrived; what is not one is ignored."""

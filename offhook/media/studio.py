@@ -14,7 +14,7 @@ import numpy as np
 from offhook.media.clip import Clip
 from offhook.media.codecs import Pcm
 from offhook.media.engine import Engine
-from offhook.media.orders import Event, Recorded, RecorderOrder, Remote, Stats
+from offhook.media.orders import Event, Recorded, RecorderOrder, Remote, Stats, Tally
 from offhook.media.output import Output
 from offhook.media.recorders import Block
 from offhook.media.rtp import Address, Batch
@@ -37,6 +37,7 @@ class Studio(Engine):
         self._announce = tell
         self._shelf = Shelf()
         self._loading: set[int] = set()
+        self.late_ticks = 0  # counted by whoever has the clock
         self._files: dict[int, WavFile] = {}
         self.doors = Doors()
 
@@ -99,6 +100,11 @@ class Studio(Engine):
     def stop(self, leg: int, job: int) -> None:
         self._loading.discard(job)
         super().stop(leg, job)
+
+    def tally(self, job: int) -> None:
+        """`tallied` tells what became of everybody's packets so far."""
+        total = self._reports.total(self._remote) + Tally(late_ticks=self.late_ticks)
+        self._announce(Event("tallied", job, total))
 
     def record(self, recorder: int, order: RecorderOrder) -> None:
         """As the engine does, to `order.path`."""

@@ -31,6 +31,7 @@ from offhook.media.studio import Studio
 
 CHUNK = 1 << 16
 BACKLOG = 1 << 20  # bytes unread by the main process beyond which it is not told what is heard
+LATE = FRAME / 2  # seconds after its time that a tick may begin
 GLANCE = 0.005  # seconds between two looks for a disk that is being waited for
 
 
@@ -46,6 +47,7 @@ class Worker:
         self._slots: dict[int, int] = {}
         self._disk = ThreadPoolExecutor(1)
         self._waiting = 0
+        self._awaited: float | None = None  # the tick that was waited for
         self._ready: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._studio = Studio(SystemRandom(), self._aside, self._events.append)
         self._sockets.guard(self._studio.doors.slots, self._enter)
@@ -68,7 +70,7 @@ class Worker:
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do."""
-        due = self._studio.due()
+        due = self._awaited = self._studio.due()
         waits = [] if due is None else [max(0.0, due - self._now())]
         if self._waiting:
             waits.append(GLANCE)
@@ -134,6 +136,7 @@ class Worker:
     def _tick(self, due: float, now: float) -> None:
         """The tick that is due; after a stall, or a rest, the present one."""
         at = max(due, math.floor(now / FRAME) * FRAME)
+        self._studio.late_ticks += due == self._awaited and now - due > LATE
         self._studio.now = now
         batches = self._sockets.drain(now, self._studio.report)
         self._deliver(self._studio.process(batches, at))

@@ -135,6 +135,10 @@ class Endpoint:
         return len(self._layer.clients) + len(self._layer.servers)
 
     @property
+    def dialogs(self) -> int:
+        return len(self._core.dialogs) + len(self._core.callers)
+
+    @property
     def busy(self) -> bool:
         """Whether any call or transaction is still alive."""
         return bool(self._layer.clients or self._core.dialogs or self._core.callers)

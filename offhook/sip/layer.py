@@ -185,6 +185,7 @@ class Layer:
     def again(self, transaction: Transaction, method: str, now: float) -> None:
         """A request that a server transaction already knows, or the ACK of its refusal."""
         what = "ACK" if method == "ACK" else "again"
+        self.counts["repeated"] += what == "again"
         self._act(transaction, transaction.happens(what, now), now)
 
     def client_of(self, response: Response) -> Transaction | None:
@@ -227,6 +228,7 @@ class Layer:
             if not isinstance(sleeper, Transaction):
                 return sleeper
             for action in sleeper.fire(now):
+                self.counts["retransmitted"] += action == "send"
                 self._act(sleeper, (action,), now)
             self._settle(sleeper)
         return None

@@ -188,6 +188,7 @@ class Session:
             self._unacked = None
             self._give_up(408, NO_ACK, now)
             return
+        self.core.layer.counts["retransmitted"] += 1
         self.core.layer.respond(waiting.transaction, waiting.response, now)
         waiting.wait = min(2 * waiting.wait, T2)
         waiting.next_at = min(now + waiting.wait, waiting.until)

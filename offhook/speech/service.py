@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -51,6 +52,8 @@ class Speech:
             "encode": Process("encode"),
         }
         self._making: dict[str, asyncio.Task[Clip]] = {}
+        self.waiting: Counter[Role] = Counter()  # requests without an answer yet
+        self.measure: Callable[[Role, float], None] = lambda role, seconds: None
 
     async def start(self) -> None:
         """Start the voice; the other processes wait until they are needed.
@@ -119,6 +122,8 @@ class Speech:
 
     async def _ask(self, role: Role, request: Header, body: bytes = b"") -> bytes:
         code, message = _BROKEN[role]
+        began = clock.now()
+        self.waiting[role] += 1
         try:
             return await self._processes[role].ask(request, self._limits[role], body)
         except Lost as lost:
@@ -127,6 +132,9 @@ class Speech:
             if error.code:
                 raise
             raise SpeechError(code, f"{message}: {error.message}") from None
+        finally:
+            self.waiting[role] -= 1
+            self.measure(role, clock.now() - began)
 
     async def _once(self, key: str, make: Callable[[], Awaitable[bytes]]) -> Clip:
         """The clip of that key: kept, being made for somebody else, or made now."""

@@ -63,6 +63,10 @@ class Writer:
         self._jobs.put(Job(run, future))
         return future
 
+    @property
+    def waiting(self) -> int:
+        return self._jobs.qsize()
+
     def close(self) -> None:
         """Returns when everything submitted is done."""
         self._jobs.put(None)
@@ -126,6 +130,7 @@ class Store:
         self._writer = Writer(writing)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
         self._closed = False
+        self.measure: Callable[[float], None] = lambda seconds: None  # is told what writes took
 
     @classmethod
     async def open(
@@ -173,7 +178,7 @@ class Store:
         Writes happen in the order of their calls, and also when nobody waits for them any more.
         """
         self._check_open()
-        also = beside.get()
+        also, began = beside.get(), clock.now()
 
         def run(connection: Connection) -> T:
             result = fn(connection, *args, **kwargs)
@@ -182,7 +187,14 @@ class Store:
             return result
 
         submitted = self._writer.submit(run)
-        return await _outside(submitted, f"store write {_name(fn)}")
+        result = await _outside(submitted, f"store write {_name(fn)}")
+        self.measure(clock.now() - began)
+        return result
+
+    @property
+    def waiting(self) -> int:
+        """Writes that have not begun."""
+        return self._writer.waiting
 
     async def read(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -26,8 +26,12 @@ from offhook.webhooks.transport import (
 )
 
 Kind = Literal["document", "media", "callback"]
+# Is told what each request took: 0 or the code of its failure, and seconds.
+Measure = Callable[[Kind, int, float], None]
 
 DOCUMENT_BYTES = 65_536
+TOO_SLOW = 11203
+CANCELLED = -1  # in place of a code: whoever asked did not wait for the answer
 MAX_REDIRECTS = 10
 _KEEP_METHOD, _BECOME_GET = {307, 308}, {301, 302, 303}
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
@@ -92,19 +96,29 @@ class Webhooks:
         self.timeout = timeout
         self.user_agent, self.home_region, self.media_bytes = user_agent, home_region, media_bytes
         self.sessions = Sessions()
+        self.under_way = 0  # requests that are waited for
+        self.measure: Measure = lambda kind, code, seconds: None
 
     async def ask(self, request: Request) -> Answer:
         """Any 2xx, after redirects, within `timeout`. Raises WebhookError with a code of 11xxx."""
         first = target(request.url, underscore=request.kind != "callback")
         errand = _Errand(self, request, first)
-        began, total = clock.now(), min(first.overrides.total, self.timeout)
+        began, total, code = clock.now(), min(first.overrides.total, self.timeout), CANCELLED
+        self.under_way += 1
         try:
             async with asyncio.timeout(total):
                 answer = await errand.run()
+            code = 0
         except TimeoutError:
-            raise errand.failed(11203, f"no answer within {total:g} s altogether") from None
+            code = TOO_SLOW
+            raise errand.failed(TOO_SLOW, f"no answer within {total:g} s altogether") from None
+        except WebhookError as error:
+            code = error.code
+            raise
         finally:
+            self.under_way -= 1
             self.sessions.keep(request.jar, errand.session, clock.now())
+            self.measure(request.kind, code, clock.now() - began)
         return replace(answer, seconds=clock.now() - began)
 
     def forget(self, jar: str) -> None:

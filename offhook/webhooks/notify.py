@@ -64,6 +64,11 @@ class Notifier:
         self._idle.clear()
         self._woken.set()
 
+    @property
+    def waiting(self) -> int:
+        """Callbacks in memory that are not sent yet; when there are very many, more are stored."""
+        return sum(map(len, self._lines.values()))
+
     async def settled(self) -> None:
         """Returns when nothing is owed any more."""
         await self._idle.wait()

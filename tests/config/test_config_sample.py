@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from offhook.config import Settings, Trunk, load, sample
 
 NOT_DEFAULTS = {
-    "data", "public_ip", "public_url", "account_sid", "auth_token", "user_agent", "allow_targets",
+    "data", "public_ip", "public_url", "account_sid", "auth_token", "metrics_token",
+    "user_agent", "allow_targets",
     "voice", "language", "numbers", "name", "address", "allow", "username", "password",
     "peer_username", "peer_password", "default", "allowed", "short_codes", "stun", "turn", "secret",
     "sip_tls", "sip_ws", "sip_wss", "sip_certificate", "sip_key", "sip_authorities", "proxy",
