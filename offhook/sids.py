@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 import uuid as _uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 
 random_hex: Callable[[], str] = lambda: secrets.token_hex(16)  # noqa: E731
 _SHAPE = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
@@ -17,6 +18,13 @@ def new(prefix: str) -> str:
 
 def uuid() -> str:
     return str(_uuid.UUID(hex=random_hex()))
+
+
+def uuids(first: str) -> Iterator[str]:
+    """That one, then others, always the same ones (RFC 9562 section 5.5)."""
+    yield first
+    for n in count(1):
+        yield str(_uuid.uuid5(_uuid.UUID(first), str(n)))
 
 
 def is_sid(text: str, prefix: str = "") -> bool:

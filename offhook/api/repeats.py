@@ -10,41 +10,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from starlette.responses import Response
 
 from offhook import clock
 from offhook.store import records
-from offhook.store.store import Connection, Store, beside
+from offhook.store.marks import Marks
+from offhook.store.store import Store, beside
 
 KEPT = timedelta(days=1)
 
 Answer = Callable[[], Awaitable[Response]]
 Fetch = Callable[[str], Awaitable[Response | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Marks:
-    """Notes which records a request made, beside whatever it writes, until it has its answer."""
-
-    name: str
-    since: datetime
-
-    def __call__(self, connection: Connection, written: Sequence[Any]) -> None:
-        made = [
-            record.sid
-            for record in written
-            if hasattr(record, "sid") and getattr(record, "date_created", self.since) >= self.since
-        ]
-        if not made:
-            return
-        known = records.facts.get(connection, self.name, self.since) or {"made": []}
-        if "made" in known:
-            marks = {"made": known["made"] + made}
-            records.facts.put(connection, self.name, marks, self.since + KEPT)
 
 
 class Repeats:
@@ -86,7 +64,7 @@ class Repeats:
 
     async def _new(self, name: str, answer: Answer) -> Response:
         now = clock.utc()
-        token = beside.set(_Marks(name, now))
+        token = beside.set(Marks(name, now, now + KEPT))
         try:
             response = await answer()
         finally:

@@ -57,7 +57,9 @@ def note(
     )  # fmt: skip
     exchange.counts["debugger", str(code)] += 1
     exchange.spawn(exchange.store.write(records.notifications.insert, entry), "debugger")
-    told = {"code": code, "message": text, "url": url, "line": line, "column": column}
+    told: dict[str, Any] = {"code": code, "message": text, "url": url}
+    if line:
+        told |= {"line": line, "column": column}
     exchange.journal.add(subject, account_sid, "debugger", told)
     (log.warning if warning else log.error)("debugger", subject=subject, **told)
 

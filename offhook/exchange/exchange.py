@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -25,7 +26,7 @@ from offhook.model.fetch import Script
 from offhook.model.recording import Recording
 from offhook.model.usage import Prices
 from offhook.store import records
-from offhook.store.store import Store
+from offhook.store.store import Store, beside
 from offhook.webhooks.ask import Webhooks
 from offhook.webhooks.notify import Notifier
 
@@ -164,8 +165,13 @@ class Exchange:
         self.calls = Spacing(self.rules.calls_per_second)
 
     def spawn(self, doing: Coroutine[Any, Any, Any], name: str = "") -> asyncio.Task[Any]:
-        """Runs it beside everything else; a crash is logged and ends nothing but itself."""
-        task = asyncio.create_task(doing, name=name or None)
+        """Runs it beside everything else; a crash is logged and ends nothing but itself.
+
+        It is work of its own: what is done `beside` the writes of who spawns it is not done there.
+        """
+        context = copy_context()
+        context.run(beside.set, None)
+        task = asyncio.create_task(doing, name=name or None, context=context)
         self.tasks.add(task)
         task.add_done_callback(self._ended)
         return task

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import structlog
@@ -15,6 +18,7 @@ from offhook.exchange.exchange import Exchange
 from offhook.exchange.texting import MessageOrder, keep_media, send
 from offhook.model.account import Account, Application, IncomingPhoneNumber
 from offhook.model.fetch import Fetch, Script
+from offhook.model.message import Media as Kept
 from offhook.model.message import Message
 from offhook.model.numbers import (
     is_alphanumeric_sender,
@@ -25,7 +29,8 @@ from offhook.model.numbers import (
 )
 from offhook.model.segments import segment
 from offhook.store import owned, records
-from offhook.store.store import Connection
+from offhook.store.marks import Marks
+from offhook.store.store import Connection, beside
 from offhook.twiml.document import Document, Placed, parse, problem
 from offhook.twiml.messaging import Reply, body_fault, converse
 from offhook.webhooks.ask import Answer, Request, error_params
@@ -33,6 +38,7 @@ from offhook.webhooks.ask import Answer, Request, error_params
 log = structlog.get_logger("offhook.exchange")
 
 Program = Document[Reply | Fetch]
+UNDER_WAY = "conversation under way: "
 NOTHING: Program = Document(())
 Media = tuple[tuple[str, bytes], ...]  # (content type, bytes)
 
@@ -53,25 +59,50 @@ async def on_text(
         num_segments=segment(body).count, num_media=len(media), api_version=number.api_version,
     )  # fmt: skip
     message = billing.priced_message(exchange.rules.prices, message)
-    await exchange.store.write(_keep, message)
+    script, token = await exchange.store.read(_script, number), sids.uuid()
+    await exchange.store.write(_keep, message, token if script.url else "")
     kept = [await keep_media(exchange, message, kind, content) for kind, content in media]
     exchange.counts["message", "inbound", "received"] += 1
     exchange.journal.add(message.sid, account.sid, "status", {"status": "received"})
     await optout.heed(exchange, message)
-    base = f"{exchange.rules.public_url.rstrip('/')}/2010-04-01/Accounts/{account.sid}/Messages"
-    links = tuple((f"{base}/{message.sid}/Media/{each.sid}", each.content_type) for each in kept)
-    script = await exchange.store.read(_script, number)
     if script.url:
-        session = Session(
-            exchange, account, number, message, script, params.inbound_text(message, links)
-        )
+        session = Session(exchange, account, number, message, script, kept, token)
         exchange.spawn(session.run(), message.sid)
     return message
 
 
-def _keep(connection: Connection, message: Message) -> None:
+def _keep(connection: Connection, message: Message, token: str) -> None:
+    """With a `token` its conversation is noted as under way."""
     records.messages.insert(connection, message)
     billing.count_message(connection, message)
+    if token:
+        records.facts.put(connection, UNDER_WAY + message.sid, {"made": [], "token": token})
+
+
+async def resume(exchange: Exchange) -> None:
+    """Takes up the conversations that a crash interrupted: asked again with the same tokens."""
+    interrupted = await exchange.store.read(records.facts.starting, UNDER_WAY)
+    for name, fact in interrupted.items():
+        if session := await _interrupted(exchange, name.removeprefix(UNDER_WAY), fact):
+            exchange.spawn(session.run(), session.message.sid)
+        else:
+            await exchange.store.write(records.facts.delete, name)
+
+
+async def _interrupted(exchange: Exchange, sid: str, fact: dict[str, Any]) -> Session | None:
+    """None when its number, its URL or its account has gone meanwhile."""
+    message = await exchange.store.read(records.messages.get, sid)
+    if message is None:
+        return None
+    number = await exchange.store.read(owned.texted, message.to)
+    account = await exchange.account(message.account_sid)
+    if not number or not account or account.status != "active":
+        return None
+    script = await exchange.store.read(_script, number)
+    kept = await exchange.store.read(records.media.of, sid)
+    if not script.url or number.account_sid != account.sid:
+        return None
+    return Session(exchange, account, number, message, script, kept, fact["token"], fact["made"])
 
 
 def _script(connection: Connection, number: IncomingPhoneNumber) -> Script:
@@ -82,18 +113,32 @@ def _script(connection: Connection, number: IncomingPhoneNumber) -> Script:
 
 
 class Session:
-    """One inbound text's documents, from the number's URL to the last reply."""
+    """One inbound text's documents, from the number's URL to the last reply.
+
+    `token` is the first request's; those that follow have theirs from it, so that a conversation
+    that is taken up again asks with the same ones. `sent` are the replies of before a crash.
+    """
 
     def __init__(
-        self, exchange: Exchange, account: Account, number: IncomingPhoneNumber,
-        message: Message, script: Script, common: params.Params,
+        self, exchange: Exchange, account: Account, number: IncomingPhoneNumber, message: Message,
+        script: Script, media: Sequence[Kept], token: str, sent: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.exchange, self.account, self.number = exchange, account, number
-        self.message, self.script, self.common = message, script, common
+        self.message, self.script = message, script
+        base = f"{exchange.rules.public_url.rstrip('/')}/2010-04-01/Accounts/{account.sid}/Messages"
+        links = tuple((f"{base}/{message.sid}/Media/{m.sid}", m.content_type) for m in media)
+        self.common = params.inbound_text(message, links)
+        self.tokens, self.sent = sids.uuids(token), deque(sent)
         self.url = ""
 
     async def run(self) -> None:
         """A crash is the end of this conversation alone."""
+        name = UNDER_WAY + self.message.sid
+        beside.set(Marks(name, self.message.date_created))
+        await self._converse()
+        await self.exchange.store.write(records.facts.delete, name)
+
+    async def _converse(self) -> None:
         start = self.script.start
         if self.message.api_version == "2008-08-01":
             start = replace(start, method="POST")
@@ -130,6 +175,8 @@ class Session:
         if problem:
             self.note(problem)
             return "", "invalid"
+        if self.sent:
+            return self.sent.popleft(), "sent"
         callback = reply.status_callback or reply.action
         order = MessageOrder(
             self.account.sid, to, from_, reply.body,
@@ -174,7 +221,7 @@ class Session:
         sent = self.common | dict(wanted.params)
         request = Request(
             url, wanted.method, tuple(sent.items()), self.account.auth_token,
-            jar=f"{self.number.phone_number}|{self.message.from_}", token=sids.uuid(),
+            jar=f"{self.number.phone_number}|{self.message.from_}", token=next(self.tokens),
         )  # fmt: skip
         asked = {"method": wanted.method, "url": url, "params": sent}
         try:

@@ -14,7 +14,7 @@ import structlog
 
 from offhook import clock
 from offhook.errors import OffhookError
-from offhook.exchange import billing, params, recordings, texting
+from offhook.exchange import billing, messages, params, recordings, texting
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.status import owed
 from offhook.media import wav
@@ -44,6 +44,7 @@ async def recover(exchange: Exchange) -> None:
     exchange.notifier.wake()
     for message in await exchange.store.read(records.messages.unsent):
         exchange.spawn(texting.deliver(exchange, message), message.sid)
+    await messages.resume(exchange)
 
 
 async def _bye(carrier: object, data: dict[str, object]) -> None:

@@ -330,6 +330,13 @@ class Keyed:
             query = query.where(expires.is_(None) | (expires > now))
         return connection.execute(query).scalar_one_or_none()
 
+    def starting(self, connection: Connection, prefix: str) -> dict[str, Any]:
+        """Data by key, for the keys that begin like this."""
+        query = select(self._key, self.table.c.data).where(
+            self._key >= prefix, self._key < prefix + "\U0010ffff"
+        )
+        return {row[0]: row[1] for row in connection.execute(query)}
+
     def put(
         self, connection: Connection, key: str, data: Any, expires: datetime | None = None
     ) -> None:

@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
-from exchange_app import AGENT, CALLER, OURS, App
+from exchange_app import AGENT, CALLER, OURS, App, twiml
 
 from offhook import app as offhook_app
 from offhook.carriers.simulated import SimulatedNetwork
@@ -58,8 +58,13 @@ class Restarted:
 
 
 @asynccontextmanager
-async def restarted(offhook: Offhook, folder: Path, after: float) -> AsyncIterator[Restarted]:
-    """What starts `after` seconds on what the platform's folder holds now."""
+async def restarted(
+    offhook: Offhook, folder: Path, after: float, **pages: str
+) -> AsyncIterator[Restarted]:
+    """What starts `after` seconds on what the platform's folder holds now.
+
+    The application answers with `pages`, by their paths, and with nothing.
+    """
     await offhook.platform.exchange.journal.flush()
     shutil.copytree(offhook.platform.settings.data, folder / "copy")
     await asyncio.sleep(after)
@@ -70,7 +75,8 @@ async def restarted(offhook: Offhook, folder: Path, after: float) -> AsyncIterat
         asked.append(
             (outgoing.url, dict(parse_qsl(outgoing.body.decode(), keep_blank_values=True)), token)
         )
-        return Incoming(204, (), b"")
+        page = pages.get(urlsplit(outgoing.url).path.strip("/") or "first", "")
+        return Incoming(200, (("Content-Type", "text/xml"),), twiml(page).encode())
 
     settings = Settings(data=folder / "copy", public_url="http://api.test")
     parts = offhook_app.Parts(await MediaPlane.local(range(30000, 30100)), TestVoice(), send)
@@ -209,6 +215,48 @@ async def test_texts_that_were_queued_go_on(offhook: Offhook, tmp_path: Path):
         assert [text.body for text in inbox] == ["Still fresh"]
         assert [each["MessageStatus"] for each in again.told(old.sid)] == ["failed"]
         assert [each["MessageStatus"] for each in again.told(fresh.sid)] == ["sent", "delivered"]
+
+
+async def test_a_text_whose_answer_was_awaited_is_asked_about_again(
+    offhook: Offhook, tmp_path: Path
+):
+    """With the same idempotency tokens; what was replied already is not replied again."""
+    first = "<Message>One</Message><Message>Two</Message><Redirect>/more</Redirect>"
+    app = App(first, more=never_done)
+    offhook.number(OURS, sms=app)
+    await offhook.text(CALLER, OURS, "Hi")
+    await asyncio.sleep(1)
+    assert app.paths == ["", "more"]
+    async with restarted(offhook, tmp_path, 60, first=first, more="<Message>Three</Message>") as it:
+        before = [request.headers["i-twilio-idempotency-token"] for _, request in app.asked]
+        assert [token for _, _, token in it.asked] == before
+        assert len(set(before)) == 2
+        told = [params["Body"] for _, params, _ in it.asked]
+        assert told == ["Hi", "Hi"]
+        inbox = it.platform.network.phone(CALLER).inbox
+        assert [text.body for text in inbox] == ["Three"]
+        replies = await it.platform.exchange.store.read(records.messages.all)
+        assert [each.body for each in replies] == ["Hi", "One", "Two", "Three"]
+
+
+async def test_a_text_that_was_answered_is_not_asked_about_again(offhook: Offhook, tmp_path: Path):
+    offhook.number(OURS, sms=App("<Message>One</Message>"))
+    await offhook.text(CALLER, OURS, "Hi")
+    await asyncio.sleep(1)
+    async with restarted(offhook, tmp_path, after=60) as again:
+        assert again.asked == []
+
+
+async def test_a_text_to_a_number_without_a_url_is_asked_about_no_more(
+    offhook: Offhook, tmp_path: Path
+):
+    offhook.number(OURS, sms=App(never_done))
+    await offhook.text(CALLER, OURS, "Hi")
+    await asyncio.sleep(1)
+    [number] = (await offhook.get("IncomingPhoneNumbers.json"))["incoming_phone_numbers"]
+    await offhook.post(f"IncomingPhoneNumbers/{number['sid']}.json", SmsUrl="")
+    async with restarted(offhook, tmp_path, after=60) as again:
+        assert again.asked == []
 
 
 async def test_who_opted_out_stays_out(offhook: Offhook, tmp_path: Path):
