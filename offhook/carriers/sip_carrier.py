@@ -17,18 +17,19 @@ from offhook import clock, sids
 from offhook.carriers import sip_parties
 from offhook.carriers.sip_dns import system
 from offhook.carriers.sip_guard import Guard
-from offhook.carriers.sip_leg import SipLeg, Sound, offered_by
+from offhook.carriers.sip_leg import SipLeg, offered_by
 from offhook.carriers.sip_locator import Ask, Locator
 from offhook.carriers.sip_out import CallsOut
 from offhook.carriers.sip_phones import Answer, Directory, SipPhones
 from offhook.carriers.sip_settings import Load, Pong, SipSettings
+from offhook.carriers.sip_sound import Offers, Sound
 from offhook.carriers.sip_switchboard import Entry, Switchboard
 from offhook.carriers.sip_upstream import Upstream
 from offhook.carriers.trunks import Admitted, Door, Trunk, passwords, plain
 from offhook.errors import CarrierError
 from offhook.line.leg import Leg, Ringing, Target, Text, Trace
 from offhook.media.plane import MediaFull, MediaLeg, MediaPlane
-from offhook.sip import digest
+from offhook.sip import digest, sdp
 from offhook.sip.core import Over
 from offhook.sip.hop import Hop, is_ip
 from offhook.sip.inbound import Inbound, TakeOver
@@ -283,7 +284,7 @@ class SipCarrier:
         """The call as a leg, or None when the caller did not wait. Raises CarrierError."""
         offered = offered_by(call)
         about = sip_parties.about_call(call.request, call.source, trunk)
-        sound = await self._open_sound(call.source)
+        sound = await self._open_sound(call.source, None, "web" if call.source.web else "clear")
         entry = self._board.entries.get(call.serial)
         if call.over or entry is None:
             await sound.media.close()
@@ -311,14 +312,15 @@ class SipCarrier:
 
     # Sound
 
-    async def _open_sound(
-        self, hop: Hop, near: MediaLeg | None = None, secured: bool = False
-    ) -> Sound:
+    async def _open_sound(self, hop: Hop, near: MediaLeg | None, offers: Offers) -> Sound:
         try:
             media = await self._media.open_rtp(self._board.wire.host, near)
         except MediaFull as full:
             raise CarrierError(503, str(full)) from full
-        host, id = self._board.address(hop), int(self._rand()[:8], 16)
-        drawn = "".join(self._rand() for _ in range(3))  # 384 bits
-        secret = hashlib.sha512(drawn.encode()).digest()
-        return Sound(media, host, id, self.settings.rtp_timeout, secret, secured)
+        host, *nearby = self._board.sound_addresses(hop)
+        id, drawn = int(self._rand()[:8], 16), "".join(self._rand() for _ in range(3))  # 384 bits
+        ours = sdp.Ours(
+            host, media.port, id, secret=hashlib.sha512(drawn.encode()).digest(),
+            secured=offers == "sealed", web=offers == "web", nearby=tuple(nearby),
+        )  # fmt: skip
+        return Sound(media, ours, self.settings.rtp_timeout)

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from offhook.carriers import sip_parties
+from offhook.carriers.sip_sound import Sound
 from offhook.errors import CarrierError
 from offhook.line.leg import (
     DECLINED,
@@ -20,8 +21,7 @@ from offhook.line.leg import (
     Transfer,
     Wish,
 )
-from offhook.media.orders import Srtp
-from offhook.media.plane import MediaLeg, Remote, RtpLeg
+from offhook.media.plane import MediaLeg
 from offhook.sip import sdp
 from offhook.sip.core import Over
 from offhook.sip.inbound import Inbound
@@ -40,96 +40,6 @@ _KEY_NUMBERS = {"10": "*", "11": "#"}
 
 # Does something to the endpoint now, and sees that what comes of it is sent.
 Act = Callable[[Callable[[float], Any]], Any]
-
-
-class Sound:
-    """Our side of the description, and the RTP leg that follows what is agreed.
-
-    When an answered call should bring sound and has brought none for `patience` seconds (0: never),
-    or the media worker has died, `watch` tells.
-    """
-
-    def __init__(
-        self,
-        media: RtpLeg,
-        host: str,
-        id: int,
-        patience: float = 0,
-        secret: bytes = b"",
-        secured: bool = False,
-    ) -> None:
-        self.media = media
-        self._patience, self._watched = patience, False
-        self._dead: Callable[[str], None] = lambda why: None
-        self._ours = sdp.Ours(host, media.port, id, secret=secret, secured=secured)
-        self._said = b""
-        self._remote: Remote | None = None
-
-    def watch(self, dead: Callable[[str], None]) -> None:
-        """`dead` is told why, once; of a dead worker from now on, of silence from `answered` on."""
-        self._dead = dead
-        self._expect()
-
-    def answered(self) -> None:
-        self._watched = True
-        self._expect()
-
-    def _expect(self) -> None:
-        """A call on hold may be as silent as it likes."""
-        remote = self._remote
-        due = self._watched and remote is not None and remote.send and remote.receive
-        self.media.on_timeout(self._patience if due else 0, self._died)
-
-    def _died(self, why: str) -> None:
-        self._dead(why or f"no sound for {self._patience:g} seconds")
-
-    def offer(self) -> bytes:
-        return self._versioned(sdp.offer)
-
-    def answer(self, offered: list[sdp.Media]) -> bytes:
-        """Agrees to an offer. Raises BadSdp."""
-        _, agreed = sdp.answer(offered, self._ours)
-        self._connect(agreed)
-        return self._versioned(lambda ours: sdp.answer(offered, ours)[0])
-
-    def accept(self, body: bytes) -> None:
-        """Takes the answer to our offer. Raises BadSdp."""
-        self._connect(sdp.accepted(sdp.parse(body), self._ours))
-
-    def _versioned(self, describe: Callable[[sdp.Ours], bytes]) -> bytes:
-        """A changed description has the next version (RFC 3264 section 8)."""
-        said = describe(self._ours)
-        if self._said and said != self._said:
-            self._ours = replace(self._ours, version=self._ours.version + 1)
-            said = describe(self._ours)
-        self._said = said
-        return said
-
-    def _connect(self, agreed: sdp.Agreed) -> None:
-        host, port = agreed.host, agreed.port
-        if agreed.nowhere and self._remote:
-            host, port = self._remote.host, self._remote.port
-        self._remote = Remote(
-            host,
-            port,
-            agreed.codec,
-            agreed.payload_type,
-            agreed.keys_type,
-            send=agreed.send,
-            receive=agreed.receive,
-            noise_payload_type=agreed.noise_type,
-            srtp=_srtp(agreed),
-        )
-        self._ours = replace(self._ours, secured=agreed.keys is not None)  # of offers to come
-        self.media.connect(self._remote)
-        self._expect()
-
-
-def _srtp(agreed: sdp.Agreed) -> Srtp | None:
-    if agreed.keys is None:
-        return None
-    ours, theirs = agreed.keys
-    return Srtp(ours.suite, ours.key, theirs.key)
 
 
 class SipLeg:

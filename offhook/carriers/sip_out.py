@@ -14,10 +14,11 @@ import structlog
 
 from offhook import clock
 from offhook.carriers import sip_parties
-from offhook.carriers.sip_leg import SipLeg, Sound
+from offhook.carriers.sip_leg import SipLeg
 from offhook.carriers.sip_locator import Locator, retry_after
 from offhook.carriers.sip_phones import NOT_REGISTERED, SipPhones, fork
 from offhook.carriers.sip_settings import SipSettings
+from offhook.carriers.sip_sound import Offers, Sound
 from offhook.carriers.sip_switchboard import Entry, Switchboard
 from offhook.carriers.sip_upstream import Upstream
 from offhook.carriers.trunks import Trunk, routes
@@ -27,7 +28,7 @@ from offhook.media.plane import MediaLeg
 from offhook.model.numbers import is_emergency
 from offhook.sip import digest
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, bracketed, is_secure
+from offhook.sip.hop import Hop, bracketed, hop_of, is_secure
 from offhook.sip.outbound import Invitation, Outbound
 from offhook.sip.registrar import Contact
 from offhook.sip.uri import Uri, parse_address, parse_uri
@@ -36,8 +37,8 @@ log = structlog.get_logger("offhook.sip")
 
 UNABLE = frozenset({408, 500, 502, 503, 504})  # said of itself or of what is behind it
 
-# Opens the sound of a call with a hop: near whose it shall be, and whether it is sealed.
-OpenSound = Callable[[Hop, MediaLeg | None, bool], Awaitable[Sound]]
+# Opens the sound of a call with a hop: near whose it shall be, and what we offer.
+OpenSound = Callable[[Hop, MediaLeg | None, Offers], Awaitable[Sound]]
 
 
 class Failed(CarrierError):
@@ -164,7 +165,7 @@ class CallsOut:
         """By each server in turn. Without patience, the last may be silent no longer than others:
         somebody else may take the call."""
         try:
-            hops = await self._locator.servers(way.hop or way.first)
+            hops = await self._servers(way)
         except CarrierError as nowhere:
             raise Failed(nowhere.code, nowhere.reason, there=True) from nowhere
         for hop in hops:
@@ -183,11 +184,15 @@ class CallsOut:
                 return leg
         raise AssertionError("the last server raises or answers")
 
+    async def _servers(self, way: Way) -> list[Hop]:
+        if way.hop and self._board.wire.leads(way.hop):
+            return [way.hop]
+        return await self._locator.servers(way.hop or way.first)
+
     async def _dial_one(
         self, target: Target, ringing: Ringing, way: Way, hop: Hop, patience: float | None
     ) -> Leg:
-        sealed = way.trunk.srtp if way.trunk else _asked_sealed(target.to)
-        sound = await self._open_sound(hop, target.near, sealed)
+        sound = await self._open_sound(hop, target.near, _offers(target, way))
         leg = SipLeg(self._board.act, sound, About(), target.trace, self._settings.name)
         try:
             invitation = self._invitation(leg, target, way, hop)
@@ -261,5 +266,9 @@ def _told(leg: SipLeg) -> CarrierError:
     return Failed(refused.code, refused.reason, there=refused.code == 503, seconds=seconds)
 
 
-def _asked_sealed(to: str) -> bool:
-    return to.startswith(("sip:", "sips:")) and is_secure(parse_uri(to))
+def _offers(target: Target, way: Way) -> Offers:
+    """What whoever is there can speak, as far as it is known."""
+    if hop_of(way.uri).web or (way.hop and way.hop.web):
+        return "web"
+    asked = target.to.startswith(("sip:", "sips:")) and is_secure(parse_uri(target.to))
+    return "sealed" if (way.trunk.srtp if way.trunk else asked) else "clear"

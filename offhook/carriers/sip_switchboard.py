@@ -246,13 +246,18 @@ class Switchboard:
 
     def address(self, hop: Hop) -> str:
         """Our address as this hop should see it: loopback is never given the public one."""
-        bound = self.wire.place(hop.transport)[0]
-        loopback = is_ip(hop.host) and ipaddress.ip_address(hop.host).is_loopback
-        if self._public_ip and not loopback:
+        if self._public_ip and not _is_loopback(hop):
             return self._public_ip
-        if bound in ("0.0.0.0", "::"):
-            return local_address_towards(hop.host if is_ip(hop.host) else DEFAULT_ROUTE, hop.port)
-        return bound
+        return _own(self.wire.place(hop.transport)[0], hop)
+
+    def sound_addresses(self, hop: Hop) -> tuple[str, ...]:
+        """Where this hop, or whoever speaks by way of it, reaches our sound; first as it should see
+        us."""
+        own = _own(self.wire.host, hop)
+        if not self._public_ip:
+            return (own,)
+        both = (own, self._public_ip) if _is_loopback(hop) else (self._public_ip, own)
+        return tuple(dict.fromkeys(both))
 
     def sent_by(self, hop: Hop) -> str:
         return f"{bracketed(self.address(hop))}:{self.wire.place(hop.transport)[1]}"
@@ -272,3 +277,13 @@ def kind(data: bytes) -> str:
     if word == "SIP/2.0":
         return f"{rest[:1]}xx" if "1" <= rest[:1] <= "6" else OTHER
     return word if word in METHODS else OTHER
+
+
+def _is_loopback(hop: Hop) -> bool:
+    return is_ip(hop.host) and ipaddress.ip_address(hop.host).is_loopback
+
+
+def _own(bound: str, hop: Hop) -> str:
+    if bound in ("0.0.0.0", "::"):
+        return local_address_towards(hop.host if is_ip(hop.host) else DEFAULT_ROUTE, hop.port)
+    return bound

@@ -167,6 +167,10 @@ class Wire:
         families: tuple[Kind, ...] = ("AAAA",) if ":" in self.host else ("A",)
         return Means(transports, families, chance)
 
+    def leads(self, hop: Hop) -> bool:
+        """Whether its connection is open."""
+        return hop.flow in self._flows
+
     def place(self, transport: str) -> Place:
         """Where we listen for what comes by this transport."""
         return self._places.get(transport, (self.host, self.port))

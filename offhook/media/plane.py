@@ -13,10 +13,12 @@ from itertools import count
 from random import Random, SystemRandom
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from offhook import clock
 from offhook.media import wav
 from offhook.media.clip import FRAME, Clip
+from offhook.media.dtls import identity
 from offhook.media.local import LocalHost
-from offhook.media.orders import Direction, Event, Recorded, RecorderOrder, Remote, Stats
+from offhook.media.orders import Direction, Event, Identity, Recorded, RecorderOrder, Remote, Stats
 from offhook.media.players import Cadence
 from offhook.media.ports import MediaFull, Ports
 from offhook.media.remote import WorkerHost
@@ -137,6 +139,11 @@ class RtpLeg(MediaLeg):
         super().__init__(plane, host, id)
         self.port = port
 
+    @property
+    def identity(self) -> Identity:
+        """Our certificate for the handshakes of browsers, one for all legs."""
+        return self._plane.identity
+
     def connect(self, remote: Remote) -> None:
         """What the session description agreed on; again after a re-INVITE.
 
@@ -242,6 +249,7 @@ class Recorder:
 
 class MediaPlane:
     def __init__(self, ports: range) -> None:
+        self.identity = identity(clock.utc())
         self._hosts: list[Host] = []
         self._ports = Ports(ports)
         self._ids = count(1)

@@ -76,7 +76,7 @@ class Door:
             return self._check(data, source, now)
         if source not in self._checked:
             return NOTHING
-        if 20 <= first < 64:
+        if _is_record(data):
             return self._shake(data, now)
         return _sealed(data) if 128 <= first < 192 else NOTHING
 
@@ -104,6 +104,11 @@ class Door:
         replies = tuple(self._handshake.receive(data, now))
         keys = None if before else self._handshake.keys
         return Came(replies, keys=keys, failed=self._handshake.failed)
+
+
+def _is_record(data: bytes) -> bool:
+    """Whether it has a header of DTLS 1.2 or before, or the short one of 1.3."""
+    return len(data) >= 13 and (32 <= data[0] < 64 or (20 <= data[0] < 32 and data[1] == 0xFE))
 
 
 def _sealed(data: bytes) -> Came:

@@ -24,6 +24,11 @@ class Hop:
     def reliable(self) -> bool:
         return self.transport != "UDP"
 
+    @property
+    def web(self) -> bool:
+        """Whether only browsers are there."""
+        return self.transport in ("WS", "WSS")
+
     def __str__(self) -> str:
         port = f":{self.port}" if self.port else ""
         return f"{self.transport} {bracketed(self.host)}{port}"

@@ -1,17 +1,18 @@
 """Session descriptions, offered and answered.  RFC 4566, RFC 3264, RFC 4733 for the keys.
 
-We speak PCMU, PCMA, G.722, Opus and telephone-event over RTP/AVP, and over RTP/SAVP with keys of
-RFC 4568; whatever else a description offers is read past, and refused in the answer by port 0.
+We speak PCMU, PCMA, G.722, Opus and telephone-event over RTP/AVP, over RTP/SAVP with keys of
+RFC 4568, and as browsers do; whatever else a description offers is read past, and refused in the
+answer by port 0. Feedback (an F at the end of the profile) is agreed to and not given.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from offhook.sip import crypto
+from offhook.sip import crypto, ice
 from offhook.sip.crypto import Crypto
 from offhook.sip.hop import is_ip
 
@@ -31,6 +32,8 @@ KEYS = {8000: "TELEPHONE-EVENT/8000", 48000: "TELEPHONE-EVENT/48000"}
 OPUS = "maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0"  # RFC 7587 section 6.1
 FRAME_MS = 20
 MAX_MEDIA = 32
+MID = "0"  # of the one section that we offer to browsers
+WEB, ICE_LITE, MUX = "UDP/TLS/RTP/SAVPF", "a=ice-lite", "a=rtcp-mux"
 
 REVERSED: dict[Direction, Direction] = {
     "sendrecv": "sendrecv",
@@ -60,23 +63,34 @@ class Media:
     direction: Direction
     codecs: dict[int, str]
     cryptos: tuple[Crypto, ...] = ()  # those that we can do, in order of preference
+    web: ice.Side | None = None
+    mux: bool = False  # reports share the port
+    mid: str = ""
+    bundled: bool = False
+
+    @property
+    def profile(self) -> str:
+        return self.protocol.upper().removesuffix("F")
 
     @property
     def secured(self) -> bool:
         """Whether it must be sealed; keys without that are for those who like (RFC 8643)."""
-        return self.protocol.upper() == "RTP/SAVP"
+        return self.profile in ("RTP/SAVP", "UDP/TLS/RTP/SAVP")
 
     @property
     def held(self) -> bool:
-        """On hold in the old way: an address that is none (RFC 3264 section 8.4)."""
-        return self.host in _UNSPECIFIED
+        """On hold in the old way: an address that is none (RFC 3264 section 8.4). A browser's is
+        not known yet."""
+        return self.web is None and self.host in _UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
     """Our side: where we listen, and the o= line's identity. `version` grows with each change.
 
-    `secret` is what our keys are made of; with `secured` we offer nothing in the clear.
+    `secret` is what our keys are made of; with `secured` we offer nothing in the clear. With `web`
+    we offer what browsers take: `fingerprint` is that of our certificate, `nearby` where we can be
+    reached beside `host`, `active` that the handshake was ours to begin.
     """
 
     host: str
@@ -85,13 +99,23 @@ class Ours:
     version: int = 1
     secret: bytes = field(default=b"", repr=False)
     secured: bool = False
+    web: bool = False
+    fingerprint: str = ""
+    nearby: tuple[str, ...] = ()
+    restarts: int = 0
+    active: bool = False
+
+    @property
+    def side(self) -> ice.Side:
+        return ice.ours(self.secret, self.fingerprint, self.restarts)
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
     """What both sides said yes to. `send` and `receive` are ours; `nowhere` is the old hold.
 
-    `keys` are ours and theirs, of one suite, where the sound is sealed.
+    `keys` are ours and theirs, of one suite, where the sound is sealed; `web` are ours and theirs
+    where a browser is at the other end. `mux`: reports share the port.
     """
 
     host: str
@@ -104,6 +128,8 @@ class Agreed:
     nowhere: bool = False
     noise_type: int | None = None
     keys: tuple[Crypto, Crypto] | None = None
+    web: tuple[ice.Side, ice.Side] | None = None
+    mux: bool = False
 
 
 def parse(body: bytes) -> list[Media]:
@@ -116,27 +142,27 @@ def parse(body: bytes) -> list[Media]:
     if len(starts) > MAX_MEDIA:
         raise BadSdp("too many media sections")
     general = lines[: starts[0]] if starts else lines
-    host = _host(general)
-    direction = _direction(general) or "sendrecv"
     ends = [*starts[1:], len(lines)]
-    return [_media(lines[a:b], host, direction) for a, b in zip(starts, ends, strict=False)]
+    return [_media(lines[a:b], general) for a, b in zip(starts, ends, strict=False)]
 
 
-def _media(lines: list[str], host: str, direction: Direction) -> Media:
+def _media(lines: list[str], general: list[str]) -> Media:
     found = _MEDIA.fullmatch(lines[0][2:])
     if not found or int(found[2]) > 65535:
         raise BadSdp(f"not a media line: {lines[0][:80]!r}")
     kind, port, protocol, formats = found.groups()
-    place = _host(lines) or host
+    place = _host(lines) or _host(general)
     if not place and port != "0":
         raise BadSdp("media without a connection address")
     names = tuple(formats.split())
-    direction = _direction(lines) or direction
+    direction = _direction(lines) or _direction(general) or "sendrecv"
     cryptos = [crypto.read(line[9:]) for line in lines if line.startswith("a=crypto:")]
-    return Media(
+    media = Media(
         kind, int(port), protocol, names, place, direction, _codecs(names, lines),
-        tuple(one for one in cryptos if one),
+        tuple(one for one in cryptos if one), mux=MUX in lines, mid=ice.mid(lines),
     )  # fmt: skip
+    web = ice.read(lines, general) if media.secured else None
+    return replace(media, web=web, bundled=ice.bundled(media.mid, general))
 
 
 def _host(lines: list[str]) -> str:
@@ -174,11 +200,15 @@ def speakable(offered: list[Media]) -> bool:
 
 
 def offer(ours: Ours) -> bytes:
-    """Everything we can do, in our order; sealed, or not, as `ours.secured` says."""
+    """Everything we can do, in our order; for browsers, sealed, or not, as `ours` says."""
     types = [*OUR_TYPES.values(), *OUR_KEYS_TYPES.values()]
     maps = [line for codec, number in OUR_TYPES.items() for line in _mapped(codec, number)]
     for clock, number in OUR_KEYS_TYPES.items():
         maps += _keys_mapped(number, clock)
+    if ours.web:
+        maps += [f"a=mid:{MID}", *_web(ours, ours.side)]
+        section = _section(ours, types, maps, "sendrecv", WEB)
+        return _described(ours, [section], [ICE_LITE, _group(MID)])
     if ours.secured:
         maps += map(str, crypto.offered(ours.secret))
     protocol = "RTP/SAVP" if ours.secured else "RTP/AVP"
@@ -208,14 +238,25 @@ def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
     if (noise := _noise(chosen)) is not None:
         types.append(noise)
         maps.append(f"a=rtpmap:{noise} {NOISE}")
-    sealed = None
-    if chosen.cryptos and ours.secret:
+    general: list[str] = []
+    sealed, web = None, None
+    if chosen.web:
+        web = (ice.reply(ours.side, chosen.web, ours.active), chosen.web)
+        maps += _web(ours, web[0])
+        general.append(ICE_LITE)
+    elif chosen.cryptos and ours.secret:
         theirs = chosen.cryptos[0]
         sealed = (crypto.ours(theirs.tag, theirs.suite, ours.secret), theirs)
         maps.append(str(sealed[0]))
+    if chosen.mux and not web:
+        maps.append(MUX)
+    if chosen.mid:
+        maps.append(f"a=mid:{chosen.mid}")
+    if chosen.bundled:
+        general.append(_group(chosen.mid))
     taken = _section(ours, types, maps, direction, chosen.protocol)
     sections = [taken if media is chosen else _refused(media) for media in offered]
-    return _described(ours, sections), _agreed(chosen, direction, sealed)
+    return _described(ours, sections, general), _agreed(chosen, direction, sealed, web)
 
 
 def accepted(answered: list[Media], ours: Ours) -> Agreed:
@@ -224,20 +265,24 @@ def accepted(answered: list[Media], ours: Ours) -> Agreed:
     if not answered or not _speaks(answered[0]):
         raise BadSdp("no common codec")
     media = answered[0]
-    if media.secured != ours.secured:
+    undecided = media.web is not None and media.web.setup == "actpass"
+    if media.secured != (ours.secured or ours.web) or (ours.web and not media.web) or undecided:
         raise BadSdp("not the protocol that was offered")
-    sealed = None
-    if ours.secured:
+    sealed, web = None, (ours.side, media.web) if ours.web and media.web else None
+    if ours.secured and not web:
         mine = {(one.tag, one.suite): one for one in crypto.offered(ours.secret)}
         theirs = media.cryptos[0]
         if (theirs.tag, theirs.suite) not in mine:
             raise BadSdp("not a crypto that was offered")
         sealed = (mine[theirs.tag, theirs.suite], theirs)
-    return _agreed(media, REVERSED[media.direction], sealed)
+    return _agreed(media, REVERSED[media.direction], sealed, web)
 
 
 def _agreed(
-    media: Media, direction: Direction, keys: tuple[Crypto, Crypto] | None = None
+    media: Media,
+    direction: Direction,
+    keys: tuple[Crypto, Crypto] | None,
+    web: tuple[ice.Side, ice.Side] | None,
 ) -> Agreed:
     number, codec = _preferred(media)
     return Agreed(
@@ -251,11 +296,19 @@ def _agreed(
         nowhere=media.held,
         noise_type=_noise(media),
         keys=keys,
+        web=web,
+        mux=media.mux,
     )
 
 
 def _speaks(media: Media) -> bool:
-    ours = media.protocol.upper() == "RTP/AVP" or (media.secured and media.cryptos)
+    match media.profile:
+        case "RTP/AVP":
+            ours = True
+        case "RTP/SAVP":
+            ours = bool(media.cryptos or media.web)
+        case _:
+            ours = media.web is not None
     live = media.kind == "audio" and media.port > 0 and ours
     return bool(live) and any(name in CODECS for name in media.codecs.values())
 
@@ -305,11 +358,20 @@ def _section(
     return [*lines, f"a=ptime:{FRAME_MS}", f"a={direction}"]
 
 
+def _web(ours: Ours, side: ice.Side) -> list[str]:
+    return [MUX, *ice.lines(side, (ours.host, *ours.nearby), ours.port)]
+
+
+def _group(mid: str) -> str:
+    return f"a=group:BUNDLE {mid}"
+
+
 def _refused(media: Media) -> list[str]:
-    return [f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}"]
+    line = f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}"
+    return [line, f"a=mid:{media.mid}"] if media.mid else [line]
 
 
-def _described(ours: Ours, sections: list[list[str]]) -> bytes:
+def _described(ours: Ours, sections: list[list[str]], general: Iterable[str] = ()) -> bytes:
     family = "IP6" if ":" in ours.host else "IP4"
     lines = [
         "v=0",
@@ -317,6 +379,7 @@ def _described(ours: Ours, sections: list[list[str]]) -> bytes:
         "s=-",
         f"c=IN {family} {ours.host}",
         "t=0 0",
+        *general,
     ]
     for section in sections:
         lines += section

@@ -346,5 +346,5 @@ def test_a_handshake_without_an_end_is_cut():
     desk, far = Desk(), browser()
     desk.arrive(far.check())
     for _ in range(60):
-        desk.arrive(b"\x16" + bytes(1400))
+        desk.arrive(b"\x16\xfe\xfd" + bytes(1400))
     assert [desk.arrive(data) for data in far.shake()] == [[]]

@@ -67,10 +67,12 @@ class Zone:
 @asynccontextmanager
 async def carrier(host: str, on_call: OnCall, **settings: Any) -> AsyncIterator[SipCarrier]:
     ports, dns = settings.pop("ports", range(10000, 10100)), settings.pop("dns", Zone())
+    directory = settings.pop("directory", None)
     media = await MediaPlane.local(ports)
     opened = await SipCarrier.open(
-        SipSettings(**{"host": host, "tcp": False} | settings), media, on_call, dns=dns
-    )
+        SipSettings(**{"host": host, "tcp": False} | settings), media, on_call,
+        dns=dns, directory=directory,
+    )  # fmt: skip
     try:
         yield opened
     finally:

@@ -110,3 +110,51 @@ def mapped(data: bytes) -> Address:
             return ".".join(str(byte) for byte in host.to_bytes(4)), port
         at += 4 + size + -size % 4
     raise AssertionError("no address")
+
+
+def described(
+    user: str,
+    password: str,
+    fingerprint: str,
+    *,
+    setup: str = "actpass",
+    direction: str = "sendrecv",
+    codecs: str = "111 63 9 0 8 13 110 126",
+) -> str:
+    """What Chromium says of a microphone, before it knows where it is."""
+    return f"""v=0
+o=- 4611731400430051336 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0
+a=extmap-allow-mixed
+a=msid-semantic: WMS stream
+m=audio 9 UDP/TLS/RTP/SAVPF {codecs}
+c=IN IP4 0.0.0.0
+a=rtcp:9 IN IP4 0.0.0.0
+a=candidate:2113937151 1 udp 2113937151 2f7a8e9c-11d2.local 51210 typ host generation 0
+a=candidate:842163049 1 udp 1677729535 203.0.113.9 51210 typ srflx raddr 0.0.0.0 rport 0
+a=ice-ufrag:{user}
+a=ice-pwd:{password}
+a=ice-options:trickle
+a=fingerprint:{fingerprint}
+a=setup:{setup}
+a=mid:0
+a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level
+a={direction}
+a=msid:stream track
+a=rtcp-mux
+a=rtcp-rsize
+a=rtpmap:111 opus/48000/2
+a=rtcp-fb:111 transport-cc
+a=fmtp:111 minptime=10;useinbandfec=1
+a=rtpmap:63 red/48000/2
+a=fmtp:63 111/111
+a=rtpmap:9 G722/8000
+a=rtpmap:0 PCMU/8000
+a=rtpmap:8 PCMA/8000
+a=rtpmap:13 CN/8000
+a=rtpmap:110 telephone-event/48000
+a=rtpmap:126 telephone-event/8000
+a=ssrc:3735928559 cname:x
+"""
