@@ -15,7 +15,7 @@ import structlog
 
 from offhook import clock, sids
 from offhook.carriers import sip_parties
-from offhook.carriers.sip_dns import system
+from offhook.carriers.sip_dns import System
 from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_leg import SipLeg, offered_by
 from offhook.carriers.sip_locator import Ask, Locator
@@ -105,10 +105,10 @@ class SipCarrier:
         *,
         rand: Callable[[], str] = sids.random_hex,
         directory: Directory | None = None,
-        dns: Ask = system,
+        dns: Ask | None = None,
     ) -> SipCarrier:
         """Listening; with a `directory`, phones register. Raises OSError when the port is taken."""
-        carrier = cls(settings, media, on_call, rand, dns)
+        carrier = cls(settings, media, on_call, rand, dns or System())
         wire = carrier._board.wire
         if directory:
             phones = SipPhones(carrier._board, directory, carrier._login)

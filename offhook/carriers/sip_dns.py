@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import dns.asyncresolver
 import dns.exception
 import dns.resolver
+from dns.asyncresolver import Resolver
 from dns.rdata import Rdata
 from dns.rdatatype import RdataType
 from dns.rdtypes.IN.A import A
@@ -21,7 +21,6 @@ from dns.rdtypes.IN.SRV import SRV
 from offhook import clock
 from offhook.sip.location import Naptr, Question, Record, Srv
 
-HOSTS = Path("/etc/hosts")
 LIFETIME = 3.0  # seconds that one question may take, all name servers together
 UNTOLD = 60.0  # seconds that an answer is good for when nobody says how long
 LOCALHOST: dict[str, Record] = {"A": "127.0.0.1", "AAAA": "::1"}  # RFC 6761 section 6.3
@@ -35,54 +34,60 @@ class Answer:
     ttl: float = UNTOLD
 
 
-async def system(question: Question) -> Answer:
+class System:
     """As this machine is set up: the hosts file, then DNS, then whatever else it asks.
 
-    A name of the hosts file is not looked for in DNS at all. Raises OSError when there is no usable
-    answer, TimeoutError when there is none.
+    A name of the hosts file is not looked for in DNS at all. `resolver` knows the name servers; it
+    is made anew for each question, since a machine may move to another network.
     """
-    host = question.name
-    if question.kind == "SRV":
-        host = host.split(".", 2)[-1]
-    known = [*_in_hosts(host.rstrip(".").lower())]
-    if known:
-        return Answer(tuple(address for kind, address in known if kind == question.kind))
-    with clock.outside(f"the {question.kind} records of {question.name}"):
-        found = await _in_dns(question)
-        if not found.records and question.kind in ("A", "AAAA"):
-            return await _elsewhere(question) or found
-    return found
+
+    def __init__(
+        self, resolver: Callable[[], Resolver] = Resolver, hosts: Path = Path("/etc/hosts")
+    ) -> None:
+        self._resolver, self._hosts = resolver, hosts
+
+    async def __call__(self, question: Question) -> Answer:
+        """Raises OSError when there is no usable answer, TimeoutError when there is none."""
+        host = question.name
+        if question.kind == "SRV":
+            host = host.split(".", 2)[-1]
+        known = [*_in_hosts(self._hosts, host.rstrip(".").lower())]
+        if known:
+            return Answer(tuple(address for kind, address in known if kind == question.kind))
+        with clock.outside(f"the {question.kind} records of {question.name}"):
+            found = await self._in_dns(question)
+            if not found.records and question.kind in ("A", "AAAA"):
+                return await _elsewhere(question) or found
+        return found
+
+    async def _in_dns(self, question: Question) -> Answer:
+        try:
+            found = await self._resolver().resolve(
+                question.name, RdataType[question.kind], lifetime=LIFETIME, search=True
+            )
+        except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN, dns.resolver.NoResolverConfiguration):
+            return Answer()
+        except dns.exception.Timeout as error:
+            raise TimeoutError("DNS does not answer") from error
+        except dns.exception.DNSException as error:
+            raise OSError(f"DNS: {error}") from error
+        assert found.rrset is not None
+        return Answer(tuple(map(_record, found)), found.rrset.ttl)
 
 
-def _in_hosts(host: str) -> Iterator[tuple[str, str]]:
+def _in_hosts(file: Path, host: str) -> Iterator[tuple[str, str]]:
     """Kind and address of each entry for a name."""
     if host == "localhost" or host.endswith(".localhost"):
         yield from ((kind, str(address)) for kind, address in LOCALHOST.items())
         return
     try:
-        lines = HOSTS.read_text("utf-8", "replace").splitlines()
+        lines = file.read_text("utf-8", "replace").splitlines()
     except OSError:
         return
     for line in lines:
         address, *names = line.partition("#")[0].split() or [""]
         if host in (name.lower() for name in names):
             yield ("AAAA" if ":" in address else "A"), address.partition("%")[0]
-
-
-async def _in_dns(question: Question) -> Answer:
-    try:
-        resolver = dns.asyncresolver.Resolver()  # reads anew which name servers there are
-        found = await resolver.resolve(
-            question.name, RdataType[question.kind], lifetime=LIFETIME, search=True
-        )
-    except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN, dns.resolver.NoResolverConfiguration):
-        return Answer()
-    except dns.exception.Timeout as error:
-        raise TimeoutError("DNS does not answer") from error
-    except dns.exception.DNSException as error:
-        raise OSError(f"DNS: {error}") from error
-    assert found.rrset is not None
-    return Answer(tuple(map(_record, found)), found.rrset.ttl)
 
 
 def _record(data: Rdata) -> Record:
