@@ -54,7 +54,8 @@ class Baresip(Program):
     """One softphone. It answers calls by itself.
 
     `account` are parameters of its account, `modules` more of its modules. With a `certificate`
-    (its key in the same file) it speaks TLS, one port higher.
+    (its key in the same file) it speaks TLS, one port higher. `aor` is the address it has at a
+    domain, where it is to register; `account` says how.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Baresip(Program):
         account: str = "audio_codecs=PCMU",
         modules: tuple[str, ...] = (),
         certificate: Path | None = None,
+        aor: str = "",
     ) -> None:
         sip, control = free_port(), free_port()
         where = modules_folder()
@@ -72,9 +74,8 @@ class Baresip(Program):
             written += f"sip_certificate {certificate}\n"
         (folder / "config").write_text(written)
         transport, port = ("tls", sip + 1) if certificate else ("udp", sip)
-        (folder / "accounts").write_text(
-            ACCOUNT.format(port=port, transport=transport, more=account)
-        )
+        known = ACCOUNT.format(port=port, transport=transport, more=account)
+        (folder / "accounts").write_text(f"<sip:{aor}>;{account}\n" if aor else known)
         with wave.open(str(folder / "silence.wav"), "wb") as silence:
             silence.setparams((1, 2, 8000, 0, "NONE", ""))
             silence.writeframes(bytes(2 * 8000 * SILENCE))

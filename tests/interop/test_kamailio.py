@@ -1,0 +1,161 @@
+"""Kamailio in front of the platform: dialogs, registrations and calls out go by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from baresip import Baresip
+from kamailio import Kamailio, Ports
+from peers import free_port, needs
+from served import Application, Up, response, serving
+from sipp import Run
+from test_baresip import ANSWER, sound_of
+
+from offhook.cli.ear import share_heard
+
+pytestmark = pytest.mark.interop
+
+FORKED, BEHIND = "+15550100399", "+15550100398"
+SETTINGS = """
+[[trunk]]
+name = "in-front"
+address = "127.0.0.1:{ports.own}"
+prefixes = ["{forked}"]
+
+[[trunk]]
+name = "behind"
+address = "127.0.0.1:{ports.two}"
+proxy = "127.0.0.1:{ports.own}"
+prefixes = ["{behind}"]
+watch = 0
+"""
+DOMAIN = "front.sip.twilio.com"
+
+
+@pytest.fixture(scope="module")
+def ports() -> Ports:
+    return Ports(free_port(), free_port(), free_port(), free_port())
+
+
+@pytest.fixture(scope="module")
+def proxy(ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kamailio]:
+    needs("kamailio")
+    with Kamailio(tmp_path_factory.mktemp("kamailio"), ports) as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def node(ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("behind")
+    settings = folder / "offhook.toml"
+    settings.write_text(SETTINGS.format(ports=ports, forked=FORKED, behind=BEHIND))
+    listens = ("--http", "127.0.0.1:0", "--sip", f"127.0.0.1:{ports.node}")
+    with Up(folder / "data", "--config", str(settings), ports=listens) as program:
+        yield program
+
+
+def test_a_call_in_is_heard_and_ended_through_it(
+    node: Up, proxy: Kamailio, ports: Ports, tmp_path: Path
+) -> None:
+    """The node that it prefers is dead: the dispatcher goes on to the next."""
+    needs("baresip")
+    app = Application({"/voice": response(f"<Say>{ANSWER}</Say><Hangup/>")})
+    with serving(app), Baresip(tmp_path) as phone:
+        node.number("+15550100380", VoiceUrl=f"{app.url}/voice")
+        phone.dial(f"sip:+15550100380@127.0.0.1:{ports.own}")
+        phone.until("CALL_ESTABLISHED")
+        phone.until("CALL_CLOSED")
+        heard = phone.heard()
+        asked = app.gets("/voice").params
+    assert (asked["From"], asked["To"]) == (phone.uri, "+15550100380")
+    assert share_heard(heard, sound_of(ANSWER, node)) > 0.9
+    assert ports.node in proxy.passed("BYE")
+
+
+@pytest.mark.parametrize("transport", ["u1", "t1"])
+def test_what_a_caller_changes_and_ends_goes_through_it(
+    node: Up, proxy: Kamailio, ports: Ports, transport: str
+) -> None:
+    """PRACK, UPDATE, hold, resume and BYE; from TCP it turns them into datagrams for us."""
+    needs("sipp")
+    number = f"+1555010038{'1' if transport == 'u1' else '2'}"
+    verbs = "<Pause length='1'/><Play digits='ww1wwwwwwwwwwwwwwwwwwww1'/>"
+    app = Application({"/voice": response(verbs)})
+    with serving(app):
+        node.number(number, VoiceUrl=f"{app.url}/voice", StatusCallback=f"{app.url}/status")
+        run = Run("uac_prack_update_hold", transport=transport, seconds=20)
+        done = run.call("127.0.0.1", ports.own, number)
+        assert (done.successful, done.failed) == (1, 0), (done.output, proxy.err.text)
+        app.gets("/status", CallStatus="completed")
+
+
+def test_a_call_out_forks_and_the_one_who_answers_has_it(
+    node: Up, proxy: Kamailio, ports: Ports
+) -> None:
+    needs("sipp")
+    rings = Run("uas_no_answer", local_port=ports.one, seconds=20).listen()
+    answers = Run("uas_answer", local_port=ports.two, seconds=20).listen()
+    app = Application({"/voice": response("<Pause length='1'/>")})
+    before = len(proxy.passed("BYE"))
+    with serving(app):
+        made = node.post(
+            "Calls.json", To=FORKED, From=node.demo, Url=f"{app.url}/voice",
+            StatusCallback=f"{app.url}/status",
+        )  # fmt: skip
+        answered, rang = answers.wait(), rings.wait()
+        app.gets("/status", CallStatus="completed")
+    assert (answered.successful, answered.failed) == (1, 0), answered.output
+    assert (rang.successful, rang.failed) == (1, 0), rang.output
+    assert node.call(made["sid"])["status"] == "completed"
+    assert proxy.passed("BYE")[before:] == [ports.node]
+
+
+def test_a_trunk_behind_it_is_reached_by_it(node: Up, proxy: Kamailio, ports: Ports) -> None:
+    """An outbound proxy: the first hop is its, the Request-URI the trunk's."""
+    needs("sipp")
+    there = Run("uas_answer", local_port=ports.two, seconds=20).listen()
+    app = Application({"/voice": response("<Pause length='1'/>")})
+    before = len(proxy.passed("BYE"))
+    with serving(app):
+        made = node.post("Calls.json", To=BEHIND, From=node.demo, Url=f"{app.url}/voice")
+        done = there.wait()
+    assert (done.successful, done.failed) == (1, 0), (done.output, proxy.err.text)
+    assert node.call(made["sid"])["status"] == "completed"
+    assert proxy.passed("BYE")[before:] == [ports.node]
+
+
+def test_a_phone_that_registers_through_it_is_called_through_it(
+    node: Up, proxy: Kamailio, ports: Ports, tmp_path: Path
+) -> None:
+    """RFC 3327: the Path that it added is the Route of our INVITE."""
+    needs("baresip")
+    app = Application({"/voice": response(f"<Say>{ANSWER}</Say><Redirect>/said</Redirect>"),
+                       "/said": response("<Pause length='60'/>")})  # fmt: skip
+    domain = node.post("SIP/Domains.json", DomainName=DOMAIN, SipRegistration="true")
+    users = node.post("SIP/CredentialLists.json", FriendlyName="users")["sid"]
+    path = f"SIP/CredentialLists/{users}/Credentials.json"
+    node.post(path, Username="alice", Password="Correct-Horse-1")
+    path = f"SIP/Domains/{domain['sid']}/Auth/Registrations/CredentialListMappings.json"
+    node.post(path, CredentialListSid=users)
+    account = (
+        f'auth_pass=Correct-Horse-1;outbound="sip:127.0.0.1:{ports.own}";regint=600;'
+        "answermode=auto;audio_codecs=PCMU"
+    )
+    before = len(proxy.passed("BYE"))
+    with serving(app), Baresip(tmp_path, account, aor=f"alice@{DOMAIN}") as phone:
+        phone.until("REGISTER_OK")
+        made = node.post(
+            "Calls.json", To=f"sip:alice@{DOMAIN}", From=node.demo, Url=f"{app.url}/voice",
+            StatusCallback=f"{app.url}/status",
+        )  # fmt: skip
+        phone.until("CALL_ESTABLISHED")
+        app.gets("/said")
+        phone.hang_up()
+        phone.until("CALL_CLOSED")
+        app.gets("/status", CallStatus="completed")
+        heard = phone.heard()
+    assert node.call(made["sid"])["status"] == "completed"
+    assert share_heard(heard, sound_of(ANSWER, node)) > 0.9
+    assert len(proxy.passed("BYE")) > before
