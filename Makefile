@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 DATA ?= offhook-data
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo up test lint bench docs clean
+.PHONY: demo up test fuzz lint bench docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/offhook demo
@@ -25,6 +25,10 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench $(BENCH)
+
+# FUZZ is how many seconds, and after them, if you like, which targets.
+fuzz: $(VENV)/installed-dev
+	$(BIN)/python tests/fuzz/fuzz_run.py $(FUZZ)
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m docs.build

@@ -40,6 +40,8 @@ def split_params(text: str) -> Pairs:
     pairs = []
     for piece in pieces:
         name, _, value = piece.partition("=")
+        if '"' in name:
+            raise BadSip(f"a quotation in a name: {text[:80]!r}")
         if name := name.strip():
             pairs.append((name, unquoted(value.strip())))
     return tuple(pairs)

@@ -248,6 +248,7 @@ class Outbound:
     def fire(self, now: float) -> None:
         """Neither 487 nor 200 in 64*T1 after the CANCEL: the attempt counts as cancelled."""
         if self._give_up_at is not None and now >= self._give_up_at:
+            self._give_up_at = None
             self.core.layer.forget(self._transaction)
             self._end("near", 487, "cancelled, and no final response")
 
@@ -259,6 +260,8 @@ class Outbound:
         if request.method == "BYE":
             self.core.reply(transaction, 200, now)
             self._end("far", 200, "ended before its answer arrived")
+            self._give_up_at = now + 64 * T1  # should that answer never come
+            self.core.layer.alarms.set(self)
         elif request.method == "INVITE" or (request.body and not (early and early.described)):
             self.core.reply(transaction, 491, now)
         elif self._theirs:

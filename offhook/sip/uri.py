@@ -175,7 +175,6 @@ def _address(text: str) -> Address:
     if text.startswith('"'):
         end = _closing_quote(text)
         display, rest = unquoted(text[: end + 1]), text[end + 1 :].lstrip()
-        display = _CONTROL.sub("", display)
         if not rest.startswith("<"):
             raise BadSip(f"a name without an address: {text[:80]!r}")
     else:
@@ -190,7 +189,7 @@ def _address(text: str) -> Address:
     if not closed:
         raise BadSip(f"an address that is not closed: {text[:80]!r}")
     parse_uri(uri)
-    return Address(uri, display, split_params(params))
+    return Address(uri, _CONTROL.sub("", display), split_params(params))
 
 
 _kept_address = lru_cache(maxsize=1024)(_address)

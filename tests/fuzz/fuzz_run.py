@@ -1,0 +1,129 @@
+"""`make fuzz`: every target in turn, for its share of the seconds.
+
+    python tests/fuzz/fuzz_run.py [seconds in all] [target ...]
+
+Guided by coverage where atheris is installed, and with hypothesis's shapes everywhere. Inputs that
+lead somewhere new are kept in build/fuzz for the next time; one that breaks something is named at
+the end, and belongs into `corpus` with its repair.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BUILD = Path("build/fuzz")
+GUIDED = importlib.util.find_spec("atheris") is not None
+SHAPED = 0.2  # of a target's time goes to hypothesis
+SLOW, LARGE = 5, 600  # seconds for one input, MB of memory for all: beyond is a finding
+STATISTICS = re.compile(r"stat::(\w+):\s+(\d+)")
+COVERED = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)")
+EXAMPLES = 50
+
+
+def guided(name: str, seconds: float) -> None:
+    """In a process of its own: atheris does not come back."""
+    import atheris
+
+    with atheris.instrument_imports(include=["offhook", "fuzz_targets", "fuzz_endpoints"]):
+        target = targets()[name]
+    known, found = HERE / "corpus" / name, BUILD / name
+    found.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-max_total_time={max(1, round(seconds))}", f"-timeout={SLOW}", f"-rss_limit_mb={LARGE}",
+        f"-dict={HERE / 'words.dict'}", f"-artifact_prefix={BUILD / name}-", "-print_final_stats=1",
+    ]  # fmt: skip
+    atheris.Setup([sys.argv[0], *options, str(found), str(known)], target)
+    atheris.Fuzz()
+
+
+def shaped(name: str, seconds: float) -> None:
+    """Says how many inputs there were. A failure is shrunk, shown and left in build/fuzz."""
+    from fuzz_shapes import shaped
+    from hypothesis import HealthCheck, given, settings
+
+    target, tried, until = targets()[name], 0, time.monotonic() + seconds
+    quiet = settings(
+        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+
+    @quiet
+    @given(shaped(name))
+    def once(data: bytes) -> None:
+        nonlocal tried
+        tried += 1
+        BUILD.mkdir(parents=True, exist_ok=True)
+        last = BUILD / f"{name}-shaped"
+        try:
+            target(data)
+        except BaseException:
+            last.write_bytes(data)
+            raise
+
+    while time.monotonic() < until:
+        once()
+    print(f"shaped inputs: {tried}")
+
+
+def targets() -> dict:
+    from fuzz_endpoints import ENDPOINTS
+    from fuzz_targets import PARSERS
+
+    return PARSERS | ENDPOINTS
+
+
+def part(way: str, name: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, __file__, way, name, str(seconds)]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+
+
+def told(name: str, done: list[subprocess.CompletedProcess[str]]) -> str:
+    text = "".join(each.stdout + each.stderr for each in done)
+    numbers = dict(STATISTICS.findall(text))
+    tried = re.search(r"shaped inputs: (\d+)", text)
+    covered = COVERED.findall(text)
+    branches, corpus = (covered[-1][0], covered[-1][2]) if covered else ("-", "-")
+    return (
+        f"{name:12} {numbers.get('number_of_executed_units', '-'):>9} guided "
+        f"{tried[1] if tried else '-':>7} shaped, {branches:>5} places covered, "
+        f"{corpus:>5} inputs kept, {numbers.get('peak_rss_mb', '-'):>4} MB"
+    )
+
+
+def why(failed: subprocess.CompletedProcess[str]) -> str:
+    """What it said, without the fuzzer's own progress."""
+    lines = (failed.stdout + failed.stderr).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("#", "stat:", "INFO:")))[-4000:]
+
+
+def run(seconds: float, names: list[str]) -> int:
+    share, broken = seconds / len(names), []
+    for name in names:
+        ways = [("shaped", SHAPED), ("guided", 1 - SHAPED)] if GUIDED else [("shaped", 1.0)]
+        done = [part(way, name, share * of) for way, of in ways]
+        print(told(name, done), flush=True)
+        failed = [each for each in done if each.returncode]
+        if failed:
+            broken.append(name)
+            print("\n".join(map(why, failed)), flush=True)
+    if broken:
+        print(f"broken: {', '.join(broken)}; their inputs are {BUILD}/<target>-...")
+    return 1 if broken else 0
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] in (["guided"], ["shaped"]):
+        way, name, seconds = arguments
+        (guided if way == "guided" else shaped)(name, float(seconds))
+        return 0
+    seconds = float(arguments[0]) if arguments else 600.0
+    return run(seconds, arguments[1:] or sorted(targets()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
