@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from offhook import clock, sids
 from offhook.exchange import debugger, lines, params
@@ -42,13 +43,21 @@ async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
     """From the first ring to the end."""
     if not exchange.open:
         return await leg.reject(UNAVAILABLE)
-    region = exchange.rules.region
-    dialled = normalise(to, region)
-    found = await exchange.store.read(find, dialled)
-    if found is None:
+    region, at = exchange.rules.region, clock.utc()
+    dialled, calling = normalise(to, region), caller(from_, region)
+
+    def enter(connection: Connection) -> tuple[Destination, Call] | None:
+        found = find(connection, dialled)
+        if found is None:
+            return None
+        call = _record(exchange, found, leg, dialled, calling, at)
+        records.calls.insert(connection, call)
+        return found, call
+
+    entered = await exchange.store.write(enter)
+    if entered is None:
         return await leg.reject(NOT_FOUND)
-    call = _record(exchange, found, leg, dialled, caller(from_, region))
-    await exchange.store.write(records.calls.insert, call)
+    found, call = entered
     live = lines.join(exchange, call, leg, found.voice, services(exchange))
     if found.account.status != "active" or not found.voice.url:
         return await _unreachable(exchange, found, live)
@@ -92,8 +101,10 @@ def _domain(connection: Connection, name: str) -> Destination | None:
     return Destination(account, domain.voice, domain.callback, domain.api_version)
 
 
-def _record(exchange: Exchange, found: Destination, leg: Leg, to: str, from_: str) -> Call:
-    at, about = clock.utc(), leg.about
+def _record(
+    exchange: Exchange, found: Destination, leg: Leg, to: str, from_: str, at: datetime
+) -> Call:
+    about = leg.about
     return Call(
         sids.new("CA"), found.account.sid, to, from_, "inbound", at, at, status="ringing",
         phone_number_sid=found.number_sid, api_version=found.api_version, callback=found.callback,

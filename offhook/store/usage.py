@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Executable,
     Index,
     Integer,
     Table,
@@ -64,11 +66,18 @@ def add(connection: Connection, account_sid: str, at: datetime, used: Sequence[U
         }
         for each in used
     ]  # fmt: skip
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    insert = dialect.insert(_days)
-    sums = {name: _days.c[name] + insert.excluded[name] for name in ("count", "usage", "price")}
     if rows:
-        connection.execute(insert.on_conflict_do_update(index_elements=["slot"], set_=sums), rows)
+        connection.execute(_counting(connection.dialect.name), rows)
+
+
+@cache
+def _counting(dialect: str) -> Executable:
+    """Adds to what is there; made once, for making it costs more than it does."""
+    dialects: Any = sqlite if dialect == "sqlite" else postgresql
+    insert = dialects.insert(_days)
+    sums = {name: _days.c[name] + insert.excluded[name] for name in ("count", "usage", "price")}
+    counting: Executable = insert.on_conflict_do_update(index_elements=["slot"], set_=sums)
+    return counting
 
 
 def sums(
