@@ -19,9 +19,16 @@ async def race(*runners: Coroutine[Any, Any, T]) -> T:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return next(task for task in tasks if task in done).result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stopped(*tasks)
+
+
+async def stopped(*tasks: asyncio.Future[Any]) -> None:
+    """Cancels them and waits until they have ended, however that is."""
+    for task in tasks:
+        if not task.cancel() and not task.cancelled():
+            task.exception()  # seen, though nobody asks for it
+    if left := [task for task in tasks if not task.done()]:
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def within(seconds: float, runner: Coroutine[Any, Any, T]) -> T | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from offhook.carriers.sip_wire import Locate, Wire, local_address_towards
 from offhook.line.leg import Ringing, Trace
 from offhook.sip.core import METHODS, Heard, Over, Registering
 from offhook.sip.endpoint import Endpoint
-from offhook.sip.hop import Hop, Send, bracketed, is_ip
+from offhook.sip.hop import Hop, Send, bracketed, is_ip, is_loopback
 from offhook.sip.inbound import Inbound, Incoming
 from offhook.sip.outbound import Answered, Progress
 from offhook.sip.referral import Referred, Transferred
@@ -246,7 +245,7 @@ class Switchboard:
 
     def address(self, hop: Hop) -> str:
         """Our address as this hop should see it: loopback is never given the public one."""
-        if self._public_ip and not _is_loopback(hop):
+        if self._public_ip and not is_loopback(hop.host):
             return self._public_ip
         return _own(self.wire.place(hop.transport)[0], hop)
 
@@ -256,7 +255,7 @@ class Switchboard:
         own = _own(self.wire.host, hop)
         if not self._public_ip:
             return (own,)
-        both = (own, self._public_ip) if _is_loopback(hop) else (self._public_ip, own)
+        both = (own, self._public_ip) if is_loopback(hop.host) else (self._public_ip, own)
         return tuple(dict.fromkeys(both))
 
     def sent_by(self, hop: Hop) -> str:
@@ -277,10 +276,6 @@ def kind(data: bytes) -> str:
     if word == "SIP/2.0":
         return f"{rest[:1]}xx" if "1" <= rest[:1] <= "6" else OTHER
     return word if word in METHODS else OTHER
-
-
-def _is_loopback(hop: Hop) -> bool:
-    return is_ip(hop.host) and ipaddress.ip_address(hop.host).is_loopback
 
 
 def _own(bound: str, hop: Hop) -> str:

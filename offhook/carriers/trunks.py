@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import is_ip
+from offhook.sip.hop import is_ip, is_loopback
 from offhook.sip.uri import Uri, parse_uri
 
 
@@ -128,13 +128,14 @@ class Door:
             return Admitted(open_to_it)
         if known:
             return known
-        if self.local and ipaddress.ip_address(source).is_loopback:
+        if self.local and is_loopback(source):
             return Admitted(None)
         if any(trunk.demands_login for trunk in self.trunks):
             return [t for t in self.trunks if t.demands_login and not t.allow]
         return None
 
 
+@lru_cache(maxsize=4096)
 def plain(source: str) -> str:
     """An IP address in its usual spelling; one of IPv4 inside IPv6 is that of IPv4."""
     address = ipaddress.ip_address(source)

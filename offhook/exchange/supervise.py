@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -64,7 +65,7 @@ async def supervise(
     """
     unanswered: Status = "no-answer"
     try:
-        await race(_script(exchange, live, start, first), _cut(live, limit))
+        await _cut(live, limit, _script(exchange, live, start, first))
     except HungUp:
         pass
     except Exception:
@@ -105,9 +106,14 @@ async def _play_out(exchange: Exchange, live: LiveCall, start: Fetch) -> Fetch |
     return None
 
 
-async def _cut(live: LiveCall, limit: float) -> None:
-    await asyncio.sleep(limit)
-    live.note(32015)
+async def _cut(live: LiveCall, limit: float, script: Coroutine[Any, Any, None]) -> None:
+    try:
+        async with asyncio.timeout(limit) as deadline:
+            await script
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        live.note(32015)
 
 
 async def _end_of_script(live: LiveCall) -> None:

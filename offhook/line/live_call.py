@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urljoin
 
-from offhook.aio import race
+from offhook.aio import race, stopped
 from offhook.errors import DocumentError, SpeechError, WebhookError
 from offhook.line.leg import HungUp, Leg, Transfer
 from offhook.line.orders import DialOrder, DialOutcome, RecordOutcome, RecordVerb
@@ -72,15 +72,14 @@ class LiveCall:
 
     async def on_line(self, doing: Coroutine[Any, Any, T]) -> T:
         """What `doing` gives, unless the leg ends first: then it is cancelled and HungUp raised."""
-
-        async def gone() -> T:
-            await asyncio.shield(self.leg.ended)
-            raise HungUp
-
-        result = await race(gone(), doing)
-        if self.gone:  # sound that ends with the leg is over a moment before we hear of the hook
-            raise HungUp
-        return result
+        task, ended = asyncio.ensure_future(doing), self.leg.ended
+        try:
+            await asyncio.wait((task, ended), return_when=asyncio.FIRST_COMPLETED)
+            if self.gone:  # sound that ends with the leg may be over a moment before
+                raise HungUp
+            return task.result()
+        finally:
+            await stopped(task)
 
     async def say(self, text: str, ssml: str, voice: str, language: str, loop: int = 1) -> None:
         await self.answer()

@@ -11,18 +11,23 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 from offhook import clock
+from offhook.media.clip import FRAME
 from offhook.media.link import Unframer, frame
 from offhook.media.orders import Event
 from offhook.media.studio import Studio
 
 P = ParamSpec("P")
 ROOT = str(Path(__file__).parent.parent.parent)
+PATIENCE = FRAME / 2  # seconds that an order may wait for others to share its message
 READY = 0  # what a new worker reports opened
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
 
 
 class WorkerHost(asyncio.Protocol):
-    """Orders of one turn of the loop go out as one message. `lost` is called if the worker dies."""
+    """Orders given within half a frame go out as one message, at once if somebody waits for it.
+
+    `lost` is called if the worker dies.
+    """
 
     def __init__(self, tell: Callable[[Event], None], lost: Callable[[WorkerHost], None]) -> None:
         self.healthy = False
@@ -77,18 +82,19 @@ class WorkerHost(asyncio.Protocol):
 
     def _send(self, name: str, *args: Any) -> None:
         if not self._orders:
-            self._loop.call_soon(self._flush)
+            self._loop.call_later(PATIENCE, self._flush)
         self._orders.append((name, args))
 
     def _flush(self) -> None:
         orders, self._orders = self._orders, []
-        if self.healthy:
+        if self.healthy and orders:
             self._transport.write(frame(orders))
 
     async def open_rtp(self, leg: int, ip: str, port: int) -> None:
         """A leg on this port and the one above. Raises OSError when they cannot be had."""
         opened = self._opening[leg] = self._loop.create_future()
         self._send("open_rtp", leg, ip, port)
+        self._flush()
         try:
             with clock.outside("a media worker, to open a port"):
                 error = await opened

@@ -137,7 +137,10 @@ class Studio(Engine):
 
 
 class Shelf:
-    """Clips in memory, those used last, by path and state of their file."""
+    """Clips in memory, those used last, by path, identity and length of their file.
+
+    The date of a clip's file is when it was last used, and says nothing of its content.
+    """
 
     def __init__(self) -> None:
         self._clips: OrderedDict[tuple[str, int, int], Pcm] = OrderedDict()
@@ -171,7 +174,7 @@ def _state(path: str) -> tuple[str, int, int]:
         stat = os.stat(path)
     except OSError:
         return path, 0, 0
-    return path, stat.st_mtime_ns, stat.st_size
+    return path, stat.st_ino, stat.st_size
 
 
 def _survive(work: Callable[[], None]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from offhook.sip.uri import Uri
 
@@ -80,15 +81,26 @@ def continues(hop: Hop, source: Hop) -> bool:
 
 def is_private(host: str) -> bool:
     """Whether a literal address means nothing outside its own network. A name is not private."""
-    return is_ip(host) and ipaddress.ip_address(host).is_private
+    address = _literal(host)
+    return address is not None and address.is_private
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a literal address is this machine's own."""
+    address = _literal(host)
+    return address is not None and address.is_loopback
 
 
 def is_ip(host: str) -> bool:
+    return _literal(host) is not None
+
+
+@lru_cache(maxsize=4096)
+def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def bracketed(host: str) -> str:
