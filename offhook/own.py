@@ -243,7 +243,10 @@ class Own:
     async def _visitor(self, connection: HTTPConnection) -> Visitor:
         address = connection.client.host if connection.client else ""
         authorization = connection.headers.get("authorization", "")
-        return await self._doorkeeper.visitor(authorization, address)
+        visitor = await self._doorkeeper.visitor(authorization, address)
+        if visitor.key and visitor.key.role == "restricted":
+            raise ApiError(20003, "Authenticate", 401)
+        return visitor
 
 
 async def _tell(socket: WebSocket, told: asyncio.Queue[dict[str, Any]], phone: Handset) -> None:

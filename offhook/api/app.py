@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from offhook import clock, sids
-from offhook.api import formats, forms, legacy, openapi, test_credentials
+from offhook.api import formats, forms, legacy, openapi, permissions, test_credentials
 from offhook.api.auth import Doorkeeper, may_act_for
 from offhook.api.formats import Format
 from offhook.api.limits import Crowd
@@ -198,7 +198,7 @@ class Door:
         visitor = await self._doorkeeper.visitor(authorization, address)
         caller = visitor.account
         account = account or caller
-        if not may_act_for(caller, account) or (action.manages and not visitor.manages):
+        if not (may_act_for(caller, account) and permissions.allows(visitor.key, action)):
             raise ApiError(20003, "Authenticate", 401)
         if caller.status != "active" or (account.status != "active" and not action.dormant):
             raise ApiError(20005, f"Account {account.sid} is {account.status}", 403)

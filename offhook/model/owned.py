@@ -11,7 +11,8 @@ from offhook.model.account import IncomingPhoneNumber
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Credentials of their own. A `standard` key manages neither accounts nor keys."""
+    """Credentials of their own. A `standard` key manages neither accounts nor keys, a `restricted`
+    one does what its policy allows: permissions such as `/twilio/voice/calls/read`."""
 
     sid: str
     account_sid: str
@@ -19,7 +20,8 @@ class ApiKey:
     date_created: datetime
     date_updated: datetime
     friendly_name: str = ""
-    role: Literal["standard", "main"] = "standard"
+    role: Literal["standard", "restricted", "main"] = "standard"
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

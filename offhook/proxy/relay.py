@@ -17,7 +17,7 @@ from offhook import clock
 from offhook.aio import race
 from offhook.proxy.authority import Authority
 
-PLATFORM = re.compile(r"(api|accounts)(\.[a-z0-9-]{1,63}){0,2}\.twilio\.com")
+PLATFORM = re.compile(r"(api|accounts|iam)(\.[a-z0-9-]{1,63}){0,2}\.twilio\.com")
 PATIENCE = 30.0  # seconds that a client has for its request, and for the handshake
 CHUNK = 65536
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"

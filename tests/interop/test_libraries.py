@@ -104,6 +104,12 @@ def test_the_users_own_customisation_of_python_is_read_as_well(run: Run, tmp_pat
     assert run(*command, PYTHONPATH=str(tmp_path / "own")) == "own\n"
 
 
+@pytest.mark.interop
+def test_a_restricted_key_is_made_and_used_by_the_official_library(run: Run) -> None:
+    printed = run(sys.executable, str(PROGRAMS / "keys.py"))
+    assert printed.split("\n")[:5] == ["True", "True", "queued", "401 20003", "gone"]
+
+
 MAGIC = {
     "buy": {0: 21422, 1: 21421, 6: "in-use"},
     "text to": {1: 21211, 2: 21612, 3: 21408, 4: 21610, 9: 21614},
