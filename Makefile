@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 DATA ?= offhook-data
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo up test fuzz lint bench docs clean
+.PHONY: demo up test fuzz lint bench soak docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/offhook demo
@@ -29,6 +29,10 @@ bench: $(VENV)/installed-dev
 # FUZZ is how many seconds, and after them, if you like, which targets.
 fuzz: $(VENV)/installed-dev
 	$(BIN)/python tests/fuzz/fuzz_run.py $(FUZZ)
+
+# Half an hour unless SOAK says how many seconds.
+soak: $(VENV)/installed-dev
+	$(BIN)/python -m bench.soak --seconds $(or $(SOAK),1800)
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m docs.build

@@ -5,6 +5,9 @@
  *   vload -t HOST:PORT -u USER -n TOTAL -c MAXCONC -r CPS -d HOLD_S     caller
  *   vload -S -p PORT                                                    answerer (stop with SIGTERM)
  * "%d" in USER becomes call_index / GROUP (-g).  HOLD 0 = wait for the far end's BYE.
+ * At random: -x LO:HI seconds until this side hangs up; -k SHARE:LO:HI of the callers give up after
+ * so long without an answer; -a LO:HI seconds that an answerer rings; -b SHARE of calls it refuses.
+ * -L prints a line for each call that has ended: "CALL {..}".  -f N: the first caller is +1555N.
  * Prints "STATE {..}" each second and one "RESULT {..}" at the end. */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -24,7 +27,7 @@
 #include <netinet/in.h>
 #include <arpa/inet.h>
 
-enum { FREE, INVITED, UP, BYEING, DONE };
+enum { FREE, INVITED, RINGING, UP, BYEING, DONE };
 typedef struct sockaddr_in SA;
 struct call {
   int st, idx, fd, port, uas, acked, ok, code, slot, spos, apos, have_dst, remote_bye, early;
@@ -35,11 +38,13 @@ struct call {
   uint16_t seq; uint32_t ts, ssrc; int phase, marker;
   long tx, rx, lost, late, g40, g60, g100, loud, jumps; int have_seq; uint16_t rseq; uint32_t rssrc;
   double last_rx, first_rx, maxgap, jit, last_tr;
+  double hold, t_cancel, t_ans; int cancelled; char *inv;
   struct call *hn;
 };
 static struct call *C; static int total = 1, conc = 1, group = 1, uas_mode, media = 1, stamp, verbose, maxpool;
 static int nomedia_ok; static double rate = 10, hold = 10, answer_delay = 0, maxwait = 20, setup_to = 8;
 static char *user = "100", *lip = "127.0.0.1", *extra = ""; static int lport = 0, rbase = 30000, rcount = 8000, silent = 0;
+static double hold_lo = -1, hold_hi, cancel_p, cancel_lo, cancel_hi, ring_lo = -1, ring_hi, busy_p; static int list, first;
 static SA target; static int sfd; static volatile int stopping;
 static struct call *H[16384]; static int *slotv[20], slotn[20]; static int *act, actn;
 static int *freeports, nfree; static uint8_t audio[8000];
@@ -50,6 +55,7 @@ static struct { long tx, rx, lost, late, g40, g60, g100, loud, calls, expect; do
 
 static double mono(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec * 1e-9; }
 static double wall(void) { struct timespec t; clock_gettime(CLOCK_REALTIME, &t); return t.tv_sec + t.tv_nsec * 1e-9; }
+static double rnd(double lo, double hi) { return lo + (hi - lo) * (random() / 2147483647.); }
 static unsigned hash(const char *s) { unsigned h = 5381; while (*s) h = h * 33 ^ (uint8_t)*s++; return h & 16383; }
 static struct call *find(const char *cid) { struct call *c = H[hash(cid)]; while (c && strcmp(c->cid, cid)) c = c->hn; return c; }
 static void put(struct call *c) { unsigned h = hash(c->cid); c->hn = H[h]; H[h] = c; }
@@ -125,17 +131,21 @@ static void media_tick(struct call *c) {
   if (stamp) { double w = wall(); memcpy(p + 12, "VLSTAMP1", 8); memcpy(p + 20, &w, 8); }
   sendto(c->fd, p, 172, 0, (void *)&c->rtp, sizeof c->rtp); c->tx++; }
 
+static void user_of(const char *s, char *out, int cap) { const char *p = strstr(s, "sip:"); int i = 0; if (p) for (p += 4; *p && !strchr("@>;: ", *p) && i < cap - 1;) out[i++] = *p++; out[i] = 0; }
+static void list_call(const char *from, const char *to, int up, int remote, int code) { char f[100], u[100]; if (!list) return; user_of(from, f, 100); user_of(to, u, 100);
+  printf("CALL {\"from\":\"%s\",\"to\":\"%s\",\"up\":%d,\"far_end\":%d,\"code\":%d}\n", f, u, up, remote, code); }
 static void finish(struct call *c, int ok, int code) {
   if (c->st == DONE || c->st == FREE) return;
   if (c->fd >= 0) drain(c); slot_del(c);
   if (c->st == UP || c->st == BYEING) nup--;
+  if (c->uas) list_call(c->to, c->from, c->t_up > 0, c->remote_bye, code); else list_call(c->from, c->to, c->t_up > 0, c->remote_bye, code);
   double dur = c->t_up ? mono() - c->t_up : 0;
   if (ok && media && dur > 0.5 && c->rx == 0 && !uas_mode && !nomedia_ok) { no_media++; ok = 0; }
   if (ok) ok_n++; else fail_n++; if (code > 0 && code < 700) codes[code]++;
   if (c->t_up) { A.calls++; A.tx += c->tx; A.rx += c->rx; A.lost += c->lost; A.late += c->late; A.g40 += c->g40; A.g60 += c->g60; A.g100 += c->g100; A.loud += c->loud; if (c->maxgap > A.maxgap) A.maxgap = c->maxgap; A.jit += c->jit / 8; }
   if (c->fd >= 0) { close(c->fd); freeports[nfree] = c->port; memmove(freeports + 1, freeports, sizeof(int) * nfree); freeports[0] = c->port; nfree++; c->fd = -1; }
   act[c->apos] = act[--actn]; C[act[c->apos]].apos = c->apos; ended++;
-  free(c->ok200); c->ok200 = 0; c->st = DONE; if (uas_mode) { unput(c); } c->t_end = mono(); }
+  free(c->ok200); c->ok200 = 0; free(c->inv); c->inv = 0; c->st = DONE; if (uas_mode) { unput(c); } c->t_end = mono(); }
 static void request(struct call *c, const char *meth, unsigned cseq, const char *branch, const char *sdp, int sdplen) {
   char b[4096]; const char *ruri = c->target; int n = sprintf(b,
     "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s:%d;rport;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\n%s%sFrom: %s;tag=%s\r\nTo: %s%s%s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n",
@@ -158,7 +168,7 @@ static int reply(struct call *c, const char *m, int code, const char *reason, SA
   if (sdp) { char s[600]; int sl = sdp_out(c, s); n += sprintf(b + n, "Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", sl, s); }
   else n += sprintf(b + n, "Content-Length: 0\r\n\r\n");
   if (out) memcpy(out, b, n); snd(b, n, to); return n; }
-static void go_up(struct call *c, double now) { c->st = UP; nup++; c->t_up = now; c->marker = 1; slot_add(c); if (media) media_tick(c); }
+static void go_up(struct call *c, double now) { c->st = UP; c->hold = c->cancelled ? .01 : hold_lo >= 0 ? rnd(hold_lo, hold_hi) : hold; nup++; c->t_up = now; c->marker = 1; slot_add(c); if (media) media_tick(c); }
 
 static struct call *newcall(int i, double now) {
   struct call *c = &C[i]; memset(c, 0, sizeof *c); c->idx = i; c->fd = -1; c->slot = -1; if (media && rtp_open(c)) { fprintf(stderr, "no rtp port: %s\n", strerror(errno)); return 0; }
@@ -167,8 +177,10 @@ static void new_uac(int i, double now) {
   struct call *c = newcall(i, now); if (!c) { fail_n++; ended++; started++; return; }
   char u[100]; char *q = strstr(user, "%d"); if (q) sprintf(u, "%.*s%d%s", (int)(q - user), user, i / group, q + 2); else snprintf(u, 100, "%s", user);
   sprintf(c->cid, "v%d.%08lx@%s", i, random(), lip); sprintf(c->branch, "%08lx%x", random(), i); c->inv_cseq = 1; c->cseq = 2;
-  sprintf(c->from, "<sip:+1555%07d@%s>", i % 10000000, lip); sprintf(c->to, "<sip:%s@%s:%d>", u, inet_ntoa(target.sin_addr), ntohs(target.sin_port));
-  sprintf(c->target, "sip:%s@%s:%d", u, inet_ntoa(target.sin_addr), ntohs(target.sin_port)); c->hop = target; c->st = INVITED; c->rt = .5; c->t_rt = now + .5; put(c); started++; send_invite(c); }
+  sprintf(c->from, "<sip:+1555%07d@%s>", (first + i) % 10000000, lip); sprintf(c->to, "<sip:%s@%s:%d>", u, inet_ntoa(target.sin_addr), ntohs(target.sin_port));
+  sprintf(c->target, "sip:%s@%s:%d", u, inet_ntoa(target.sin_addr), ntohs(target.sin_port)); c->hop = target; c->st = INVITED; c->rt = .5; c->t_rt = now + .5; put(c); started++;
+  if (rnd(0, 1) < cancel_p) c->t_cancel = now + rnd(cancel_lo, cancel_hi);
+  send_invite(c); }
 
 static void on_response(char *m, int code, double now) {
   char cid[96], cs[64], v[700]; hdr(m, "Call-ID", 'i', cid, 96); struct call *c = find(cid); if (!c) return; hdr(m, "CSeq", 0, cs, 64);
@@ -187,31 +199,35 @@ static void on_response(char *m, int code, double now) {
     char save[96]; strcpy(save, c->rtag); tagof(v, c->rtag, 96); request(c, "ACK", c->inv_cseq, c->branch, 0, 0); strcpy(c->rtag, save);
     if (c->st == INVITED) finish(c, 0, code); return; }
   if (strstr(cs, "BYE") && code >= 200 && c->st == BYEING) finish(c, c->ok, code == 200 ? 200 : code); }
+static void pick_up(struct call *c, char *m, SA *to, double now) {
+  c->ok200 = malloc(6000); c->ok200len = reply(c, m, 200, "OK", to, 1, c->ok200); c->rt = .5; c->t_rt = now + .5; c->early = 0; go_up(c, now); }
 static void on_request(char *m, SA *from, double now) {
   char cid[96]; hdr(m, "Call-ID", 'i', cid, 96); struct call *c = find(cid);
   if (!strncmp(m, "ACK ", 4)) { if (c && c->uas && !c->acked) { c->acked = 1; c->t_rt = 1e18; } return; }
   if (!strncmp(m, "BYE ", 4)) { reply(c, m, 200, "OK", from, 0, 0); if (c && (c->st == UP || c->st == BYEING)) { c->remote_bye = 1; finish(c, 1, 200); } return; }
-  if (!strncmp(m, "CANCEL ", 7)) { reply(c, m, 200, "OK", from, 0, 0); if (c) finish(c, 0, 487); return; }
+  if (!strncmp(m, "CANCEL ", 7)) { reply(c, m, 200, "OK", from, 0, 0); if (c && c->st == RINGING) { reply(c, c->inv, 487, "Request Terminated", from, 0, 0); finish(c, 0, 487); } else if (c && c->st != UP) finish(c, 0, 487); return; }
   if (!strncmp(m, "INVITE ", 7)) {
     if (c) { if (c->uas && !c->acked && c->ok200 && c->st == UP) { snd(c->ok200, c->ok200len, from); return; } if (c->st == UP) { sdp_in(c, m); reply(c, m, 200, "OK", from, 1, 0); } return; }
-    if (!uas_mode) { reply(0, m, 486, "Busy", from, 0, 0); return; }
+    if (!uas_mode || rnd(0, 1) < busy_p) { char f[700], to[700]; hdr(m, "From", 'f', f, 700); hdr(m, "To", 't', to, 700); list_call(f, to, 0, 0, 486); reply(0, m, 486, "Busy", from, 0, 0); return; }
     int i = -1; static int next; for (int k = 0; k < maxpool; k++) { int j = (next + k) % maxpool; if (C[j].st == FREE || (C[j].st == DONE && now - C[j].t_end > 1)) { i = j; next = j + 1; break; } }
     if (i < 0 || !(c = newcall(i, now))) { reply(0, m, 503, "Full", from, 0, 0); return; }
     char v[700]; int l; const char *p; strcpy(c->cid, cid); c->uas = 1; hdr(m, "From", 'f', v, 700); tagof(v, c->rtag, 96); char *sc = strstr(v, ";tag="); if (sc) *sc = 0; snprintf(c->to, 220, "%s", v);
     hdr(m, "To", 't', v, 700); snprintf(c->from, 220, "%s", v); hdr(m, "Contact", 'm', v, 700); char *a = strchr(v, '<'); a = a ? a + 1 : v; snprintf(c->target, 200, "%.*s", (int)strcspn(a, ">"), a);
     int k = 0; for (int q = 0; (p = hdrn(m, "Record-Route", 0, q, &l)); q++) if (k + l + 12 < 600) k += sprintf(c->route + k, "%s%.*s", k ? "\r\nRoute: " : "Route: ", l, p);
     c->hop = *from; uri_addr(c->route[0] ? c->route : c->target, &c->hop); sprintf(c->branch, "%08lx%x", random(), i); c->cseq = 1; put(c); started++; sdp_in(c, m); c->t_rt = 1e18;
-    reply(c, m, 180, "Ringing", from, 0, 0); c->ok200 = malloc(6000); c->ok200len = reply(c, m, 200, "OK", from, 1, c->ok200); c->hop = c->hop; c->rt = .5; c->t_rt = now + .5; c->early = 0; go_up(c, now); return; }
+    reply(c, m, 180, "Ringing", from, 0, 0); if (ring_lo >= 0) { c->st = RINGING; c->inv = strdup(m); c->t_ans = now + rnd(ring_lo, ring_hi); return; }
+    pick_up(c, m, from, now); return; }
   reply(c, m, 200, "OK", from, 0, 0); }
-
 static void scan(double now) {
   for (int k = actn - 1; k >= 0; k--) { struct call *c = &C[act[k]];
+    if (c->st == RINGING) { SA to = c->hop; if (stopping) { reply(c, c->inv, 486, "Busy", &to, 0, 0); finish(c, 0, 486); } else if (now > c->t_ans) pick_up(c, c->inv, &to, now); continue; }
     if (c->st == INVITED) {
+      if (c->early && ((c->t_cancel && now > c->t_cancel) || stopping) && (!c->cancelled || now > c->t_rt)) { c->cancelled = 1; c->t_rt = now + .5; request(c, "CANCEL", c->inv_cseq, c->branch, 0, 0); }
       if (now - c->t_inv > setup_to) { tmo_setup++; finish(c, 0, 408); continue; }
       if (!c->early && now > c->t_rt) { inv_retx++; c->rt *= 2; c->t_rt = now + c->rt; send_invite(c); } }
     else if (c->st == UP) {
       if (c->uas && !c->acked && now > c->t_rt) { if (c->rt > 8) { finish(c, 0, 408); continue; } c->rt *= 2; c->t_rt = now + (c->rt > 4 ? 4 : c->rt); SA to = c->hop; snd(c->ok200, c->ok200len, &to); }
-      int end = 0, ok = 1; if (!uas_mode) { if (hold > 0 && now - c->t_up >= hold) end = 1; else if (hold == 0 && now - c->t_up > maxwait) { end = 1; ok = 0; } } else if (hold > 0 && now - c->t_up >= hold) end = 1;
+      int end = 0, ok = 1; if (!uas_mode) { if (c->hold > 0 && now - c->t_up >= c->hold) end = 1; else if (c->hold == 0 && now - c->t_up > maxwait) { end = 1; ok = 0; } } else if (c->hold > 0 && now - c->t_up >= c->hold) end = 1;
       if (stopping) end = 1;
       if (end) { if (media) drain(c); c->st = BYEING; c->ok = ok; c->t_end = now; c->rt = .5; c->t_rt = now + .5; send_bye(c); } }
     else if (c->st == BYEING) { if (now - c->t_end > 8) { tmo_bye++; finish(c, 0, 408); } else if (now > c->t_rt) { c->rt *= 2; c->t_rt = now + c->rt; send_bye(c); } } } }
@@ -223,11 +239,13 @@ static void onsig(int s) { (void)s; stopping = 1; }
 static uint8_t ulaw(int s) { int sign = 0, e = 7, m; if (s < 0) { sign = 0x80; s = -s; } s += 132; if (s > 32767) s = 32767; for (int k = 0x4000; e > 0 && !(s & k); k >>= 1) e--; m = (s >> (e + 3)) & 15; return ~(sign | e << 4 | m); }
 
 int main(int ac, char **av) {
-  int o; while ((o = getopt(ac, av, "t:u:n:c:r:d:l:p:R:P:g:H:w:s:SMNqTv")) != -1) switch (o) {
+  int o; while ((o = getopt(ac, av, "t:u:n:c:r:d:l:p:R:P:g:H:w:s:x:k:a:b:f:SLMNqTv")) != -1) switch (o) {
     case 't': { char *h = strdup(optarg), *q = strchr(h, ':'); target.sin_family = AF_INET; target.sin_port = htons(q ? atoi(q + 1) : 5060); if (q) *q = 0; if (!inet_aton(h, &target.sin_addr)) { fprintf(stderr, "need an IPv4 address\n"); return 2; } } break;
     case 'u': user = optarg; break; case 'n': total = atoi(optarg); break; case 'c': conc = atoi(optarg); break; case 'r': rate = atof(optarg); break; case 'd': hold = atof(optarg); break;
     case 'l': lip = optarg; break; case 'p': lport = atoi(optarg); break; case 'R': rbase = atoi(optarg); break; case 'P': rcount = atoi(optarg); break; case 'g': group = atoi(optarg); break;
     case 'H': { char *x = malloc(strlen(optarg) + 3); sprintf(x, "%s\r\n", optarg); extra = x; } break; case 'w': maxwait = atof(optarg); break; case 's': setup_to = atof(optarg); break;
+    case 'x': sscanf(optarg, "%lf:%lf", &hold_lo, &hold_hi); break; case 'k': sscanf(optarg, "%lf:%lf:%lf", &cancel_p, &cancel_lo, &cancel_hi); break;
+    case 'a': sscanf(optarg, "%lf:%lf", &ring_lo, &ring_hi); break; case 'b': busy_p = atof(optarg); break; case 'L': list = 1; break; case 'f': first = atoi(optarg); break;
     case 'S': uas_mode = 1; hold = 0; break; case 'M': media = 0; break; case 'q': silent = 1; break; case 'N': nomedia_ok = 1; break; case 'T': stamp = 1; break; case 'v': verbose = 1; break; default: return 2; }
   maxpool = uas_mode ? (total > 1 ? total : 2000) : total; C = calloc(maxpool, sizeof *C); act = calloc(maxpool + 1, sizeof(int)); for (int i = 0; i < 20; i++) slotv[i] = calloc(maxpool + 1, sizeof(int));
   setup_ms = calloc(maxpool + 1, sizeof(double)); freeports = calloc(rcount + 1, sizeof(int)); for (int p = rbase + rcount - 2; p >= rbase; p -= 2) freeports[nfree++] = p;
