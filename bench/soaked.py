@@ -38,7 +38,7 @@ DOCUMENTS = {
     "play": '<Play loop="0">/tone.wav</Play>',
     "gather": f'<Gather timeout="2" numDigits="4"><Say>{WORDS}</Say></Gather><Redirect/>',
     "record": '<Record timeout="3" maxLength="4" playBeep="true"/>',
-    "dial": '<Dial timeout="4" action="after"><Sip>sip:d{n}@{answerer}</Sip></Dial>',
+    "dial": '<Dial timeout="5" action="after"><Sip>sip:d{n}@{answerer}</Sip></Dial>',
     "ring": f'<Pause length="3"/><Say>{WORDS}</Say>',
     "slow": f"<Say>{WORDS}</Say><Hangup/>",
     "after": f"<Say>{WORDS}</Say>",
