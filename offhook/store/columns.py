@@ -99,24 +99,26 @@ class Shape(Generic[T]):
         hints = typing.get_type_hints(record)
         kept = [field.name for field in fields(record) if field.name not in without]  # type: ignore[arg-type]
         self._record = record
-        self._fields = [(name, *_bare(hints[name])) for name in kept]
+        bare = [(name, *_bare(hints[name])) for name in kept]
+        self._fields = [(name, _kind(hint), nullable) for name, hint, nullable in bare]
 
     def columns(self) -> list[Column[Any]]:
         made: list[Column[Any]] = []
-        for name, hint, nullable in self._fields:
-            if hint is Callback:
+        for name, kind, nullable in self._fields:
+            if kind is Callback:
                 made += [
-                    Column(f"{name}_{part}", kind(), nullable=False) for part, kind in _CALLBACK
+                    Column(f"{name}_{part}", made_of(), nullable=False)
+                    for part, made_of in _CALLBACK
                 ]
             else:
-                made.append(Column(name, _PLAIN[_kind(hint)](), nullable=nullable))
+                made.append(Column(name, _PLAIN[kind](), nullable=nullable))
         return made
 
     def dump(self, record: T) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for name, hint, _ in self._fields:
+        for name, kind, _ in self._fields:
             value = getattr(record, name)
-            if hint is Callback:
+            if kind is Callback:
                 values |= {f"{name}_{part}": getattr(value, part) for part, _ in _CALLBACK}
             else:
                 values[name] = value
@@ -126,10 +128,10 @@ class Shape(Generic[T]):
         """The record of a row that has exactly `columns()`, in their order."""
         values: dict[str, Any] = {}
         rest = iter(row)
-        for name, hint, _ in self._fields:
+        for name, kind, _ in self._fields:
             value = next(rest)
-            if hint is Callback:
+            if kind is Callback:
                 values[name] = Callback(value, next(rest), _frozen(next(rest)))
             else:
-                values[name] = _frozen(value) if _kind(hint) is tuple else value
+                values[name] = _frozen(value) if kind is tuple else value
         return self._record(**values)

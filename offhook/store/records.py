@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
-    Select,
     Table,
     Text,
     UniqueConstraint,
@@ -29,6 +28,7 @@ from offhook.model.journal import Event, LiveDialog, PendingCallback
 from offhook.model.message import Media, Message
 from offhook.model.recording import Recording
 from offhook.store.columns import RowId, Shape, UtcDateTime, metadata
+from offhook.store.prepared import Prepared
 from offhook.store.table import Records, Where
 
 _UNFINISHED_CALLS = tuple(status for status in call.NEXT if status not in call.FINAL)
@@ -86,12 +86,12 @@ class Recordings(Records[Recording]):
 
 class Numbers(Records[IncomingPhoneNumber]):
     @cached_property
-    def _of_number(self) -> Select[Any]:
-        return self._select.where(self.table.c.phone_number == bindparam("number"))
+    def _of_number(self) -> Prepared:
+        return Prepared(self._select.where(self.table.c.phone_number == bindparam("number")))
 
     def by_number(self, connection: Connection, number: str) -> IncomingPhoneNumber | None:
         """The number as E.164, whoever owns it."""
-        row = connection.execute(self._of_number, {"number": number}).first()
+        row = self._of_number.first(connection, {"number": number})
         return self._shape.load(row) if row else None
 
 
@@ -162,7 +162,7 @@ class Events:
             sqlite_autoincrement=True,
         )
         self._select = select(*columns)
-        self._insert = self.table.insert()
+        self._insert = Prepared(self.table.insert(), ["place", *(each.name for each in columns)])
 
     def insert(self, connection: Connection, event: Event, limit: int = 1000) -> None:
         self.insert_many(connection, [event], limit)
@@ -182,7 +182,7 @@ class Events:
         for event in events:
             places[event.subject] += 1
             rows.append(self._shape.dump(event) | {"place": places[event.subject]})
-        connection.execute(self._insert, rows)
+        self._insert.run_many(connection, rows)
         for subject, place in places.items():
             if place > limit:
                 old = (c.subject == subject) & (c.place <= place - limit)
@@ -236,6 +236,8 @@ class Callbacks:
         )
         self._select = select(*columns, self.table.c.row)
         self._insert = self.table.insert()
+        this = self.table.c.row == bindparam("this")
+        self._delete = Prepared(self.table.delete().where(this))
 
     def insert(self, connection: Connection, callback: PendingCallback) -> int:
         """The id it was given."""
@@ -266,8 +268,7 @@ class Callbacks:
         return connection.execute(select(func.count()).select_from(self.table)).scalar_one()
 
     def delete(self, connection: Connection, id_: int) -> bool:
-        gone = self.table.delete().where(self.table.c.row == id_)
-        return connection.execute(gone).rowcount > 0
+        return self._delete.run(connection, {"this": id_}).rowcount > 0
 
     def _loaded(self, rows: Iterable[Sequence[Any]]) -> Iterator[PendingCallback]:
         return (replace(self._shape.load(row[:-1]), id=row[-1]) for row in rows)
@@ -288,13 +289,14 @@ class Dialogs:
             sqlite_autoincrement=True,
         )
         self._select = select(*columns)
-        self._insert = self.table.insert()
-        self._delete = self.table.delete().where(self.table.c.call_sid == bindparam("this"))
+        self._insert = Prepared(self.table.insert(), [each.name for each in columns])
+        this = self.table.c.call_sid == bindparam("this")
+        self._delete = Prepared(self.table.delete().where(this))
 
     def insert(self, connection: Connection, dialog: LiveDialog) -> None:
         """Keeps it, in the place of an earlier one of the same call."""
         self.delete(connection, dialog.call_sid)
-        connection.execute(self._insert, self._shape.dump(dialog))
+        self._insert.run(connection, self._shape.dump(dialog))
 
     def get(self, connection: Connection, call_sid: str) -> LiveDialog | None:
         row = connection.execute(self._select.where(self.table.c.call_sid == call_sid)).first()
@@ -305,7 +307,7 @@ class Dialogs:
         return [self._shape.load(row) for row in connection.execute(query)]
 
     def delete(self, connection: Connection, call_sid: str) -> bool:
-        return connection.execute(self._delete, {"this": call_sid}).rowcount > 0
+        return self._delete.run(connection, {"this": call_sid}).rowcount > 0
 
 
 class Keyed:

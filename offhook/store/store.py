@@ -250,7 +250,7 @@ class Store:
 
     def _read(self, job: Job) -> None:
         try:
-            with self._reading.connect() as connection:
+            with self._reading.begin() as connection:
                 ended: Ended = job, job.run(connection), None
         except BaseException as error:
             ended = job, None, error

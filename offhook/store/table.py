@@ -33,6 +33,7 @@ from sqlalchemy.exc import IntegrityError
 
 from offhook.errors import OffhookError
 from offhook.store.columns import RowId, Shape, metadata
+from offhook.store.prepared import Prepared
 
 T = TypeVar("T")
 
@@ -116,26 +117,27 @@ class Records(Generic[T]):
         self._row = self.table.c.row
         self._select = select(*columns)
         this = self._key == bindparam("this")
-        self._get = self._select.where(this)
-        self._insert = self.table.insert()
-        self._update = self.table.update().where(this)
+        names = [column.name for column in columns]
+        self._get = Prepared(self._select.where(this))
+        self._insert = Prepared(self.table.insert(), names)
+        self._update = Prepared(self.table.update().where(this), names)
 
     def insert(self, connection: Connection, record: T) -> None:
         """Raises Taken; the transaction is then spoilt and must be left."""
         try:
-            connection.execute(self._insert, self._shape.dump(record))
+            self._insert.run(connection, self._shape.dump(record))
         except IntegrityError as error:
             raise Taken(f"{self.table.name}: {error.orig}") from error
 
     def get(self, connection: Connection, key: str) -> T | None:
-        row = connection.execute(self._get, {"this": key}).first()
+        row = self._get.first(connection, {"this": key})
         return self._shape.load(row) if row else None
 
     def save(self, connection: Connection, record: T) -> bool:
         """Stores a record that exists; False when it does not (any more). Raises Taken."""
         values = self._shape.dump(record)
         try:
-            done = connection.execute(self._update, values | {"this": values[self._key_name]})
+            done = self._update.run(connection, values | {"this": values[self._key_name]})
         except IntegrityError as error:
             raise Taken(f"{self.table.name}: {error.orig}") from error
         return done.rowcount > 0

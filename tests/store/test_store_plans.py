@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import sqlalchemy
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 from store_samples import (
@@ -46,19 +45,15 @@ MINE = Where("account_sid", "=", OWNER)
 @contextmanager
 def planned(connection: Connection) -> Iterator[list[str]]:
     """SQLite's plan for each query that runs meanwhile."""
-    asked: list[tuple[str, Any]] = []
-
-    def noted(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        asked.append((statement, parameters))
-
+    asked: list[str] = []
     plans: list[str] = []
-    sqlalchemy.event.listen(connection, "before_cursor_execute", noted)
+    driver: Any = connection.connection.dbapi_connection
+    driver.set_trace_callback(asked.append)
     yield plans
-    sqlalchemy.event.remove(connection, "before_cursor_execute", noted)
+    driver.set_trace_callback(None)
     assert asked
-    for statement, parameters in asked:
-        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        plans += [row[3] for row in rows]
+    for statement in asked:
+        plans += [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
 
 
 def listed(table: Any, *where: Where) -> Callable[[Connection], Any]:
