@@ -16,6 +16,7 @@ from offhook.sip.interval import Interval
 from offhook.sip.layer import Layer
 from offhook.sip.message import Field, Request, Response, respond
 from offhook.sip.transactions import Transaction
+from offhook.sip.uri import as_sips
 
 METHODS = (
     *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO"),
@@ -112,8 +113,12 @@ class Core:
     def rand(self) -> str:
         return self.layer.rand()
 
-    def contact(self, hop: Hop) -> Field:
-        return ("Contact", f"<{self.contact_uri(hop)}>")
+    def contact(self, hop: Hop, *, sips: bool = False) -> Field:
+        """With `sips`, one that TLS alone leads to (RFC 3261 section 12.1.1)."""
+        if not sips:
+            return ("Contact", f"<{self.contact_uri(hop)}>")
+        secure = hop if hop.transport in ("TLS", "WSS") else replace(hop, transport="TLS")
+        return ("Contact", f"<{as_sips(self.contact_uri(secure))}>")
 
     def reply(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, continues, hop_of, is_private
 from offhook.sip.message import Field, Request, Response
-from offhook.sip.uri import parse_address, parse_uri
+from offhook.sip.uri import is_sips, parse_address, parse_uri
 
 DialogKey = tuple[str, str, str]  # Call-ID, our tag, their tag
 
@@ -20,7 +20,8 @@ AFTER_RESTART = 1000  # what a dialog's CSeq jumps by, past any request the lost
 class Dialog:
     """`local` and `remote` are the From and To of our requests as they were written, with tags.
 
-    `source` is where the other side was last heard, `route` its proxies in our direction.
+    `source` is where the other side was last heard, `route` its proxies in our direction. One that
+    is `sips` was begun by a request for such a URI, and stays that.
     """
 
     call_id: str
@@ -31,19 +32,22 @@ class Dialog:
     source: Hop
     local_cseq: int = 0
     remote_cseq: int = -1
+    sips: bool = False
 
     @classmethod
     def answering(cls, request: Request, tag: str, source: Hop) -> Dialog:
         """The callee's, from the INVITE (section 12.1.1). Raises BadSip without a Contact."""
-        to = request.get("to")
+        to, route, target = request.get("to"), request.all("record-route"), _contact(request)
+        first = parse_address(route[0]).uri if route else target
         return cls(
             call_id=request.call_id,
             local=to if request.to.tag else f"{to};tag={tag}",
             remote=request.get("from"),
-            target=_contact(request),
-            route=_route(request.all("record-route")),
+            target=target,
+            route=_route(route),
             source=source,
             remote_cseq=request.cseq.number,
+            sips=is_sips(request.uri) or is_sips(first),
         )
 
     @classmethod
@@ -57,6 +61,7 @@ class Dialog:
             route=_route(reversed(response.all("record-route"))),
             source=source,
             local_cseq=request.cseq.number,
+            sips=is_sips(request.uri),
         )
 
     @property

@@ -78,7 +78,7 @@ class Inbound:
         if self.over:
             return
         insists = "100rel" in (tag.lower() for tag in self.request.tags("require"))
-        fields = (self.core.contact(self.source), ALLOW, SUPPORTED, ("Server", self.core.agent))
+        fields = (self._contact(), ALLOW, SUPPORTED, ("Server", self.core.agent))
         response = respond(self.request, 180, fields, tag=self._tag)
         if not insists:
             self.core.layer.respond(self._transaction, response, now)
@@ -87,6 +87,9 @@ class Inbound:
                 self._provisionals = Provisionals(self.core.layer, self._transaction)
             self._provisionals.send(response, now)
             self.core.layer.alarms.set(self)
+
+    def _contact(self) -> Field:
+        return self.core.contact(self.source, sips=self._dialog.sips)
 
     @property
     def wake_at(self) -> float | None:
@@ -108,7 +111,7 @@ class Inbound:
         session.learn(self.request)
         session.provisionals = self._provisionals
         fields: tuple[Field, ...] = (
-            *(self.core.contact(self.source), ALLOW, SUPPORTED, ("Server", self.core.agent)),
+            *(self._contact(), ALLOW, SUPPORTED, ("Server", self.core.agent)),
             *session.timer.answer(self.request, now),
             SDP,
         )
@@ -181,7 +184,7 @@ class Inbound:
             self.core.reply(transaction, 481, now)
         else:
             self._dialog.refresh(request)
-            self.core.reply(transaction, 200, now, ALLOW, self.core.contact(self.source))
+            self.core.reply(transaction, 200, now, ALLOW, self._contact())
 
     def acked(self, request: Request, now: float) -> None:
         """An ACK without a 2xx to acknowledge means nothing."""

@@ -22,6 +22,7 @@ from offhook.sip.hop import Hop
 from offhook.sip.message import Field, Request, Response
 from offhook.sip.session import Offered, Session
 from offhook.sip.transactions import T1, Transaction
+from offhook.sip.uri import is_sips, parse_address
 
 NO_REPLY = "no reply"
 
@@ -86,8 +87,13 @@ class Outbound:
         self._give_up_at: float | None = None
         core.callers[(self.call_id, self.tag)] = self
         agent = ("User-Agent", core.agent)
-        fields = (core.contact(invitation.hop), ALLOW, SUPPORTED, agent, SDP)
+        fields = (self._contact(invitation.hop), ALLOW, SUPPORTED, agent, SDP)
         self._transaction = self._invite((*fields, *invitation.fields), now)
+
+    def _contact(self, hop: Hop) -> Field:
+        routes = [address for name, address in self.invitation.fields if name == "Route"]
+        first = parse_address(routes[0]).uri if routes else ""
+        return self.core.contact(hop, sips=is_sips(self.invitation.uri) or is_sips(first))
 
     def _invite(self, fields: tuple[Field, ...], now: float, tries: int = 1) -> Transaction:
         self._cseq += 1
@@ -272,7 +278,7 @@ class Outbound:
             self._theirs = transaction
             self.core.report(Offered(self, request))
         else:
-            contact = self.core.contact(transaction.hop)
+            contact = self._contact(transaction.hop)
             self.core.reply(transaction, 200, now, ALLOW, SUPPORTED, contact)
         if early:
             early.party.dialog.remote_cseq = request.cseq.number
@@ -281,7 +287,7 @@ class Outbound:
         """Answers the offer of an UPDATE."""
         transaction, self._theirs = self._theirs, None
         if transaction:
-            fields = (self.core.contact(transaction.hop), ALLOW, SUPPORTED)
+            fields = (self._contact(transaction.hop), ALLOW, SUPPORTED)
             self.core.answer(transaction, fields, body, now)
 
     def refuse(self, status: int, now: float) -> None:

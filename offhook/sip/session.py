@@ -231,7 +231,7 @@ class Session:
                 known = self.provisionals and self.provisionals.acknowledged(request, now)
                 self.core.reply(transaction, 200 if known else 481, now)
             case "REFER":
-                contact = self.core.contact(transaction.hop)
+                contact = self.core.contact(transaction.hop, sips=self.dialog.sips)
                 event = referral.referred(self.core, self.party, transaction, contact)
                 if event:
                     self.core.report(event)
@@ -284,7 +284,7 @@ class Session:
         self, request: Request, transaction: Transaction, now: float
     ) -> tuple[Field, ...]:
         self.learn(request)
-        contact = self.core.contact(transaction.hop)
+        contact = self.core.contact(transaction.hop, sips=self.dialog.sips)
         return (contact, ALLOW, SUPPORTED, *self.timer.answer(request, now))
 
     def _heard_about_theirs(self, what: object, now: float) -> None:
@@ -323,7 +323,7 @@ class Session:
         """Asks the other side to call `target`; False when it has been asked, or the call ends."""
         if self._ending or self._bye_wanted:
             return False
-        contact = self.core.contact(self.dialog.hop())
+        contact = self.core.contact(self.dialog.hop(), sips=self.dialog.sips)
         return self._transfers.refer(target, (contact, *fields), now)
 
     def _refresh(self, now: float) -> None:
@@ -339,7 +339,7 @@ class Session:
         self._ours = change
         if change.body:
             self.said = change.body
-        contact = self.core.contact(self.dialog.hop())
+        contact = self.core.contact(self.dialog.hop(), sips=self.dialog.sips)
         fields: tuple[Field, ...] = (contact, ALLOW, SUPPORTED, *self.timer.fields())
         fields = (*fields, *((SDP,) if change.body else ()))
         wanted = Wanted(change.method, fields, change.body)

@@ -132,6 +132,17 @@ def _quoted(text: str, safe: str) -> str:
     return quote(text, safe, errors="surrogateescape")
 
 
+def as_sips(text: str) -> str:
+    """A `sip:` URI as `sips:`, which says what `transport=tls` would (RFC 5630 section 3.1.4)."""
+    uri = parse_uri(text)
+    kept = tuple(pair for pair in uri.params if pair != ("transport", "tls"))
+    return str(replace(uri, scheme="sips", params=kept))
+
+
+def is_sips(text: str) -> bool:
+    return text[:5].lower() == "sips:"
+
+
 def is_ipv6(text: str) -> bool:
     try:
         ipaddress.IPv6Address(text)

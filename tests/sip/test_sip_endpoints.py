@@ -5,6 +5,8 @@ RFC 3261 sections 8, 11, 12 and 18, RFC 3581.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -313,11 +315,35 @@ class TestWaysBack:
         assert [one.count("received") for one in response.all("via")] == [1, 0, 0]
 
 
-def dialog(*, route: str = "", contact: str = "sip:ann@10.0.0.9", source: Hop = PEER) -> Dialog:
+def dialog(
+    *,
+    route: str = "",
+    contact: str = "sip:ann@10.0.0.9",
+    source: Hop = PEER,
+    uri: str = "",
+) -> Dialog:
     lines = [f"Record-Route: {route}"] if route else []
-    parsed = parse(request("INVITE", *lines, contact=f"<{contact}>"))
+    data = request("INVITE", *lines, contact=f"<{contact}>")
+    if uri:
+        data = re.sub(rb"^INVITE \S+", f"INVITE {uri}".encode(), data)
+    parsed = parse(data)
     assert isinstance(parsed, Request)
     return Dialog.answering(parsed, "mine", source)
+
+
+@pytest.mark.parametrize(
+    ("uri", "route", "contact", "sips"),
+    [
+        ("sip:us@10.0.0.1", "", "sip:ann@10.0.0.9", False),
+        ("sips:us@10.0.0.1", "", "sip:ann@10.0.0.9", True),
+        ("sip:us@10.0.0.1", "<sips:p1;lr>, <sip:p2;lr>", "sip:ann@10.0.0.9", True),
+        ("sip:us@10.0.0.1", "<sip:p1;lr>, <sips:p2;lr>", "sips:ann@10.0.0.9", False),
+        ("sip:us@10.0.0.1", "", "sips:ann@10.0.0.9", True),
+    ],
+)
+def test_when_our_contact_is_sips(uri: str, route: str, contact: str, sips: bool):
+    """Section 12.1.1: by the Request-URI, by the top Record-Route, else by the Contact."""
+    assert dialog(uri=uri, route=route, contact=contact).sips is sips
 
 
 class TestRoutes:

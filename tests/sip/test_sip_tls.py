@@ -50,6 +50,26 @@ async def test_a_call_over_tls(uri: str, tmp_path: Path):
         assert (await phone.leg.ended).by == "far"
 
 
+async def test_a_sips_call_is_sips_to_its_end(tmp_path: Path):
+    """RFC 3261 sections 8.1.1.8 and 12.1.1: both Contacts are, and what is sent there."""
+    phone = Phone()
+    async with two(phone, tmp_path) as (here, port):
+        leg = await here.dial(target(f"sips:bob@127.0.0.1:{port}"), not_ringing)
+        told = traced(leg)
+        await phone.leg.hang_up()
+        assert (await leg.ended).by == "far"
+        texts = [data["text"] for kind, data in told if kind == "sip"]
+        contacts = [
+            line
+            for text in texts
+            for line in text.splitlines()
+            if line.startswith("Contact:") and "sips:" not in line
+        ]
+        assert contacts == []
+        [bye] = [text for text in texts if text.startswith("BYE")]
+        assert bye.startswith("BYE sips:127.0.0.1:")
+
+
 async def test_the_called_side_hangs_up_on_the_connection_it_was_called_by(tmp_path: Path):
     phone = Phone()
     async with two(phone, tmp_path) as (here, port):
