@@ -8,6 +8,32 @@ from typing import Protocol
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
+FIRST_MESSAGE = 32.0  # seconds that a connection may take to bring its first message
+STUN = b"\x21\x12\xa4\x42"  # the cookie in bytes 4 to 8 (RFC 8489 section 5)
+
+
+def only_keeps_alive(datagram: bytes) -> bool:
+    """Whether it says nothing but that somebody is there, and keeps a NAT open by that.
+
+    Four line ends or zeros at most, or STUN (RFC 5626 section 4.4): phones do without an answer.
+    """
+    idle = len(datagram) <= 4 and not datagram.strip(b"\r\n\0 ")
+    return idle or datagram[4:8] == STUN
+
+
+class Patience:
+    """Until when a connection may go on without a message: `idle` seconds from each on, or from a
+    sign of life after one. One that never brought any has little time, whatever else it sends."""
+
+    def __init__(self, idle: float, now: float) -> None:
+        self._idle, self._proven = idle, False
+        self.until = now + min(FIRST_MESSAGE, idle)
+
+    def heard(self, now: float, *, message: bool) -> None:
+        self._proven = self._proven or message
+        if self._proven:
+            self.until = now + self._idle
+
 
 class Flow(Protocol):
     """One connection. `write` never waits; `waiting` are the bytes that are not sent yet."""

@@ -67,7 +67,7 @@ class Guard:
         """Whether one more message of this source is read."""
         if self._trusted(host):
             return True
-        if self._is_banned(host, now):
+        if self.bans(host, now):
             self.counts["banned"] += 1
             return False
         limits = self.limits
@@ -97,7 +97,8 @@ class Guard:
         """Who is not listened to, and for how many seconds more."""
         return ((host, until - now) for host, until in self._banned.items() if until > now)
 
-    def _is_banned(self, host: str, now: float) -> bool:
+    def bans(self, host: str, now: float) -> bool:
+        """Whether nothing of this source is read."""
         until = self._banned.get(host)
         if until is not None and until <= now:
             del self._banned[host]

@@ -6,6 +6,7 @@ A registration is refreshed before it ends; one that fails is tried again, ever 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -285,8 +286,10 @@ class Upstream:
         """Through NAT (RFC 5626 section 4.4, without STUN); connections are kept by the wire."""
         while True:
             await asyncio.sleep(state.trunk.keep_alive)
-            if state.hop and not state.hop.reliable:
-                self._board.wire.send(Send(PING, state.hop))
+            with contextlib.suppress(CarrierError):
+                hop = state.hop or (await self._locator.servers(self._first(state.trunk)))[0]
+                if not hop.reliable:
+                    self._board.wire.send(Send(PING, hop))
 
     def _seen(self, state: State, pong: Pong) -> None:
         state.status, state.reason, state.seconds = pong.status, pong.reason, pong.seconds

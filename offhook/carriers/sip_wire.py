@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from offhook import clock
-from offhook.carriers.sip_flows import Flow, StreamFlow, WebFlow
+from offhook.carriers.sip_flows import Flow, Patience, StreamFlow, WebFlow, only_keeps_alive
 from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
 from offhook.errors import CarrierError
@@ -29,8 +29,9 @@ from offhook.sip.stream import PING, PONG, Stream
 
 CONNECT_SECONDS = 5.0
 KEEP_ALIVE = 95.0  # seconds between two signs of life on connections of ours (RFC 5626)
+PONG_WITHIN = 10.0  # seconds for the answer of those that answered once (section 4.4.1)
+HANDSHAKE = 10.0  # seconds for TLS, and for WebSockets
 WEB = Subprotocol("sip")
-FIRST_MESSAGE = 32.0  # seconds that a connection may take to bring its first message
 MOST_WAITING = 1_000_000  # bytes that one slow connection may have unsent before it is closed
 
 Receive = Callable[[bytes, Hop], None]
@@ -40,7 +41,7 @@ Locate = Callable[[Hop], Awaitable[Hop]]
 
 log = structlog.get_logger("offhook.sip")
 
-Way = tuple[str, str, int]  # what a connection is known by: transport, host, port
+Way = tuple[str, str, int, str]  # what a connection is known by: transport, host, port, name
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -48,7 +49,8 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._receive = receive
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        self._receive(data, Hop("UDP", addr[0], addr[1]))
+        if not only_keeps_alive(data):
+            self._receive(data, Hop("UDP", addr[0], addr[1]))
 
 
 class Wire:
@@ -68,7 +70,8 @@ class Wire:
         self._trusting: ssl.SSLContext | None = None
         self._flows: dict[int, Flow] = {}
         self._peers: dict[int, Hop] = {}
-        self._by_address: dict[Way, int] = {}
+        self._by_address: dict[tuple[str, str, int], int] = {}
+        self._arrived: Counter[int] = Counter()  # how often anything came, by the connection
         self._connecting: dict[Way, asyncio.Task[None]] = {}
         self._waiting: dict[Way, list[Send]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,7 +133,10 @@ class Wire:
                 return
             await self._read(reader, writer, self._enter(StreamFlow(writer), peer))
 
-        server = await asyncio.start_server(taken, host, port, ssl=context)
+        patience = HANDSHAKE if context else None
+        server = await asyncio.start_server(
+            taken, host, port, ssl=context, ssl_handshake_timeout=patience
+        )
         self._servers.append(server)
         self._places[transport] = server.sockets[0].getsockname()[:2]
 
@@ -145,7 +151,8 @@ class Wire:
 
         server = await serve(
             taken, host, port, ssl=context, subprotocols=[WEB], max_size=MAX_MESSAGE,
-            compression=None, server_header=None,
+            compression=None, server_header=None, open_timeout=HANDSHAKE,
+            ssl_handshake_timeout=HANDSHAKE if context else None,
         )  # fmt: skip
         self._servers.append(server)
         self._places[transport] = next(iter(server.sockets)).getsockname()[:2]
@@ -207,7 +214,8 @@ class Wire:
 
     def _send_on_connection(self, send: Send) -> None:
         way = _way(send.hop)
-        if (flow := self._by_address.get(way)) is not None:
+        flow = self._by_address.get(way[:3])
+        if flow is not None and way[-1] in ("", self._peers[flow].name):
             self._write(flow, send)
             return
         self._waiting.setdefault(way, []).append(send)
@@ -247,26 +255,40 @@ class Wire:
         return await asyncio.open_connection(hop.host, hop.port)
 
     async def _keep_alive(self, flow: int) -> None:
-        while flow in self._flows:
+        """Closes one whose other side used to answer and does so no longer: it is a dead end."""
+        answers = False
+        while True:
             await asyncio.sleep(KEEP_ALIVE)
-            if flow in self._flows:
-                self._flows[flow].write(PING)
+            before = self._arrived[flow]
+            self._say(flow, PING)
+            await asyncio.sleep(PONG_WITHIN)
+            answered = self._arrived[flow] > before
+            if answers and not answered:
+                self._guard.counts["connections dead"] += 1
+                self._flows[flow].abort()
+            answers = answers or answered
 
     def _write(self, flow: int, send: Send) -> None:
+        if not self._say(flow, send.data):
+            self._failed(send)
+
+    def _say(self, flow: int, data: bytes) -> bool:
+        """False where too much is waiting already: whoever does not read is not written to."""
         out = self._flows[flow]
         if out.waiting > MOST_WAITING:
             out.abort()
-            self._failed(send)
-            return
-        out.write(send.data)
+            return False
+        out.write(data)
+        return True
 
     # In
 
     def _has_room(self, peer: Hop) -> bool:
-        """For one more connection of theirs."""
+        """For one more connection of theirs. Who is not listened to has none."""
         limits, known = self._guard.limits, self._peers.values()
         same = sum(other.host == peer.host for other in known)
         fits = len(known) < limits.connections and same < limits.per_source
+        fits = fits and not self._guard.bans(peer.host, clock.now())
         self._guard.counts["connections refused"] += not fits
         return fits
 
@@ -274,12 +296,13 @@ class Wire:
         self._last_flow += 1
         self._flows[self._last_flow] = flow
         self._peers[self._last_flow] = replace(peer, flow=self._last_flow)
-        self._by_address[_way(peer)] = self._last_flow
+        self._by_address[_way(peer)[:3]] = self._last_flow
         return self._last_flow
 
     def _leave(self, flow: int) -> None:
         del self._flows[flow]
-        way = _way(self._peers.pop(flow))
+        self._arrived.pop(flow, None)
+        way = _way(self._peers.pop(flow))[:3]
         if self._by_address.get(way) == flow:
             del self._by_address[way]
 
@@ -287,14 +310,15 @@ class Wire:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: int
     ) -> None:
         stream, hop = Stream(), self._peers[flow]
-        idle = self._guard.limits.idle
-        patience = min(FIRST_MESSAGE, idle)
+        patience = Patience(self._guard.limits.idle, clock.now())
         try:
-            while data := await _read_some(reader, patience):
+            while data := await _read_some(reader, patience.until):
+                self._arrived[flow] += 1
                 for message in stream.feed(data):
+                    patience.heard(clock.now(), message=True)
                     self._receive(message, hop)
-                    patience = idle
-                writer.write(PONG * stream.pings)
+                patience.heard(clock.now(), message=False)
+                self._say(flow, PONG * stream.pings)
                 stream.pings = 0
         except TimeoutError:
             self._guard.counts["idle"] += 1
@@ -312,14 +336,19 @@ class Wire:
         """Each message is one of SIP; a lone double line end asks whether we are there."""
         out = WebFlow(connection)
         flow, sending = self._enter(out, peer), self._spawn(out.send())
-        hop = self._peers[flow]
+        hop, patience = self._peers[flow], Patience(self._guard.limits.idle, clock.now())
         try:
-            async for message in connection:
+            while True:
+                async with asyncio.timeout_at(patience.until):
+                    message = await connection.recv()
                 data = message.encode() if isinstance(message, str) else message
+                patience.heard(clock.now(), message=bool(data.strip()))
                 if data == PING:
-                    out.write(PONG)
+                    self._say(flow, PONG)
                 elif data.strip():
                     self._receive(data, hop)
+        except TimeoutError:
+            self._guard.counts["idle"] += 1
         except ConnectionClosed:
             pass
         finally:
@@ -333,9 +362,9 @@ class Wire:
         return task
 
 
-async def _read_some(reader: asyncio.StreamReader, patience: float) -> bytes:
+async def _read_some(reader: asyncio.StreamReader, until: float) -> bytes:
     """Raises TimeoutError."""
-    async with asyncio.timeout(patience):
+    async with asyncio.timeout_at(until):
         return await reader.read(65536)
 
 
@@ -351,4 +380,5 @@ def local_address_towards(host: str, port: int) -> str:
 
 
 def _way(hop: Hop) -> Way:
-    return hop.transport, hop.host, hop.port
+    """With the name, if any, that a certificate must prove before this hop is trusted."""
+    return hop.transport, hop.host, hop.port, hop.name if hop.transport == "TLS" else ""

@@ -28,6 +28,9 @@ COOKIE = "z9hG4bK"
 FEW_ALARMS = 1000
 LONGEST_DATAGRAM = 1300  # bytes; a longer request goes over TCP (RFC 3261 section 18.1.1)
 
+NO_TCP = 600.0  # seconds for which one that refused TCP is not asked for it again
+MOST_REFUSED = 1000  # of those remembered; the oldest are forgotten first
+
 Key = tuple[str, ...]
 Tell = Callable[[Response | None, float], None]
 
@@ -94,6 +97,7 @@ class Layer:
         self.alarms = Alarms()
         self.clients: dict[Key, Transaction] = {}
         self.servers: dict[Key, Transaction] = {}
+        self._datagrams_only: dict[tuple[str, int], float] = {}  # until when
         self._merged: dict[Key, Key] = {}
 
     # Sending
@@ -105,7 +109,7 @@ class Layer:
 
         `tell` hears of each response, and of None when there will be none.
         """
-        sent, hop, grown = self._routed(request, hop)
+        sent, hop, grown = self._routed(request, hop, now)
         machine = INVITE_CLIENT if request.method == "INVITE" else CLIENT
         transaction = Transaction(machine, (sent.via.branch, request.method), sent, hop, now)
         transaction.tell, transaction.serial, transaction.grown = tell, serial, grown
@@ -125,9 +129,9 @@ class Layer:
         self._send(transaction)
         self.alarms.set(transaction)
 
-    def once(self, request: Request, hop: Hop, serial: int) -> Send:
+    def once(self, request: Request, hop: Hop, serial: int, now: float) -> Send:
         """Sends a request outside any transaction, as the ACK of a 2xx is (section 13.2.2.4)."""
-        sent, hop, _ = self._routed(request, hop)
+        sent, hop, _ = self._routed(request, hop, now)
         out = Send(sent.encode(), hop, serial)
         self.outputs.append(out)
         return out
@@ -143,10 +147,12 @@ class Layer:
         self.outputs.append(Send(response.encode(), transaction.hop, transaction.serial))
         self._drop(transaction)
 
-    def _routed(self, request: Request, hop: Hop) -> tuple[Request, Hop, bool]:
+    def _routed(self, request: Request, hop: Hop, now: float) -> tuple[Request, Hop, bool]:
         branch = COOKIE + self.rand()[:20]
         sent = request.via_first(self._via(hop, branch))
         if hop.reliable or not self.tcp or len(sent.encode()) <= LONGEST_DATAGRAM:
+            return sent, hop, False
+        if self._datagrams_only.get((hop.host, hop.port), 0.0) > now:
             return sent, hop, False
         hop = replace(hop, transport="TCP")
         return request.via_first(self._via(hop, branch)), hop, True
@@ -212,6 +218,9 @@ class Layer:
 
     def _resend_as_datagram(self, transaction: Transaction, now: float) -> None:
         del self.clients[transaction.key]
+        if len(self._datagrams_only) >= MOST_REFUSED:
+            del self._datagrams_only[next(iter(self._datagrams_only))]
+        self._datagrams_only[(transaction.hop.host, transaction.hop.port)] = now + NO_TCP
         hop = replace(transaction.hop, transport="UDP", flow=0)
         request = replace(transaction.request, fields=transaction.request.fields[1:])
         sent = request.via_first(self._via(hop, transaction.key[0]))

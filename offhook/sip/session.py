@@ -207,7 +207,7 @@ class Session:
             layer.outputs.append(self._acks[cseq])
             return
         ack = self.dialog.request("ACK", fields, cseq=cseq)
-        self._acks = {cseq: layer.once(ack, self.dialog.hop(), self.serial)}
+        self._acks = {cseq: layer.once(ack, self.dialog.hop(), self.serial, now)}
 
     # Requests of the other side
 

@@ -55,6 +55,7 @@ class TestBans:
         door = guard(strikes=3, ban_seconds=600)
         assert self.strikes(door, 4) == [False, False, False, True]
         assert not door.hears(STRANGER, 599)
+        assert door.bans(STRANGER, 599)
         assert list(door.banned(100)) == [(STRANGER, 500)]
         assert door.hears(STRANGER, 600)
         assert list(door.banned(600)) == []

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier, not_ringing, target, traced
+from sip_carriers import Phone, Zone, carrier, not_ringing, target, traced
 
 from offhook.carriers.sip_carrier import SipCarrier
 from offhook.carriers.sip_certificate import development_certificate
@@ -26,13 +27,18 @@ HERE = ("127.0.0.1", "localhost")
 
 @asynccontextmanager
 async def two(
-    phone: Phone, folder: Path, names: tuple[str, ...] = HERE, *, verify: bool = True
+    phone: Phone,
+    folder: Path,
+    names: tuple[str, ...] = HERE,
+    *,
+    verify: bool = True,
+    dns: Zone | None = None,
 ) -> AsyncIterator[tuple[SipCarrier, int]]:
     """A carrier that calls, and one that is called at its TLS port."""
     certificate, key = development_certificate(folder, names, NOW)
     calling = Listeners(verify=verify, authorities=certificate)
     called = Listeners(tls=("127.0.0.1", 0), certificate=certificate, key=key)
-    given = {"tcp": True, "port": 0}
+    given: dict[str, Any] = {"tcp": True, "port": 0, "dns": dns or Zone()}
     async with (
         carrier("127.0.0.1", Phone(), ports=range(41100, 41120), listeners=calling, **given) as a,
         carrier("127.0.0.1", phone, ports=range(41120, 41140), listeners=called, **given) as b,
@@ -91,6 +97,16 @@ async def test_a_certificate_for_somebody_else_is_not_believed(tmp_path: Path):
 async def test_a_certificate_for_somebody_else_is_taken_where_nobody_looks(tmp_path: Path):
     async with two(Phone(), tmp_path, ("sip.example.com",), verify=False) as (here, port):
         leg = await here.dial(target(f"sips:bob@127.0.0.1:{port}"), not_ringing)
+        await leg.hang_up()
+
+
+async def test_what_one_name_has_proved_is_no_proof_for_another_at_its_address(tmp_path: Path):
+    zone = Zone(A={"other.example": ["127.0.0.1"]})
+    async with two(Phone(), tmp_path, ("localhost",), dns=zone) as (here, port):
+        leg = await here.dial(target(f"sips:bob@localhost:{port}"), not_ringing)
+        with pytest.raises(CarrierError) as refused:
+            await here.dial(target(f"sips:bob@other.example:{port}"), not_ringing)
+        assert refused.value.code == 503
         await leg.hang_up()
 
 

@@ -1,0 +1,241 @@
+"""How long connections last, and what keeps them.  RFC 5626 sections 3.5 and 4.4, RFC 3261 18."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sip_carriers import Phone, carrier, not_ringing, target
+from sip_ends import sip
+from sip_peer import sender
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from offhook import clock
+from offhook.carriers.sip_carrier import SipCarrier
+from offhook.carriers.sip_guard import Limits
+from offhook.carriers.sip_tls import Listeners
+from offhook.carriers.trunks import Trunk
+
+OPTIONS = sip("""
+OPTIONS sip:x SIP/2.0
+Via: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK1
+From: <sip:a@b>;tag=a
+To: <sip:x>
+Call-ID: one
+CSeq: 1 OPTIONS
+Content-Length: 0
+""")
+PING, PONG = b"\r\n\r\n", b"\r\n"
+
+
+class Stranger:
+    """A TCP connection to us."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def says(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def hears(self) -> bytes:
+        """What comes next; b"" is the end."""
+        with clock.outside("the other side of a connection"):
+            return await self.reader.read(65536)
+
+    async def is_closed(self) -> bool:
+        return self.reader.at_eof() or await self.hears() == b""
+
+
+@asynccontextmanager
+async def serving(**limits: float) -> AsyncIterator[SipCarrier]:
+    given = Limits(**limits)  # type: ignore[arg-type]
+    async with carrier("127.0.0.1", Phone(), tcp=True, port=0, limits=given) as there:
+        yield there
+
+
+@asynccontextmanager
+async def stranger(there: SipCarrier) -> AsyncIterator[Stranger]:
+    with clock.outside("a connection"):
+        reader, writer = await asyncio.open_connection(*there.address)
+    try:
+        yield Stranger(reader, writer)
+    finally:
+        writer.close()
+
+
+class TestStreams:
+    async def test_one_that_brings_no_message_is_closed(self):
+        async with serving() as there, stranger(there) as other:
+            await asyncio.sleep(31)
+            assert there.counts["idle"] == 0
+            await asyncio.sleep(2)
+            assert await other.is_closed()
+            assert there.counts["idle"] == 1
+
+    @pytest.mark.parametrize("drop", [PING, b"O"])
+    async def test_drops_do_not_keep_one_that_brings_no_message(self, drop: bytes):
+        async with serving() as there, stranger(there) as other:
+            for _ in range(4):
+                other.says(drop)
+                await asyncio.sleep(10)
+            assert there.counts["idle"] == 1
+
+    async def test_signs_of_life_keep_one_that_brought_a_message(self):
+        async with serving(idle=100) as there, stranger(there) as other:
+            other.says(OPTIONS)
+            assert (await other.hears()).startswith(b"SIP/2.0 200")
+            for _ in range(5):
+                await asyncio.sleep(90)
+                other.says(PING)
+                assert await other.hears() == PONG
+            await asyncio.sleep(101)
+            assert await other.is_closed()
+
+    async def test_there_are_only_so_many(self):
+        async with serving(connections=2) as there, stranger(there), stranger(there):
+            async with stranger(there) as third:
+                assert await third.is_closed()
+            assert there.counts["connections refused"] == 1
+
+
+class Server:
+    """The far side of connections of ours."""
+
+    def __init__(self) -> None:
+        self.answers, self.pings, self.connections = True, 0, 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        while data := await reader.read(65536):
+            if data == PING:
+                self.pings += 1
+            if data == PING and self.answers:
+                writer.write(PONG)
+            elif data.startswith(b"OPTIONS"):
+                head = data.replace(b"OPTIONS sip:127.0.0.1", b"SIP/2.0 200 OK\r\nX: ", 1)
+                writer.write(head.replace(b"\r\nTo: <sip", b"\r\nTo: <sip", 1))
+        writer.close()
+
+
+class TestOurs:
+    """Connections that we open: a sign of life every 95 seconds."""
+
+    @pytest.mark.parametrize(("answers", "dead"), [(True, 1), (False, 0)])
+    async def test_one_that_used_to_answer_and_does_no_longer_is_closed(
+        self, answers: bool, dead: int
+    ):
+        """Who never answered may be one that does not know of this."""
+        far = Server()
+        far.answers = answers
+        server = await asyncio.start_server(far, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        trunk = Trunk("t", address=f"127.0.0.1:{port}", transport="tcp")
+        async with carrier("127.0.0.1", Phone(), tcp=True, port=0, trunks=(trunk,)) as here:
+            asking = asyncio.ensure_future(here.options(trunk))
+            await asyncio.sleep(1)
+            assert far.connections == 1
+            await asyncio.sleep(20)
+            far.pings = 0
+            await asyncio.sleep(100)
+            assert far.pings == 1
+            far.answers = False
+            await asyncio.sleep(110)
+            assert far.pings == 2
+            assert here.counts["connections dead"] == dead
+            await asking
+        server.close()
+
+    async def test_a_long_request_asks_for_tcp_once_where_it_was_refused(self):
+        """RFC 3261 section 18.1.1, and what was learnt of it."""
+        headers = tuple((f"X-Header-{n}", "x" * 100) for n in range(12))
+        trace: list[str] = []
+        async with (
+            carrier("127.0.0.2", Phone()),
+            carrier("127.0.0.1", Phone(), tcp=True, port=0) as here,
+        ):
+            for _ in range(2):
+                leg = await here.dial(target("sip:bob@127.0.0.2", headers=headers), not_ringing)
+                leg.trace.listen(lambda kind, data: trace.append(data.get("text", "")))
+                await leg.hang_up()
+            vias = [
+                line.split()[1]
+                for text in trace
+                if text.startswith("INVITE")
+                for line in text.splitlines()
+                if line.startswith("Via")
+            ]
+            assert vias == ["SIP/2.0/TCP", "SIP/2.0/UDP", "SIP/2.0/UDP"]
+
+
+class TestDatagrams:
+    @pytest.mark.parametrize(
+        "drop", [b"\r\n\r\n", b"\r\n", b"\0", b"\0\0\0\0", b"\0\1\0\0\x21\x12\xa4\x42" + b"x" * 12]
+    )
+    async def test_what_only_keeps_a_nat_open_is_no_offence(self, drop: bytes):
+        strict = Limits(strikes=2, rate=1, burst=1)
+        async with carrier("127.0.0.2", Phone(), limits=strict) as there:
+            peer = await sender("127.0.0.9")
+            for _ in range(50):
+                peer.says(drop)
+            await asyncio.sleep(1)
+            assert (there.counts["malformed"], there.counts["limited"]) == (0, 0)
+            assert there.counts["bans"] == 0
+
+    async def test_a_nat_in_front_of_us_is_kept_open_for_a_trunk(self):
+        trunk = Trunk("t", address="127.0.0.9", keep_alive=25)
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk,)):
+            peer = await sender("127.0.0.9")
+            await asyncio.sleep(101)
+            heard = [peer.heard.get_nowait() for _ in range(peer.heard.qsize())]
+            assert heard.count("\r\n\r\n") == 4
+
+    async def test_a_trunk_without_it_is_left_in_peace(self):
+        trunk = Trunk("t", address="127.0.0.9")
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk,)):
+            peer = await sender("127.0.0.9")
+            await asyncio.sleep(101)
+            heard = [peer.heard.get_nowait() for _ in range(peer.heard.qsize())]
+            assert "\r\n\r\n" not in heard
+
+
+@asynccontextmanager
+async def browser(**limits: float) -> AsyncIterator[tuple[SipCarrier, ClientConnection]]:
+    listeners = Listeners(ws=("127.0.0.1", 0))
+    given = Limits(**limits)  # type: ignore[arg-type]
+    async with carrier("127.0.0.1", Phone(), port=0, listeners=listeners, limits=given) as there:
+        url = f"ws://127.0.0.1:{there.listens('WS')[1]}"
+        with clock.outside("a WebSocket"):
+            connection = await connect(url, subprotocols=[Subprotocol("sip")], ping_interval=None)
+        try:
+            yield there, connection
+        finally:
+            connection.transport.abort()
+
+
+class TestWebSockets:
+    async def test_one_that_brings_no_message_is_closed(self):
+        async with browser() as (there, connection):
+            await asyncio.sleep(20)
+            await connection.send("\r\n\r\n")
+            await asyncio.sleep(13)
+            assert there.counts["idle"] == 1
+            with clock.outside("the end of a connection"):
+                assert await connection.recv() == "\r\n"
+                with pytest.raises(ConnectionClosed):
+                    await connection.recv()
+
+    async def test_one_is_closed_that_was_idle_for_long(self):
+        async with browser(idle=100) as (there, connection):
+            await connection.send(OPTIONS.decode().replace("/TCP", "/WS"))
+            with clock.outside("an answer"):
+                assert "200 OK" in str(await connection.recv())
+            await asyncio.sleep(90)
+            await connection.send("\r\n\r\n")
+            await asyncio.sleep(90)
+            assert there.counts["idle"] == 0
+            await asyncio.sleep(11)
+            assert there.counts["idle"] == 1
