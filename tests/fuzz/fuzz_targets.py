@@ -195,6 +195,13 @@ def report(data: bytes) -> None:
 
 def binding(data: bytes) -> None:
     """Nobody is answered but who knows us, and what is answered is well formed."""
+    _bound(data)
+    if len(data) >= 2:  # whatever one attribute says that was signed by somebody who may
+        more = (int.from_bytes(data[:2]), data[2:400])
+        _bound(stun.ask(b"transaction!", "us:them", "secret", more))
+
+
+def _bound(data: bytes) -> None:
     request = stun.read(data)
     if request is None or not request.by("us", "secret"):
         return
