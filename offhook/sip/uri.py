@@ -9,7 +9,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from offhook.sip.grammar import BadSip, Pairs, join_params, split_params, unquoted
 
@@ -45,7 +45,7 @@ class Uri:
     def param(self, name: str) -> str | None:
         """Unescaped; its name may have been written with escapes as well (section 19.1.4)."""
         for key, value in self.params:
-            if (unquote(key) if "%" in key else key).lower() == name:
+            if _unquoted(key).lower() == name:
                 return _unquoted(value)
         return None
 
@@ -125,7 +125,10 @@ def _headers(text: str) -> Pairs:
 
 
 def _unquoted(text: str) -> str:
-    return unquote(text, errors="surrogateescape") if "%" in text else text
+    if "%" not in text:
+        return text
+    raw = unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _quoted(text: str, safe: str) -> str:

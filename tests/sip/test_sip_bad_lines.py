@@ -26,7 +26,13 @@ CALLS = 1000
 LOSS, DOUBLED, JITTER = 0.05, 0.05, 0.15  # seconds of jitter: many overtake the one before
 EVERY = 0.05  # seconds between the beginnings of two calls
 KINDS = (
-    *("caller hangs up", "callee hangs up", "both hang up", "cancelled", "cancelled while answered"),
+    *(
+        "caller hangs up",
+        "callee hangs up",
+        "both hang up",
+        "cancelled",
+        "cancelled while answered",
+    ),
     *("busy", "no answer", "changed by the caller", "changed by the callee", "changed by both"),
 )
 
