@@ -29,6 +29,7 @@ from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
 from offhook.media.plane import MediaPlane
 from offhook.model.account import Account, IncomingPhoneNumber
+from offhook.model.allowance import Allowance, Allowances
 from offhook.model.journal import PendingCallback
 from offhook.model.numbers import load_places
 from offhook.model.owned import ShortCode
@@ -166,6 +167,7 @@ def _exchange(
         calls_per_second=settings.limits.calls_per_second,
         concurrent_requests=settings.limits.concurrent_requests,
         magic_numbers=settings.simulated.magic_numbers,
+        allowances=_allowances(settings),
         stock=_stock(settings), ice=_ice(settings), prices=_prices(settings),
     )  # fmt: skip
 
@@ -178,6 +180,18 @@ def _exchange(
     notifier = Notifier(store, webhooks, key, done)
     exchange = Exchange(store, webhooks, notifier, speech, media, journal, rules)
     return exchange
+
+
+def _allowances(settings: Settings) -> Allowances:
+    limits = settings.limits
+    special = {
+        sid: Allowance(
+            limits.calls if own.calls is None else own.calls,
+            limits.destinations if own.destinations is None else own.destinations,
+        )
+        for sid, own in limits.accounts.items()
+    }
+    return Allowances(Allowance(limits.calls, limits.destinations), special)
 
 
 def _stock(settings: Settings) -> Stock:

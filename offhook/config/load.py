@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
-from offhook.config.settings import Settings
+from offhook.config.settings import AccountLimits, Settings
 from offhook.config.sip_trunks import Trunk
 from offhook.errors import ConfigError
 
@@ -193,7 +193,9 @@ def _model_at(place: Sequence[int | str]) -> type[BaseModel]:
     for key in place:
         if isinstance(key, int):
             model = Trunk
-        elif key != "trunk":
+        elif key == "accounts":
+            model = AccountLimits
+        elif key != "trunk" and key in model.model_fields:
             annotation = model.model_fields[key].annotation
             assert isinstance(annotation, type)
             model = annotation

@@ -29,6 +29,7 @@ from offhook.config.values import (
     Number,
     Numbers,
     Ports,
+    Prefixes,
     Region,
     Secret,
     ShortCodes,
@@ -72,6 +73,13 @@ class WebhookRules(Section):
     """Networks where applications may be even when private addresses are not allowed."""
 
 
+class AccountLimits(Section):
+    """What is otherwise for one account."""
+
+    calls: int | None = Field(default=None, ge=0)
+    destinations: Prefixes | None = None
+
+
 class Limits(Section):
     """What one account may do at a time."""
 
@@ -80,6 +88,18 @@ class Limits(Section):
 
     concurrent_requests: int = Field(default=500, ge=1)
     """API requests under way at a time; more are refused (429), and may be sent again."""
+
+    calls: int = Field(default=0, ge=0)
+    """Calls at a time, those that ring among them; more are refused (10004). 0: any number."""
+
+    destinations: Prefixes = ("+",)
+    """How the numbers begin that may be called and texted, against toll fraud; others are refused
+    (21215, 13227, 21408). Numbers of this Offhook may always be."""
+
+    accounts: dict[AccountSid, AccountLimits] = Field(
+        default={}, examples=[{"AC" + "1" * 32: {"calls": 10, "destinations": ["+49"]}}]
+    )
+    """The calls and destinations of particular accounts, where they are others."""
 
 
 class SpeechRules(Section):

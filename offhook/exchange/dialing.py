@@ -15,7 +15,7 @@ from functools import partial
 from offhook import clock, sids
 from offhook.aio import race
 from offhook.errors import DocumentError
-from offhook.exchange import caller_id, lines, placing, recordings, transfers
+from offhook.exchange import caller_id, lines, permission, placing, recordings, transfers
 from offhook.exchange.exchange import Attempt, Exchange, Taking
 from offhook.exchange.transfers import Onward
 from offhook.line.leg import HungUp, Leg, Target
@@ -92,7 +92,7 @@ async def dial(exchange: Exchange, parent: LiveCall, order: DialOrder) -> DialOu
 
 async def _ring(work: Dialing, targets: Sequence[DialTarget]) -> Party | None:
     """The first party that answered and heard its whisper out; the others are let go."""
-    parties = [_party(work, target) for target in targets]
+    parties = [await _party(work, target) for target in targets]
     work.parties += parties
     ringing = [party for party in parties if party.record.status not in FINAL]
     tone = asyncio.ensure_future(_ringback(work)) if work.parent.answered and ringing else None
@@ -154,8 +154,8 @@ async def _early(work: Dialing, tone: asyncio.Future[None] | None, leg: Leg, ear
         work.early = await work.exchange.media.open_room(work.parent.leg.media, leg.media)
 
 
-def _party(work: Dialing, target: DialTarget) -> Party:
-    """A child to be called; what is no number is failed at once, and never stored."""
+async def _party(work: Dialing, target: DialTarget) -> Party:
+    """A child to be called; one that may not or cannot be has failed at once, and is not stored."""
     exchange, parent, at = work.exchange, work.parent.record, clock.utc()
     is_number = target.kind == "number"
     to = normalise(target.to, exchange.rules.region) if is_number else target.to
@@ -165,8 +165,11 @@ def _party(work: Dialing, target: DialTarget) -> Party:
         parent_call_sid=parent.sid, api_version=parent.api_version, node=exchange.rules.node,
         callback=recordings.absolute(work.parent, target.callback),
     )  # fmt: skip
+    problem = await permission.problem(exchange, parent.account_sid, to)
     if is_number and not is_possible(to) and not is_emergency(to, exchange.rules.region):
-        work.parent.note(13223, f"{target.to!r} is no phone number")
+        problem = 13223, f"{target.to!r} is no phone number"
+    if problem:
+        work.parent.note(*problem)
         return Party(target, Attempt(replace(call, status="failed")))
     return Party(target, placing.attempt(exchange, call))
 
@@ -195,7 +198,9 @@ async def _answered_leg(work: Dialing, party: Party, ringing: placing.Ringing) -
     """Tries the target, then its alternatives while each before was out of order."""
     for wanted in (party.target, *party.target.then):
         if wanted is not party.target:
-            party.attempt = _party(work, wanted).attempt
+            party.attempt = (await _party(work, wanted)).attempt
+            if party.record.status in FINAL:
+                continue
             await work.exchange.surely(work.exchange.store.write(_insert, [party]))
         call = party.record
         target = Target(

@@ -21,6 +21,7 @@ from offhook.line.live_call import LiveCall
 from offhook.media.clip import Clip
 from offhook.media.plane import MediaPlane, Recorder
 from offhook.model.account import Account
+from offhook.model.allowance import Allowances
 from offhook.model.call import Call, Status
 from offhook.model.fetch import Script
 from offhook.model.recording import Recording
@@ -95,6 +96,7 @@ class Rules:
     calls_per_second: float = 1000
     concurrent_requests: int = 500
     magic_numbers: bool = False
+    allowances: Allowances = field(default_factory=Allowances)
     stock: Stock = field(default_factory=Stock)
     prices: Prices = field(default_factory=Prices)
     ice: Ice = field(default_factory=lambda: Ice(("stun:127.0.0.1:3478",)))
@@ -158,7 +160,7 @@ class Exchange:
     calls: Spacing = field(init=False)  # that an account places by REST
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     # What happened: ("call", direction, final status), ("message", direction, status),
-    # ("debugger", code).
+    # ("debugger", code), ("refused", why).
     counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from offhook import clock, sids
-from offhook.exchange import debugger, lines, params
+from offhook.exchange import debugger, lines, params, permission
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.supervise import services, supervise
 from offhook.line.leg import Leg
@@ -59,8 +59,9 @@ async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
         return await leg.reject(NOT_FOUND)
     found, call = entered
     live = lines.join(exchange, call, leg, found.voice, services(exchange))
-    if found.account.status != "active" or not found.voice.url:
-        return await _unreachable(exchange, found, live)
+    full = permission.is_full(exchange, found.account.sid, 0)
+    if full or found.account.status != "active" or not found.voice.url:
+        return await _unreachable(exchange, found, live, full)
 
     async def ring() -> None:
         await leg.ring()
@@ -115,10 +116,12 @@ def _record(
     )  # fmt: skip
 
 
-async def _unreachable(exchange: Exchange, found: Destination, live: LiveCall) -> None:
+async def _unreachable(exchange: Exchange, found: Destination, live: LiveCall, full: bool) -> None:
     """Nobody could answer: refused, and the owner is told why."""
     call, active = live.record, found.account.status == "active"
     code, message = (11100, f"{call.to} has no voice URL") if active else (10003, "")
+    if active and full:
+        code, message = permission.TOO_MANY, ""
     debugger.note(exchange, call.account_sid, code, message, subject=call.sid)
     await live.leg.reject(DECLINED)
     await lines.finish(exchange, live, "failed")

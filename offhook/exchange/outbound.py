@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from offhook import clock, sids
 from offhook.aio import race
 from offhook.errors import ApiError
-from offhook.exchange import lines, params, placing, recordings
+from offhook.exchange import lines, params, permission, placing, recordings
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.recordings import RecordSetting
 from offhook.exchange.supervise import services, supervise
@@ -40,9 +40,10 @@ class CallOrder:
 
 
 async def place_call(exchange: Exchange, order: CallOrder) -> Call:
-    """Queued, stored and on its way in the background. Raises ApiError (20503)."""
+    """Queued, stored and on its way in the background. Raises ApiError 20503, 21215 or 10004."""
     if not exchange.open:
         raise ApiError(20503, "Offhook is stopping and takes no new calls", 503)
+    await permission.call_by_api(exchange, order.account_sid, order.to)
     at = clock.utc()
     call = Call(
         sids.new("CA"), order.account_sid, order.to, order.from_, "outbound-api", at, at,

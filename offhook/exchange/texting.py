@@ -10,7 +10,7 @@ import structlog
 
 from offhook import clock, sids
 from offhook.errors import ApiError, CarrierError, DocumentError, WebhookError
-from offhook.exchange import billing, debugger, params, routing
+from offhook.exchange import billing, debugger, params, permission, routing
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.status import pending
 from offhook.line.leg import Text
@@ -63,7 +63,9 @@ def _pair(own: str, other: str) -> str:
 
 
 async def send(exchange: Exchange, order: MessageOrder) -> Message:
-    """Queued, stored and on its way. Raises ApiError 21610: the receiver wants no more texts."""
+    """Queued, stored and on its way. Raises ApiError 21610: the receiver wants no more texts; or
+    21408."""
+    await permission.text(exchange, order.account_sid, order.to)
     if await opted_out(exchange, order.from_, order.to):
         raise ApiError(OPTED_OUT)
     return await queue(exchange, order)

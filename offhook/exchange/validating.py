@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from offhook import clock, sids
-from offhook.exchange import lines, params, placing
+from offhook.exchange import lines, params, permission, placing
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.status import pending
 from offhook.exchange.supervise import services, supervise
@@ -42,7 +42,8 @@ class Validation:
 
 
 async def validate(exchange: Exchange, wanted: Validation) -> Call:
-    """The call that asks, queued, stored and on its way."""
+    """The call that asks, queued, stored and on its way. Raises ApiError 21215 or 10004."""
+    await permission.call_by_api(exchange, wanted.account_sid, wanted.phone_number)
     at = clock.utc()
     from_ = await exchange.store.read(_own_number, wanted.account_sid)
     call = Call(

@@ -190,6 +190,10 @@ def test_secrets_are_not_shown(file: Path) -> None:
         ),
         ('[[trunk]]\nadress = "a"', "[[trunk]] number 1 adress: no such setting; did you mean"),
         ("[trunks]\n", "offhook.toml: trunks: no such setting; did you mean trunk?"),
+        (
+            f"[limits.accounts.AC{'1' * 32}]\ncals = 1",
+            f"limits.accounts.AC{'1' * 32}.cals: no such setting; did you mean calls?",
+        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_a_suggestion(file: Path, text: str, says: str) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from offhook.config import Settings, Trunk, load, sample
 
 NOT_DEFAULTS = {
-    "data", "public_ip", "public_url", "account_sid", "auth_token", "metrics_token",
+    "data", "public_ip", "public_url", "account_sid", "auth_token", "metrics_token", "accounts",
     "user_agent", "allow_targets",
     "voice", "language", "numbers", "name", "address", "allow", "username", "password",
     "peer_username", "peer_password", "default", "allowed", "short_codes", "stun", "turn", "secret",
