@@ -121,6 +121,12 @@ async def sender(at: At, from_: str) -> str:
     raise ApiError(21212, f"The 'From' number {from_[:100]} is not a valid phone number.")
 
 
+async def sends_media(at: At, own: str) -> bool:
+    """Whether this sender may send media: a number that can, never a name."""
+    number = await at.exchange.store.read(owned.texted, own)
+    return "mms" in number.capabilities if number else own == MAGIC
+
+
 def written_to(at: At, to: str, from_: str) -> str:
     """Who is written to; without a `+` it is a number of the sender's country.
 

@@ -24,7 +24,7 @@ from offhook.model.account import Account, IncomingPhoneNumber
 from offhook.model.call import Call
 from offhook.model.message import Message
 from offhook.model.numbers import formatted, is_possible, normalise
-from offhook.model.segments import MAX_UNITS, segment, utf16_units
+from offhook.model.segments import segment, utf16_units
 from offhook.store import records
 from offhook.store.store import Connection
 from offhook.store.table import Where
@@ -108,9 +108,8 @@ async def _call(at: At, form: Any) -> Rendering:
 
 
 async def _text(at: At, form: Any) -> Rendering:
-    if utf16_units(form.body) > MAX_UNITS:
-        raise ApiError(21617)
-    return messages.render(_message(at, form, len(form.media_url)))
+    body = messages.checked_body(form)
+    return messages.render(_message(at, replace(form, body=body), len(form.media_url)))
 
 
 async def _sms(at: At, form: Any) -> Rendering:

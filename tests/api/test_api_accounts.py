@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from api_client import THEIRS, Api, Reply, Serving, furnish
+from api_client import OURS, THEIRS, Api, Reply, Serving, furnish
 from test_live_calls import answered, line, until
 
 from offhook import clock
@@ -177,6 +178,34 @@ async def test_an_account_that_is_suspended_loses_its_calls(tmp_path: Path) -> N
         await api.post(uri(child), Status="active")
         assert (await until(family, path, "completed"))["end_time"]
         assert (await api.get(other)).json["status"] == "in-progress"
+
+
+async def test_a_call_that_rings_is_given_up_when_its_account_is_suspended(
+    serving: Serving,
+) -> None:
+    async with serving() as api:
+        child, _ = await furnish(api.exchange.store, api.account.sid, "+14155550111")
+        form = {"To": THEIRS, "From": OURS, "Url": "http://application.test/"}
+        own = (await api.post("Calls.json", **form)).json
+        call = await as_(
+            api, child, "POST", uri(child, "/Calls"), **form | {"From": "+14155550111"}
+        )
+        await asyncio.sleep(1)
+        await api.post(uri(child), Status="suspended")
+        await asyncio.sleep(1)
+        await api.post(uri(child), Status="active")
+        assert (await api.get(call.json["uri"])).json["status"] == "canceled"
+        assert (await api.get(own["uri"])).json["status"] == "queued"
+
+
+async def test_with_their_parent_subaccounts_lose_their_calls(tmp_path: Path) -> None:
+    async with line(tmp_path) as api:
+        child, _ = await furnish(api.exchange.store, api.account.sid, "+14155550111")
+        path = await answered(replace(api, account=child), From="+14155550111")
+        live = api.exchange.live[path.rpartition("/")[2].removesuffix(".json")]
+        await standing.hold(api.exchange, api.account.sid, clock.utc())
+        await live.over.wait()
+        assert live.record.status == "completed"
 
 
 async def test_a_number_that_is_released_loses_its_calls(tmp_path: Path) -> None:

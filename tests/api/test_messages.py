@@ -93,6 +93,27 @@ async def test_there_are_no_messaging_services(serving: Serving) -> None:
         assert (await send(api, MessagingServiceSid="MG" + "0" * 32)).code == (404, 21701)
 
 
+async def test_media_need_a_sender_that_can(serving: Serving) -> None:
+    async with serving() as api:
+        british = replace(
+            api.number, sid=sids.new("PN"), phone_number="+442079460000",
+            capabilities=("voice", "sms"),
+        )  # fmt: skip
+        await api.exchange.store.write(records.numbers.insert, british)
+        for sender in ("+442079460000", "Offhook"):
+            refused = await send(api, From_=sender, MediaUrl="http://application.test/1.png")
+            assert refused.code == (400, 21621)
+            assert (await send(api, From_=sender)).status == 201
+
+
+async def test_a_scheduled_message_has_a_time(serving: Serving) -> None:
+    async with serving() as api:
+        service = {"MessagingServiceSid": "MG" + "0" * 32, "ScheduleType": "fixed"}
+        assert (await send(api, **service)).code == (400, 35111)
+        at = "2030-01-01T00:00:00Z"
+        assert (await send(api, **service, SendAt=at)).code == (404, 21701)
+
+
 async def test_what_is_missing_is_named_in_order(serving: Serving) -> None:
     async with serving() as api:
         assert (await api.post("Messages.json")).code == (400, 21604)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from api_client import OURS, THEIRS, Serving, furnish
@@ -78,6 +79,10 @@ async def test_guessing_tokens_is_stopped_for_who_guesses_only(serving: Serving)
         path = f"/2010-04-01/Accounts/{other.sid}/Calls.json"
         untouched = await api.request("GET", path, auth=(other.sid, other.auth_token))
         assert untouched.status == 200
+        await asyncio.sleep(59)
+        assert (await api.get("Calls.json")).code == (429, 20429)
+        await asyncio.sleep(2)
+        assert (await api.get("Calls.json")).status == 200
 
 
 # Section 3: formats

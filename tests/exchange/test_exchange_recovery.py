@@ -30,6 +30,7 @@ from offhook.testing import Offhook, TestVoice
 from offhook.webhooks.transport import Incoming, Outgoing
 
 PEER = "sip-of-old"
+OTHER = "+14155550122"
 
 
 @dataclass
@@ -237,6 +238,21 @@ async def test_a_text_whose_answer_was_awaited_is_asked_about_again(
         assert [text.body for text in inbox] == ["Three"]
         replies = await it.platform.exchange.store.read(records.messages.all)
         assert [each.body for each in replies] == ["Hi", "One", "Two", "Three"]
+
+
+async def test_what_a_reply_sets_off_is_no_reply(offhook: Offhook, tmp_path: Path):
+    """A reply to a number of ours is a text there, with a conversation of its own."""
+    first = f"<Message to='{OTHER}'>One</Message><Redirect>/more</Redirect>"
+    app, other = App(first, more=never_done), App(b=never_done)
+    offhook.number(OURS, sms=app)
+    offhook.number(OTHER, sms=offhook.url(other, "/b"))
+    await offhook.text(CALLER, OURS, "Hi")
+    await asyncio.sleep(1)
+    assert other.paths == ["b"]
+    async with restarted(offhook, tmp_path, 60, first=first, more="<Message>Two</Message>") as it:
+        replies = await it.platform.exchange.store.read(records.messages.all)
+        assert [each.body for each in replies] == ["Hi", "One", "One", "Two"]
+        assert [text.body for text in it.platform.network.phone(CALLER).inbox] == ["Two"]
 
 
 async def test_a_text_that_was_answered_is_not_asked_about_again(offhook: Offhook, tmp_path: Path):

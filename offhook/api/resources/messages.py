@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from offhook import clock
-from offhook.api.addresses import sender, written_to
+from offhook.api.addresses import sender, sends_media, written_to
 from offhook.api.files import forget
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, link, links, text, whole, word, words
@@ -67,13 +67,10 @@ class Create:
 @messages.create(Create)
 async def create(at: At, form: Create) -> Rendering:
     """The message is queued and on its way when this answers."""
-    body = smart_encoded(form.body) if form.smart_encoded else form.body
-    if utf16_units(body) > MAX_UNITS:
-        raise ApiError(21617)
-    if len(form.media_url) > MOST_MEDIA:
-        raise ApiError(21623)
-    _check_services(form)
+    body = checked_body(form)
     from_, to = await _parties(at, form.from_, form.to)
+    if form.media_url and not await sends_media(at, from_):
+        raise ApiError(21621)
     order = MessageOrder(
         at.account.sid, to, from_, body, form.media_url,
         await _callback(at, form.status_callback, form.application_sid, "message_status_callback"),
@@ -82,14 +79,23 @@ async def create(at: At, form: Create) -> Rendering:
     return render(await send(at.exchange, order))
 
 
-def _check_services(form: Create) -> None:
-    """There are no messaging services or content templates here, and scheduling needs one."""
+def checked_body(form: Create) -> str:
+    """What is to be said, as it is sent. Raises ApiError for what is wrong with it, and because
+    there are no messaging services or content templates here, and scheduling needs one."""
+    body = smart_encoded(form.body) if form.smart_encoded else form.body
+    if utf16_units(body) > MAX_UNITS:
+        raise ApiError(21617)
+    if len(form.media_url) > MOST_MEDIA:
+        raise ApiError(21623)
     if form.schedule_type and not form.messaging_service_sid:
         raise ApiError(35118)
+    if form.schedule_type and not form.send_at:
+        raise ApiError(35111)
     if form.messaging_service_sid:
         raise ApiError(21701)
     if form.content_sid:
         raise ApiError(21654)
+    return body
 
 
 async def _parties(at: At, from_: str, to: str) -> tuple[str, str]:
