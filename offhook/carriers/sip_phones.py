@@ -53,7 +53,7 @@ class SipPhones:
         self._board, self._directory, self._login = board, directory, login
         self._servers: dict[str, digest.Server] = {}
         self._owners = {each.aor: each.account_sid for each in directory.registered}
-        self.registrar = Registrar(self._changed)
+        self.registrar = Registrar(self._changed, self._there)
         at = clock.utc().timestamp()
         for each in directory.registered:
             restored = (Contact.restored(data) for data in each.contacts)
@@ -61,6 +61,11 @@ class SipPhones:
                 self.registrar.restore(each.aor, contacts)
             else:
                 self._changed(each.aor, ())
+
+    def _there(self, contact: Contact) -> bool:
+        """A browser is gone with its connection: nothing else leads to it (RFC 7118)."""
+        received = contact.received
+        return bool(contact.path) or not received.web or self._board.wire.leads(received)
 
     def _changed(self, aor: str, contacts: tuple[Contact, ...]) -> None:
         kept = tuple(contact.data() for contact in contacts)

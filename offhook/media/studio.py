@@ -51,7 +51,7 @@ class Studio(Engine):
     def enter(self, slot: int, data: bytes, source: Address) -> bytes:
         """A datagram to one of `doors`: its RTP, as sealed as it came, or nothing."""
         came = self.doors.receive(slot, data, source, self.now)
-        self._locks.refused[slot] += not came.known
+        self._locks.refused[slot] += came.failed or not came.known
         self._output.replies += [(slot, reply, source) for reply in came.replies]
         if came.at:
             self._receivers.move(slot, came.at)

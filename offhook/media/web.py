@@ -67,6 +67,8 @@ class Door:
     def agree(self, agreed: Web) -> None:
         """Agreed anew. Sound goes where it went until the browser says where it is now."""
         before, self.agreed = self.agreed, agreed
+        if agreed.user != before.user:
+            self._checked = {self.at} if self.at else set()
         if agreed.fingerprint != before.fingerprint:
             self._handshake, self._taken = Handshake(agreed), 0
 

@@ -65,10 +65,15 @@ class Contact:
 
 
 class Registrar:
-    """`changed(aor, contacts)` is told of every change, so that it can be kept."""
+    """`changed(aor, contacts)` is told of every change, so that it can be kept. Phones that are not
+    `there` any more, before their time, do not count."""
 
-    def __init__(self, changed: Callable[[str, tuple[Contact, ...]], None]) -> None:
-        self._changed = changed
+    def __init__(
+        self,
+        changed: Callable[[str, tuple[Contact, ...]], None],
+        there: Callable[[Contact], bool] = lambda contact: True,
+    ) -> None:
+        self._changed, self._there = changed, there
         self._contacts: dict[str, tuple[Contact, ...]] = {}
 
     def restore(self, aor: str, contacts: tuple[Contact, ...]) -> None:
@@ -77,7 +82,8 @@ class Registrar:
     def contacts(self, aor: str, at: float) -> tuple[Contact, ...]:
         """Those that are reachable now, the latest first."""
         known = self._contacts.get(aor, ())
-        return tuple(each for each in reversed(known) if each.expires_at > at)
+        live = (each for each in reversed(known) if each.expires_at > at)
+        return tuple(filter(self._there, live))
 
     def count(self, at: float) -> int:
         """Phones that are registered."""

@@ -24,6 +24,7 @@ LIBRARIES = ("jssip@3.13.8", "esbuild@0.28.2")
 DOMAIN, PASSWORD = "phones.example.org", "Correct-Horse-1"
 AS_IT_IS = "{ echoCancellation: false, noiseSuppression: false, autoGainControl: false }"
 ALICE = f"sip:alice@{DOMAIN}"
+ANEW = "{ rtcOfferConstraints: { iceRestart: true } }"
 OPUS_ALONE = """{
   const add = RTCPeerConnection.prototype.addTrack;
   RTCPeerConnection.prototype.addTrack = function (...given) {
@@ -159,6 +160,7 @@ def test_the_page_is_called_is_heard_holds_and_hangs_up(
     phone.until("call.isOnHold().local")
     phone.clicks("resume")
     phone.until("!call.isOnHold().local")
+    phone.runs(f"new Promise((resolve) => call.renegotiate({ANEW}, resolve))")
     phone.listens()
     heard = phone.hears(6)
     assert codec(phone) == "audio/PCMU"
@@ -167,3 +169,14 @@ def test_the_page_is_called_is_heard_holds_and_hangs_up(
     assert share_heard(heard, sound_of(ANSWER, web)) > ENOUGH
     assert share_heard(recorded(web, made["sid"]), sound_of(QUESTION, web)) > ENOUGH
     assert web.call(made["sid"])["status"] == "completed"
+
+
+def test_a_page_that_was_left_is_not_there_any_more(
+    web: Up, app: Application, phone: Page, site: str
+) -> None:
+    phone.opens(site)
+    app.answers["/status"] = ""
+    callback = {"StatusCallback": f"{app.url}/status", "StatusCallbackEvent": "completed"}
+    made = web.post("Calls.json", To=ALICE, From=web.demo, Url=f"{app.url}/out", **callback)
+    told = app.gets("/status", CallSid=made["sid"]).params
+    assert (told["CallStatus"], told["SipResponseCode"]) == ("no-answer", "480")

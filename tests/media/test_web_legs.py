@@ -163,6 +163,7 @@ def test_another_certificate_than_the_description_says_gives_no_keys():
     assert desk.heard() == []
     [why] = [event.value for event in desk.told if event.kind == "dead"]
     assert why == "no keys were agreed on with the browser"
+    assert desk.stats().refused == 2  # the certificate, and the packet
 
 
 def test_the_nominated_pair_is_where_sound_goes():
@@ -235,6 +236,19 @@ def test_checks_can_begin_anew_while_the_keys_stay():
     assert {to for _, to in desk.sent} == {ELSEWHERE}
     assert far.opens is not None
     assert far.opens.unprotect(desk.sent[0][0])
+
+
+def test_a_browser_has_so_many_places_and_no_more():
+    """What it may check from is kept: not more of it than it can use, until ICE begins anew."""
+    desk, far = Desk(), browser()
+    places = [("198.51.100.20", port) for port in range(40000, 40034)]
+    for place in places:
+        assert desk.arrive(far.check(), place)
+    assert desk.studio.target(desk.slot) == places[31]
+    far.user = "anew"
+    desk.studio.connect(1, replace(AGREED, web=replace(WEB, user="anew")))
+    desk.arrive(far.check(), places[33])
+    assert desk.studio.target(desk.slot) == places[33]
 
 
 def test_another_certificate_agreed_on_is_another_handshake():

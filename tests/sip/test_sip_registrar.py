@@ -191,3 +191,17 @@ class TestWhereTheyAre:
 
 def test_an_address_of_record_has_no_port_and_a_host_in_lower_case():
     assert aor_of("sip:Alice@Phones.Example:5060;transport=tcp") == "Alice@phones.example"
+
+
+def test_who_is_gone_before_the_time_does_not_count():
+    """A browser cannot be reached but by its connection; its page may be loaded anew all day."""
+    gone: set[int] = set()
+    registrar = Registrar(lambda *kept: None, lambda contact: contact.received.flow not in gone)
+    desk = Desk()
+    desk.registrar = registrar
+    for flow in range(1, 30):
+        source = Hop("WSS", "10.0.0.5", 50000 + flow, flow)
+        listed = desk.registers(f"Contact: <sip:x@page{flow}.invalid;transport=ws>", source=source)
+        assert len(listed) == 1
+        gone.add(flow)
+    assert registrar.contacts(AOR, 1) == ()

@@ -91,6 +91,14 @@ async def test_a_browser_calls_and_is_hung_up_on_its_connection(transport: str, 
         await hanging_up
 
 
+async def test_who_leaves_the_offer_to_us_is_offered_what_browsers_speak(tmp_path: Path):
+    async with served(Phone(), tmp_path, "WS") as (_, browser):
+        await browser.send(message("INVITE", "WS"))
+        answer = await response(browser, 200)
+        assert " UDP/TLS/RTP/SAVPF " in answer
+        assert "a=setup:actpass" in answer
+
+
 def _ok(request: str) -> str:
     kept = ("Via:", "From:", "To:", "Call-ID:", "CSeq:")
     lines = [line for line in request.split("\r\n") if line.startswith(kept)]
