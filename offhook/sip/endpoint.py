@@ -42,6 +42,7 @@ from offhook.sip.message import (
     respond,
 )
 from offhook.sip.outbound import Invitation, Outbound
+from offhook.sip.referral import Referral, Transfers
 from offhook.sip.session import Session
 from offhook.sip.transactions import Transaction
 from offhook.sip.uri import parse_address
@@ -106,7 +107,7 @@ class Endpoint:
 
     def fire(self, now: float) -> None:
         while sleeper := self._layer.fire(now):
-            if isinstance(sleeper, Session | Outbound | Inbound):
+            if isinstance(sleeper, Session | Outbound | Inbound | Referral | Transfers):
                 sleeper.fire(now)
 
     @property

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from offhook.sip.core import Core, Party, Wanted
 from offhook.sip.grammar import BadSip
 from offhook.sip.message import REASONS, Field, Request, Response
-from offhook.sip.transactions import Transaction
+from offhook.sip.transactions import T1, Transaction
 from offhook.sip.uri import parse_address
 
-PATIENCE = 180  # seconds that a subscription is good for
+PATIENCE = 180  # seconds that a subscription of theirs is good for
+LONGEST = 3600  # seconds that one of ours is, whatever they say
+_EXPIRES = re.compile(r";\s*expires\s*=\s*([0-9]{1,9})\b", re.IGNORECASE)
 _STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\r\n]*))?")
 
 
@@ -49,12 +51,27 @@ class Referral:
     def __init__(self, core: Core, party: Party, transaction: Transaction, contact: Field) -> None:
         self.core, self.party, self._transaction, self._contact = core, party, transaction, contact
         self._open = True
+        self._until: float | None = None  # when the subscription runs out
         self._id = transaction.request.cseq.number
+        self._told = 100
+
+    @property
+    def wake_at(self) -> float | None:
+        alive = self._open and self.party.dialog.key in self.core.dialogs
+        return self._until if alive else None
+
+    def fire(self, now: float) -> None:
+        """The subscription has run out (RFC 6665 section 4.2.2): nothing more is told."""
+        if self.wake_at is not None and now >= self.wake_at:
+            self._open = False
+            self._notify(self._told, "terminated;reason=timeout", now)
 
     def take(self, now: float) -> None:
         """202, and the first NOTIFY at once (section 2.4.4)."""
         self.core.reply(self._transaction, 202, now, self._contact)
+        self._until = now + PATIENCE
         self.tell(100, now)
+        self.core.layer.alarms.set(self)
 
     def refuse(self, status: int, now: float) -> None:
         self._open = False
@@ -64,8 +81,12 @@ class Referral:
         """How far the call to the target has come; a final status is the last word."""
         if not self._open:
             return
-        self._open = status < 200
-        state = f"active;expires={PATIENCE}" if self._open else "terminated;reason=noresource"
+        self._told, self._open = status, status < 200
+        left = round(self._until - now) if self._until else PATIENCE
+        state = f"active;expires={left}" if self._open else "terminated;reason=noresource"
+        self._notify(status, state, now, reason)
+
+    def _notify(self, status: int, state: str, now: float, reason: str = "") -> None:
         line = f"SIP/2.0 {status} {reason or REASONS.get(status, 'Refused')}"
         fields = (
             self._contact,
@@ -96,6 +117,7 @@ class Transfers:
     def __init__(self, core: Core, party: Party) -> None:
         self._core, self._party = core, party
         self._open = False
+        self._until: float | None = None  # when we give up hoping for another NOTIFY
 
     def refer(self, target: str, fields: tuple[Field, ...], now: float) -> bool:
         """Asks the other side to call `target`; `Transferred` is reported until it is final.
@@ -116,16 +138,36 @@ class Transfers:
             return
         status, reason = (response.status, response.reason) if response else (408, "no reply")
         unheard = response is not None and response.get("refer-sub").lower() == "false"  # RFC 4488
+        if self._until is None:
+            self._wait(64 * T1, now)  # timer N, RFC 6665 section 4.1.2.4
         self._report(Transferred(self._serial, status, reason, status >= 300 or unheard, False))
 
-    def notified(self, request: Request) -> int:
+    def _wait(self, seconds: float, now: float) -> None:
+        self._until = now + min(seconds, LONGEST)
+        self._core.layer.alarms.set(self)
+
+    @property
+    def wake_at(self) -> float | None:
+        alive = self._open and self._party.dialog.key in self._core.dialogs
+        return self._until if alive else None
+
+    def fire(self, now: float) -> None:
+        """The subscription ran out, or never began: how it went will not be known."""
+        if self.wake_at is not None and now >= self.wake_at:
+            told = Transferred(self._serial, 0, "the subscription has run out", True, True)
+            self._report(told)
+
+    def notified(self, request: Request, now: float) -> int:
         """The status that answers a NOTIFY: 481 for one that belongs to no REFER of ours."""
         if request.get("event").partition(";")[0].strip().lower() != "refer":
             return 489
         if not self._open:
             return 481
         found = _STATUS.match(request.body)
-        over = request.get("subscription-state").lower().startswith("terminated")
+        state = request.get("subscription-state")
+        over = state.lower().startswith("terminated")
+        lasts = _EXPIRES.search(state)
+        self._wait(int(lasts[1]) if lasts else PATIENCE, now)
         if found:
             status, reason = int(found[1]), (found[2] or b"").decode("utf-8", "replace")
             self._report(Transferred(self._serial, status, reason, over or status >= 200, True))
@@ -139,4 +181,6 @@ class Transfers:
 
     def _report(self, told: Transferred) -> None:
         self._open = not told.final
+        if told.final:
+            self._until = None
         self._core.report(told)

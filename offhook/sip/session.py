@@ -238,7 +238,7 @@ class Session:
                 else:
                     self.core.reply(transaction, 400, now, reason="Not One Refer-To")
             case "NOTIFY":
-                self.core.reply(transaction, self._transfers.notified(request), now)
+                self.core.reply(transaction, self._transfers.notified(request, now), now)
             case _:  # INFO and OPTIONS: the endpoint let nothing else through
                 self.core.reply(transaction, 200, now, ALLOW, SUPPORTED)
                 if request.method == "INFO":
