@@ -24,6 +24,7 @@ from offhook.api.app import api_app
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
 from offhook.carriers.sip_guard import Limits
 from offhook.carriers.sip_phones import Directory
+from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_tls import Listeners
 from offhook.carriers.trunks import Trunk
 from offhook.config import Address, Settings
@@ -129,7 +130,7 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
     directory = await sip_directory(exchange)
     for port in ports:
         chosen = SipSettings(
-            address.host, port, str(settings.public_ip or ""), trunks,
+            address.host, port, places_of(settings), trunks,
             rtp_timeout=settings.rtp_timeout, listeners=listeners, limits=limits_of(settings.doors),
             failover=settings.sip_failover, region=settings.default_region,
         )  # fmt: skip
@@ -184,6 +185,10 @@ async def sip_directory(exchange: Exchange) -> Directory:
         partial(sip_homes.note, exchange),
         await sip_homes.registered(exchange),
     )
+
+
+def places_of(settings: Settings) -> Places:
+    return Places(str(settings.public_ip or ""), settings.local_networks, settings.sip_proxies)
 
 
 def limits_of(doors: Doors) -> Limits:

@@ -8,6 +8,7 @@ import hashlib
 import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -63,7 +64,7 @@ class SipCarrier:
         guard = Guard(settings.limits, self._trusts)
         self._board = Switchboard(
             self._incoming, self._located, rand,
-            public_ip=settings.public_ip, tcp=settings.tcp, guard=guard,
+            places=settings.places, tcp=settings.tcp, guard=guard,
         )  # fmt: skip
         self._door = Door(settings.trunks, local=False)
         self._secret = settings.secret or rand().encode()
@@ -88,13 +89,14 @@ class SipCarrier:
         return (await self.locator.servers(hop))[0]
 
     def _trusts(self, host: str) -> bool:
-        """Whether no limits hold for an address: this machine's, or that of a trunk."""
+        """Whether no limits hold for an address: this machine's, or that of a trunk or a proxy."""
         return self._known(host) or self.upstream.trunk_at(host) is not None
 
     def _is_known(self, host: str) -> bool:
         address = plain(host)
         local = ipaddress.ip_address(address).is_loopback
-        return local or any(trunk.knows(address) for trunk in self.settings.trunks)
+        ours = local or self.settings.places.trusts(address)
+        return ours or any(trunk.knows(address) for trunk in self.settings.trunks)
 
     @classmethod
     async def open(
@@ -210,9 +212,9 @@ class SipCarrier:
             self._board.endpoint.counts["refused"] += 1
             status, fields = admitted
             call.turn_away(status, *fields)
-            self._board.refused(call.source)
+            self._board.refused(self._origin(call))
             return
-        self._board.guard.forgive(call.source.host)
+        self._board.guard.forgive(self._origin(call))
         if len(self._board.entries) > self.settings.limits.calls:
             self._board.guard.counts["full"] += 1
             call.reject(503, now, ("Retry-After", "10"))
@@ -238,11 +240,15 @@ class SipCarrier:
         else:
             self._board.take_over(call, entry.leg, session.serial)
 
+    def _origin(self, call: Inbound) -> str:
+        return self._board.places.origin(call.request, call.source.host)
+
     def _admit(self, call: Inbound) -> Admitted | Answer:
         """Let in, or the status and the fields of the refusal."""
-        seen = self._door.look(call.source.host)
+        source = self._origin(call)
+        seen = self._door.look(source)
         unknown = seen is None or seen == Admitted(None)
-        if unknown and (trunk := self.upstream.trunk_at(call.source.host)):
+        if unknown and (trunk := self.upstream.trunk_at(source)):
             return Admitted(trunk)
         if isinstance(seen, Admitted):
             return seen
@@ -283,8 +289,9 @@ class SipCarrier:
     async def _arrive(self, call: Inbound, trunk: Trunk | None) -> SipLeg | None:
         """The call as a leg, or None when the caller did not wait. Raises CarrierError."""
         offered = offered_by(call)
-        about = sip_parties.about_call(call.request, call.source, trunk)
-        sound = await self._open_sound(call.source, None, "web" if call.source.web else "clear")
+        speaker = replace(call.source, host=self._origin(call))
+        about = sip_parties.about_call(call.request, speaker, trunk)
+        sound = await self._open_sound(speaker, None, "web" if call.source.web else "clear")
         entry = self._board.entries.get(call.serial)
         if call.over or entry is None:
             await sound.media.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -28,7 +28,7 @@ from offhook.media.plane import MediaLeg
 from offhook.model.numbers import is_emergency
 from offhook.sip import digest
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, bracketed, hop_of, is_secure
+from offhook.sip.hop import Hop, bracketed, hop_of, is_ip, is_secure
 from offhook.sip.outbound import Invitation, Outbound
 from offhook.sip.registrar import Contact
 from offhook.sip.uri import Uri, parse_address, parse_uri
@@ -192,7 +192,9 @@ class CallsOut:
     async def _dial_one(
         self, target: Target, ringing: Ringing, way: Way, hop: Hop, patience: float | None
     ) -> Leg:
-        sound = await self._open_sound(hop, target.near, _offers(target, way))
+        behind = is_ip(way.uri.host) and self._board.places.trusts(hop.host)
+        speaker = replace(hop, host=way.uri.host) if behind else hop
+        sound = await self._open_sound(speaker, target.near, _offers(target, way))
         leg = SipLeg(self._board.act, sound, About(), target.trace, self._settings.name)
         try:
             invitation = self._invitation(leg, target, way, hop)

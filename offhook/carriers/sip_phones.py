@@ -86,10 +86,11 @@ class SipPhones:
             status, fields, reason = 400, (), wrong.reason
         except Refused as refused:
             status, fields, reason = refused.status, refused.fields, refused.reason
+        source = self._board.places.origin(asked.request, asked.source.host)
         if status in (401, 403):
-            self._board.refused(asked.source)
+            self._board.refused(source)
         elif status == 200:
-            self._board.guard.forgive(asked.source.host)
+            self._board.guard.forgive(source)
         self._board.act(
             lambda now: self._board.endpoint.reply(asked, status, now, *fields, reason=reason)
         )
@@ -146,7 +147,8 @@ class SipPhones:
             return None
         if not (home.limits or home.asks):
             return 403, ()
-        if home.limits and not within(call.source.host, home.networks):
+        source = self._board.places.origin(request, call.source.host)
+        if home.limits and not within(source, home.networks):
             return 403, ()
         if not home.asks:
             return Admitted(None)

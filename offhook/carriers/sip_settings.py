@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from offhook.carriers.sip_guard import USUAL, Limits
+from offhook.carriers.sip_places import NO_NAT, Places
 from offhook.carriers.sip_tls import NOWHERE, Listeners
 from offhook.carriers.trunks import Trunk
 
@@ -14,17 +15,17 @@ from offhook.carriers.trunks import Trunk
 class SipSettings:
     """Where we listen and whom we know.
 
-    `port` 0 takes a free one. `public_ip` is written into Contact and SDP; without it, the address
-    that leads to the other side is. Nodes that share `secret` know each other's nonces.
-    `algorithms` are those of our challenges; many phones drop a call that offers them SHA-256, also
-    beside MD5. A call that brings no sound for `rtp_timeout` seconds is ended; 0: never. A call out
-    that nothing is heard of for `failover` seconds goes on to the next server or trunk. `region`
-    is the country whose emergency numbers count.
+    `port` 0 takes a free one. `places` says what is written into Via, Contact and SDP. Nodes
+    that share `secret` know each other's nonces. `algorithms` are those of our challenges; many
+    phones drop a call that offers them SHA-256, also beside MD5. A call that brings no sound
+    for `rtp_timeout` seconds is ended; 0: never. A call out that nothing is heard of for
+    `failover` seconds goes on to the next server or trunk. `region` is the country whose
+    emergency numbers count.
     """
 
     host: str = "127.0.0.1"
     port: int = 5060
-    public_ip: str = ""
+    places: Places = NO_NAT
     trunks: tuple[Trunk, ...] = ()
     tcp: bool = True
     realm: str = "offhook"

@@ -14,11 +14,13 @@ from offhook import clock
 from offhook.carriers import sip_parties
 from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_leg import SipLeg
+from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_wire import Locate, Wire, local_address_towards
 from offhook.line.leg import Ringing, Trace
 from offhook.sip.core import METHODS, Heard, Over, Registering
 from offhook.sip.endpoint import Endpoint
-from offhook.sip.hop import Hop, Send, bracketed, is_ip, is_loopback
+from offhook.sip.grammar import BadSip
+from offhook.sip.hop import Hop, Send, bracketed, is_ip
 from offhook.sip.inbound import Inbound, Incoming
 from offhook.sip.outbound import Answered, Progress
 from offhook.sip.referral import Referred, Transferred
@@ -54,17 +56,17 @@ class Switchboard:
         located: Locate,
         rand: Callable[[], str],
         *,
-        public_ip: str,
+        places: Places,
         tcp: bool,
         guard: Guard,
     ) -> None:
-        self.guard = guard
-        self.wire = Wire(self._receive, self._undeliverable, located, guard)
+        self.guard, self.places = guard, places
+        self.wire = Wire(self._receive, self._undeliverable, located, guard, places)
         self.endpoint = Endpoint(self.sent_by, self._contact, rand, tcp=tcp)
         self.entries: dict[int, Entry] = {}  # by the serial of the call
         self.tasks: set[asyncio.Task[Any]] = set()
         self.traffic: Counter[tuple[str, str]] = Counter()  # messages, as ("sent", "2xx")
-        self._incoming, self._public_ip = incoming, public_ip
+        self._incoming = incoming
         self.registering: Callable[[Registering], None] = self._no_registrar
         self._alarm: asyncio.TimerHandle | None = None
         self._flushing = False
@@ -117,7 +119,12 @@ class Switchboard:
 
     def _receive(self, data: bytes, hop: Hop) -> None:
         now, guard = clock.now(), self.guard
-        if not guard.hears(hop.host, now):
+        try:
+            source = self.places.sender(data, hop.host)
+        except BadSip:
+            self.endpoint.counts["malformed"] += 1
+            return
+        if not guard.hears(source, now):
             return
         if self.endpoint.transactions >= guard.limits.transactions:
             guard.counts["full"] += 1
@@ -129,13 +136,13 @@ class Switchboard:
         except Exception:
             log.exception("a message broke the SIP endpoint", hop=str(hop))
         if self.endpoint.counts["malformed"] > malformed:
-            self.refused(hop)
+            self.refused(source)
         self.flush()
 
-    def refused(self, hop: Hop) -> None:
+    def refused(self, source: str) -> None:
         """A stranger was turned away; one to whom that happens too often is not heard any more."""
-        if self.guard.strike(hop.host, clock.now()):
-            log.warning("banned", source=hop.host, seconds=self.guard.limits.ban_seconds)
+        if self.guard.strike(source, clock.now()):
+            log.warning("banned", source=source, seconds=self.guard.limits.ban_seconds)
 
     def _undeliverable(self, send: Send) -> None:
         self.act(lambda now: self.endpoint.undeliverable(send, now))
@@ -244,19 +251,14 @@ class Switchboard:
     # Where we are
 
     def address(self, hop: Hop) -> str:
-        """Our address as this hop should see it: loopback is never given the public one."""
-        if self._public_ip and not is_loopback(hop.host):
-            return self._public_ip
-        return _own(self.wire.place(hop.transport)[0], hop)
+        """Our address as this hop should see it."""
+        own = _own(self.wire.place(hop.transport)[0], hop)
+        return self.places.ours(own, hop.host)[0]
 
     def sound_addresses(self, hop: Hop) -> tuple[str, ...]:
         """Where this hop, or whoever speaks by way of it, reaches our sound; first as it should see
         us."""
-        own = _own(self.wire.host, hop)
-        if not self._public_ip:
-            return (own,)
-        both = (own, self._public_ip) if is_loopback(hop.host) else (self._public_ip, own)
-        return tuple(dict.fromkeys(both))
+        return tuple(dict.fromkeys(self.places.ours(_own(self.wire.host, hop), hop.host)))
 
     def sent_by(self, hop: Hop) -> str:
         return f"{bracketed(self.address(hop))}:{self.wire.place(hop.transport)[1]}"

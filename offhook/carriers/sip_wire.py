@@ -19,6 +19,7 @@ from websockets.typing import Subprotocol
 from offhook import clock
 from offhook.carriers.sip_flows import Flow, Patience, StreamFlow, WebFlow, only_keeps_alive
 from offhook.carriers.sip_guard import Guard
+from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
 from offhook.errors import CarrierError
 from offhook.sip.grammar import BadSip
@@ -61,9 +62,11 @@ class Wire:
     finds the server of a hop that is a name, and raises CarrierError.
     """
 
-    def __init__(self, receive: Receive, failed: Failed, located: Locate, guard: Guard) -> None:
+    def __init__(
+        self, receive: Receive, failed: Failed, located: Locate, guard: Guard, places: Places
+    ) -> None:
         self._receive, self._failed, self._guard = receive, failed, guard
-        self._located = located
+        self._located, self._behind = located, places
         self._udp: asyncio.DatagramTransport | None = None
         self._servers: list[asyncio.Server | Server] = []
         self._listeners = Listeners()
@@ -144,7 +147,10 @@ class Wire:
         self, transport: str, host: str, port: int, context: ssl.SSLContext | None
     ) -> None:
         async def taken(connection: ServerConnection) -> None:
-            peer = Hop(transport, *connection.remote_address[:2])
+            host, port = connection.remote_address[:2]
+            assert connection.request  # it was answered
+            told = ",".join(connection.request.headers.get_all("X-Forwarded-For"))
+            peer = Hop(transport, self._behind.forwarded(told, host), port)
             if not self._has_room(peer):
                 return
             await self._read_web(connection, peer)

@@ -37,6 +37,10 @@ from offhook.config.values import (
     YesNoAuto,
 )
 
+PRIVATE_NETWORKS = (
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"),
+    *("fc00::/7", "fe80::/10"),
+)  # RFC 1918, 6598, 3927, 4193, 4291
 DEFAULT_DATA = platformdirs.user_data_path("offhook", appauthor=False)
 
 
@@ -221,6 +225,14 @@ class Settings(BaseSettings):
     public_ip: IpAddress | None = Field(default=None, examples=["203.0.113.7"])
     """The address that phones and trunks reach us by when it is not the one we listen on: behind
     NAT, or in a container."""
+
+    local_networks: Networks = Field(default=PRIVATE_NETWORKS)
+    """Networks whose phones and trunks are told the address that we listen on, not `public_ip`. One
+    that holds `public_ip` itself does not count."""
+
+    sip_proxies: Networks = Field(default=(), examples=[["192.0.2.4"]])
+    """Proxies in front of us. Whom their requests are from is read from the Via that they wrote, of
+    WebSockets from X-Forwarded-For; trunks, access lists and limits go by that."""
 
     public_url: Url = Field(default="", examples=["https://phone.example.com"])
     """The URL that applications and browsers reach the API by when a proxy is in front of it."""

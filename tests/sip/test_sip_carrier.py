@@ -11,6 +11,7 @@ from sip_carriers import Phone, carrier, first_lines, not_ringing, target, trace
 from sip_peer import SDP, Sender, ack, description, field, invite, sender
 
 from offhook import clock
+from offhook.carriers.sip_places import Places
 from offhook.carriers.trunks import Trunk
 from offhook.errors import CarrierError
 from offhook.line.leg import HungUp, Leg, Trace
@@ -586,7 +587,7 @@ class TestTrunks:
         """In-dialog requests are matched by the dialog, not by their source."""
         phone = Phone()
         known = Trunk("t", allow=("127.0.0.1",))
-        async with carrier("0.0.0.0", phone, trunks=(known,), public_ip="127.0.0.2"):
+        async with carrier("0.0.0.0", phone, trunks=(known,), places=Places("127.0.0.2")):
             peer, other = await sender("127.0.0.1"), await sender("127.0.0.9")
             peer.says(invite("127.0.0.1"))
             answer = await peer.hears("SIP/2.0 200")
@@ -635,7 +636,7 @@ async def test_what_is_no_sip_is_counted():
 
 
 async def test_behind_a_public_address_it_is_that_which_is_told():
-    async with carrier("10.0.0.1", Phone(), public_ip="203.0.113.5") as here:
+    async with carrier("10.0.0.1", Phone(), places=Places("203.0.113.5")) as here:
         trace = Trace()
         dialing = asyncio.ensure_future(
             here.dial(target("sip:bob@10.0.0.2", trace=trace), not_ringing)
