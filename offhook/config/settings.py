@@ -37,10 +37,7 @@ from offhook.config.values import (
     YesNoAuto,
 )
 
-PRIVATE_NETWORKS = (
-    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"),
-    *("fc00::/7", "fe80::/10"),
-)  # RFC 1918, 6598, 3927, 4193, 4291
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 DEFAULT_DATA = platformdirs.user_data_path("offhook", appauthor=False)
 
 

@@ -376,7 +376,8 @@ def _inspect(request: Request, merged: bool) -> tuple[Any, ...]:
         return (405, ALLOW)
     if merged:
         return (482,)
-    required = [tag for tag in request.tags("require") if tag.lower() not in EXTENSIONS]
+    able = (*EXTENSIONS, "path") if request.method == "REGISTER" else EXTENSIONS
+    required = [tag for tag in request.tags("require") if tag.lower() not in able]
     if required:
         return (420, ("Unsupported", ", ".join(required)))
     if request.method != "INVITE":

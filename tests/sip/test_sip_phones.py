@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier
+from sip_carriers import Phone, carrier, not_ringing, target
 from sip_ends import sip
 from sip_peer import SDP, Sender, ack, field, sender
 
@@ -182,6 +182,31 @@ class TestRegistering:
             assert field(answer, "Min-Expires") == "600"
             await asyncio.sleep(1)
             assert codes(offhook) == [32214]
+
+    async def test_a_proxy_that_wants_to_stay_in_the_way_does(self, offhook: Offhook):
+        """RFC 3327 sections 5.2 and 5.3: the Path is kept, told, and the Route of calls."""
+        await set_up(offhook)
+        path = "<sip:127.0.0.8;lr;received=sip:127.0.0.5:5060>"
+        async with sip_of(offhook) as here:
+            phone, proxy = await desk(here, "127.0.0.5"), await sender("127.0.0.8")
+            answer = await phone.registers(f"Path: {path}", "Require: path", "Supported: path")
+            assert (answer[:11], field(answer, "Path")) == ("SIP/2.0 200", path)
+            dialing = asyncio.ensure_future(here.dial(target(f"sip:alice@{DOMAIN}"), not_ringing))
+            call = await proxy.hears("INVITE sip:alice@127.0.0.5 ")
+            assert field(call, "Route") == path
+            dialing.cancel()
+            refusal = "\n".join(
+                f"{name}: {field(call, name)}" for name in ("Via", "From", "To", "Call-ID", "CSeq")
+            )
+            proxy.says(sip(f"SIP/2.0 486 Busy\n{refusal};x=1"), here.address[0])
+            await asyncio.gather(dialing, return_exceptions=True)
+
+    async def test_what_a_phone_insists_on_and_we_lack_is_420(self, offhook: Offhook):
+        await set_up(offhook)
+        async with sip_of(offhook) as here:
+            phone = await desk(here, "127.0.0.5")
+            answer = await phone.registers("Require: path, gruu")
+            assert (answer[:11], field(answer, "Unsupported")) == ("SIP/2.0 420", "gruu")
 
 
 class TestCallingADomain:
