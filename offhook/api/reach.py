@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
+from offhook import clock
 from offhook.api.rendering import account_uri
 from offhook.api.resource import At
 from offhook.errors import ApiError
@@ -30,6 +34,37 @@ def owned(connection: Connection, table: Records[T], account_sid: str, sid: str)
     if record is None or record.account_sid != account_sid:
         raise ApiError(20404)
     return record
+
+
+async def changed(at: At, table: Records[T], changes: Mapping[str, Any]) -> T:
+    """The record in the path with these changes, stored. Raises ApiError 20404."""
+    return await at.exchange.store.write(
+        _changed, table, at.account.sid, at.sid, changes, clock.utc()
+    )
+
+
+def _changed(
+    connection: Connection,
+    table: Records[T],
+    account_sid: str,
+    sid: str,
+    changes: Mapping[str, Any],
+    now: datetime,
+) -> T:
+    record: Any = owned(connection, table, account_sid, sid)
+    new: T = replace(record, **changes, date_updated=now)
+    table.save(connection, new)
+    return new
+
+
+async def deleted(at: At, table: Records[T]) -> None:
+    """Deletes the record in the path. Raises ApiError 20404."""
+    await at.exchange.store.write(_delete, table, at.account.sid, at.sid)
+
+
+def _delete(connection: Connection, table: Records[T], account_sid: str, sid: str) -> None:
+    owned(connection, table, account_sid, sid)
+    table.delete(connection, sid)
 
 
 def own_uri(at: At) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 import phonenumbers
@@ -12,7 +11,7 @@ from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, given, text
 from offhook.api.paging import exactly, page
-from offhook.api.reach import fetched, owned
+from offhook.api.reach import changed, fetched, owned
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import numbers
@@ -110,18 +109,7 @@ async def fetch(at: At) -> Rendering:
 
 @addresses.update(Update)
 async def update(at: At, form: Update) -> Rendering:
-    changes = _kept(given(form))
-    return render(
-        await at.exchange.store.write(_change, at.account.sid, at.sid, changes, clock.utc())
-    )
-
-
-def _change(
-    connection: Connection, account_sid: str, sid: str, changes: dict[str, Any], now: datetime
-) -> Address:
-    changed = replace(owned(connection, table, account_sid, sid), **changes, date_updated=now)
-    table.save(connection, changed)
-    return changed
+    return render(await changed(at, table, _kept(given(form))))
 
 
 @addresses.delete()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, given, http_method, link, text, word
 from offhook.api.paging import exactly, page
-from offhook.api.reach import fetched, owned
+from offhook.api.reach import changed, fetched, owned
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
@@ -84,16 +83,7 @@ async def fetch(at: At) -> Rendering:
 
 @applications.update(Settings)
 async def update(at: At, form: Settings) -> Rendering:
-    return render(await at.exchange.store.write(_change, at.account.sid, at.sid, form, clock.utc()))
-
-
-def _change(
-    connection: Connection, account_sid: str, sid: str, form: Settings, now: datetime
-) -> Application:
-    application = owned(connection, records.applications, account_sid, sid)
-    changed = replace(application, **given(form), date_updated=now)
-    records.applications.save(connection, changed)
-    return changed
+    return render(await changed(at, records.applications, given(form)))
 
 
 @applications.delete()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.api.formats import Rendering
@@ -78,10 +79,12 @@ class Update:
 
 @call_recordings.update(Update)
 async def update(at: At, form: Update) -> Rendering:
+    return render(await steered(at, await _found(at), form), form.status)
+
+
+async def steered(at: At, found: Recording, form: Update) -> Recording:
     """Pauses, resumes or ends it. Raises ApiError 16114 when it is not under way."""
-    found = await _found(at)
-    steered = await control.steer_recording(at.exchange, found, form.status, form.pause_behavior)
-    return render(steered, form.status)
+    return await control.steer_recording(at.exchange, found, form.status, form.pause_behavior)
 
 
 @call_recordings.delete()
@@ -102,9 +105,12 @@ async def _found(at: At) -> Recording:
 
 
 def _only(connection: Connection, call_sid: str) -> Recording:
-    under_way = [
-        each for each in records.recordings.of(connection, call_sid) if each.status in LIVE
-    ]
+    return only(records.recordings.of(connection, call_sid))
+
+
+def only(found: Sequence[Recording]) -> Recording:
+    """The one that is under way. Raises ApiError 20404 when none is, or several are."""
+    under_way = [each for each in found if each.status in LIVE]
     if len(under_way) != 1:
         raise ApiError(20404)
     return under_way[0]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook.api.formats import Rendering
-from offhook.api.forms import word
 from offhook.api.paging import dates, page
 from offhook.api.reach import fetched
 from offhook.api.rendering import account_uri
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import call_recordings, conferences
-from offhook.api.resources.recordings import LIVE, STILL_THERE, remove
+from offhook.api.resources.recordings import STILL_THERE, remove
 from offhook.errors import ApiError
-from offhook.exchange import control
 from offhook.model.recording import Recording
 from offhook.store import records
 from offhook.store.store import Connection
@@ -42,18 +38,9 @@ async def fetch(at: At) -> Rendering:
     return render(await _found(at))
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
-    status: str = word("in-progress", "paused", "stopped", missing=20001)
-    pause_behavior: str = word("skip", "silence", default="silence")
-
-
-@conference_recordings.update(Update)
-async def update(at: At, form: Update) -> Rendering:
-    """Pauses, resumes or ends it. Raises ApiError 16114 when it is not under way."""
-    found = await _found(at)
-    steered = await control.steer_recording(at.exchange, found, form.status, form.pause_behavior)
-    return render(steered, form.status)
+@conference_recordings.update(call_recordings.Update)
+async def update(at: At, form: call_recordings.Update) -> Rendering:
+    return render(await call_recordings.steered(at, await _found(at), form), form.status)
 
 
 @conference_recordings.delete()
@@ -78,12 +65,8 @@ async def _found(at: At) -> Recording:
 
 
 def _only(connection: Connection, conference_sid: str) -> Recording:
-    under_way = records.recordings.all(
-        connection, Where("conference_sid", "=", conference_sid), Where("status", "in", LIVE)
-    )
-    if len(under_way) != 1:
-        raise ApiError(20404)
-    return under_way[0]
+    of_conference = Where("conference_sid", "=", conference_sid)
+    return call_recordings.only(records.recordings.all(connection, of_conference))
 
 
 def render(found: Recording, status: str = "") -> Rendering:

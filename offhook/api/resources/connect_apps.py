@@ -5,15 +5,12 @@ They are not made by REST; an account sees, changes and deletes those that it ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
 
-from offhook import clock
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, http_method, link, text
 from offhook.api.paging import page
-from offhook.api.reach import fetched, owned
+from offhook.api.reach import changed, fetched, owned
 from offhook.api.rendering import account_uri, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
@@ -66,18 +63,7 @@ async def update(at: At, form: Update) -> Rendering:
     unknown = set(changes.get("permissions", ())) - set(PERMISSIONS)
     if unknown:
         raise ApiError(20001, f"Permissions: {min(unknown)[:60]} is not one of get-all, post-all")
-    return render(
-        await at.exchange.store.write(_change, at.account.sid, at.sid, changes, clock.utc())
-    )
-
-
-def _change(
-    connection: Connection, account_sid: str, sid: str, changes: dict[str, Any], now: datetime
-) -> ConnectApp:
-    app = owned(connection, table, account_sid, sid)
-    changed = replace(app, **changes, date_updated=now)
-    table.save(connection, changed)
-    return changed
+    return render(await changed(at, table, changes))
 
 
 @connect_apps.delete()

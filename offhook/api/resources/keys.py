@@ -5,19 +5,17 @@ A key made under one name is there under the other as well: it serves REST and s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, text
 from offhook.api.paging import page
-from offhook.api.reach import fetched, owned
+from offhook.api.reach import changed, deleted, fetched
 from offhook.api.rendering import date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.model.owned import ApiKey
 from offhook.store.owned import api_keys
-from offhook.store.store import Connection
 from offhook.store.table import Where
 
 _ACCOUNT = f"/{VERSION}/Accounts/{{account_sid}}"
@@ -57,28 +55,14 @@ async def fetch(at: At) -> Rendering:
 @keys.update(Name, manages=True)
 @signing_keys.update(Name, manages=True)
 async def update(at: At, form: Name) -> Rendering:
-    return render(await at.exchange.store.write(_change, at.account.sid, at.sid, form, clock.utc()))
-
-
-def _change(
-    connection: Connection, account_sid: str, sid: str, form: Name, now: datetime
-) -> ApiKey:
-    key = owned(connection, api_keys, account_sid, sid)
-    changed = replace(key, **given(form), date_updated=now)
-    api_keys.save(connection, changed)
-    return changed
+    return render(await changed(at, api_keys, given(form)))
 
 
 @keys.delete(manages=True)
 @signing_keys.delete(manages=True)
 async def delete(at: At) -> None:
     """Its secret is nobody's from the next request on."""
-    await at.exchange.store.write(_delete, at.account.sid, at.sid)
-
-
-def _delete(connection: Connection, account_sid: str, sid: str) -> None:
-    owned(connection, api_keys, account_sid, sid)
-    api_keys.delete(connection, sid)
+    await deleted(at, api_keys)
 
 
 def render(key: ApiKey) -> Rendering:

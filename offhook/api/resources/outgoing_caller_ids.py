@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
-from offhook import clock, sids
+from offhook import sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import http_method, link, text, whole
 from offhook.api.paging import exactly, page
-from offhook.api.reach import fetched, owned
+from offhook.api.reach import changed, deleted, fetched
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
@@ -100,30 +99,17 @@ async def fetch(at: At) -> Rendering:
 @outgoing_caller_ids.update(Update)
 async def update(at: At, form: Update) -> Rendering:
     """Without a name, the number itself is the name."""
-    return render(await at.exchange.store.write(_change, at.account.sid, at.sid, form, clock.utc()))
-
-
-def _change(
-    connection: Connection, account_sid: str, sid: str, form: Update, now: datetime
-) -> OutgoingCallerId:
-    verified = owned(connection, caller_ids, account_sid, sid)
-    name = verified.friendly_name if form.friendly_name is None else form.friendly_name
-    changed = replace(
-        verified, friendly_name=name or formatted(verified.phone_number), date_updated=now
-    )
-    caller_ids.save(connection, changed)
-    return changed
+    name = form.friendly_name
+    if name == "":
+        name = formatted((await fetched(at, caller_ids, at.sid)).phone_number)
+    changes = {} if name is None else {"friendly_name": name}
+    return render(await changed(at, caller_ids, changes))
 
 
 @outgoing_caller_ids.delete()
 async def delete(at: At) -> None:
     """The number cannot be shown from the next call on."""
-    await at.exchange.store.write(_delete, at.account.sid, at.sid)
-
-
-def _delete(connection: Connection, account_sid: str, sid: str) -> None:
-    owned(connection, caller_ids, account_sid, sid)
-    caller_ids.delete(connection, sid)
+    await deleted(at, caller_ids)
 
 
 def render(verified: OutgoingCallerId) -> Rendering:

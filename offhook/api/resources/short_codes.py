@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
-from offhook import clock
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, http_method, link, text, word
 from offhook.api.paging import exactly, page
-from offhook.api.reach import fetched, owned
+from offhook.api.reach import changed, fetched
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.model.owned import ShortCode
 from offhook.store.owned import short_codes as table
-from offhook.store.store import Connection
 from offhook.store.table import Where
 
 short_codes = Resource(
@@ -48,16 +45,7 @@ async def fetch(at: At) -> Rendering:
 
 @short_codes.update(Update)
 async def update(at: At, form: Update) -> Rendering:
-    return render(await at.exchange.store.write(_change, at.account.sid, at.sid, form, clock.utc()))
-
-
-def _change(
-    connection: Connection, account_sid: str, sid: str, form: Update, now: datetime
-) -> ShortCode:
-    code = owned(connection, table, account_sid, sid)
-    changed = replace(code, **given(form), date_updated=now)
-    table.save(connection, changed)
-    return changed
+    return render(await changed(at, table, given(form)))
 
 
 def render(code: ShortCode) -> Rendering:

@@ -9,14 +9,12 @@ from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, text, whole
 from offhook.api.paging import page
-from offhook.api.reach import owned
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import sip_lists
 from offhook.errors import ApiError
 from offhook.model.sip_domains import MOST_ADDRESSES, SipAddress, is_ipv4
 from offhook.store.sip_domains import addresses as table
-from offhook.store.sip_domains import went
 from offhook.store.store import Connection
 from offhook.store.table import Where
 
@@ -63,16 +61,12 @@ def _insert(connection: Connection, made: SipAddress) -> None:
 
 @ip_addresses.get()
 async def list_addresses(at: At) -> Listed:
-    list_sid = at.names["list_sid"]
-    await at.exchange.store.read(sip_lists.found, at.account.sid, list_sid, "addresses")
-    where = [Where("list_sid", "=", list_sid), Where("account_sid", "=", at.account.sid)]
-    return await page(at, table, where, render)
+    return await page(at, table, await sip_lists.members(at, "addresses"), render)
 
 
 @ip_addresses.get("/{sid}")
 async def fetch(at: At) -> Rendering:
-    names = at.names["list_sid"], at.sid
-    return render(await at.exchange.store.read(_found, at.account.sid, *names))
+    return render(await sip_lists.fetch_member(at, table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +81,13 @@ async def update(at: At, form: Update) -> Rendering:
     """Raises ApiError 21238 when it is no IPv4 address."""
     if form.ip_address is not None:
         _check(form.ip_address)
-    names = at.names["list_sid"], at.sid
-    return render(await at.exchange.store.write(_save, at.account.sid, *names, form, clock.utc()))
+    return render(await at.exchange.store.write(_save, *sip_lists.place(at), form, clock.utc()))
 
 
 def _save(
     connection: Connection, account_sid: str, list_sid: str, sid: str, form: Update, now: datetime
 ) -> SipAddress:
-    found = _found(connection, account_sid, list_sid, sid)
+    found = sip_lists.member(connection, table, account_sid, list_sid, sid)
     changed = replace(found, date_updated=now, **given(form))
     table.save(connection, changed)
     return changed
@@ -103,20 +96,7 @@ def _save(
 @ip_addresses.delete()
 async def delete(at: At) -> None:
     """One that went with its list is gone as asked."""
-    await at.exchange.store.write(_delete, at.account.sid, at.names["list_sid"], at.sid)
-
-
-def _delete(connection: Connection, account_sid: str, list_sid: str, sid: str) -> None:
-    if not went(connection, list_sid, sid):
-        _found(connection, account_sid, list_sid, sid)
-        table.delete(connection, sid)
-
-
-def _found(connection: Connection, account_sid: str, list_sid: str, sid: str) -> SipAddress:
-    found = owned(connection, table, account_sid, sid)
-    if found.list_sid != list_sid:
-        raise ApiError(20404)
-    return found
+    await sip_lists.delete_member(at, table)
 
 
 def render(found: SipAddress) -> Rendering:

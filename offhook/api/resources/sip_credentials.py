@@ -9,14 +9,12 @@ from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import text
 from offhook.api.paging import page
-from offhook.api.reach import owned
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import sip_lists
 from offhook.errors import ApiError
 from offhook.model.sip_domains import MOST_CREDENTIALS, REALM, SipCredential, digests, is_strong
 from offhook.store.sip_domains import credentials as table
-from offhook.store.sip_domains import went
 from offhook.store.store import Connection
 from offhook.store.table import Where
 
@@ -70,16 +68,12 @@ def _insert(connection: Connection, made: SipCredential) -> None:
 
 @credentials.get()
 async def list_credentials(at: At) -> Listed:
-    list_sid = at.names["list_sid"]
-    await at.exchange.store.read(sip_lists.found, at.account.sid, list_sid, "credentials")
-    where = [Where("list_sid", "=", list_sid), Where("account_sid", "=", at.account.sid)]
-    return await page(at, table, where, render)
+    return await page(at, table, await sip_lists.members(at, "credentials"), render)
 
 
 @credentials.get("/{sid}")
 async def fetch(at: At) -> Rendering:
-    names = at.names["list_sid"], at.sid
-    return render(await at.exchange.store.read(_found, at.account.sid, *names))
+    return render(await sip_lists.fetch_member(at, table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +86,8 @@ async def update(at: At, form: Update) -> Rendering:
     """Raises ApiError 21243 for a weak password."""
     if form.password is not None:
         _check(form.password)
-    names = at.names["list_sid"], at.sid
     return render(
-        await at.exchange.store.write(_save, at.account.sid, *names, form.password, clock.utc())
+        await at.exchange.store.write(_save, *sip_lists.place(at), form.password, clock.utc())
     )
 
 
@@ -106,7 +99,7 @@ def _save(
     password: str | None,
     now: datetime,
 ) -> SipCredential:
-    found = _found(connection, account_sid, list_sid, sid)
+    found = sip_lists.member(connection, table, account_sid, list_sid, sid)
     if password is None:
         return found
     md5, sha256 = digests(found.username, password, found.realm)
@@ -118,20 +111,7 @@ def _save(
 @credentials.delete()
 async def delete(at: At) -> None:
     """One that went with its list is gone as asked."""
-    await at.exchange.store.write(_delete, at.account.sid, at.names["list_sid"], at.sid)
-
-
-def _delete(connection: Connection, account_sid: str, list_sid: str, sid: str) -> None:
-    if not went(connection, list_sid, sid):
-        _found(connection, account_sid, list_sid, sid)
-        table.delete(connection, sid)
-
-
-def _found(connection: Connection, account_sid: str, list_sid: str, sid: str) -> SipCredential:
-    found = owned(connection, table, account_sid, sid)
-    if found.list_sid != list_sid:
-        raise ApiError(20404)
-    return found
+    await sip_lists.delete_member(at, table)
 
 
 def render(found: SipCredential) -> Rendering:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from offhook import clock, sids
 from offhook.api.formats import Rendering
@@ -16,10 +16,10 @@ from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.model.sip_domains import MOST_LISTS, SipList
-from offhook.store.sip_domains import addresses, credentials, mappings
+from offhook.store.sip_domains import addresses, credentials, mappings, went
 from offhook.store.sip_domains import lists as table
 from offhook.store.store import Connection
-from offhook.store.table import Where
+from offhook.store.table import Records, Where
 
 _SIP = f"/{VERSION}/Accounts/{{account_sid}}/SIP"
 credential_lists = Resource(
@@ -98,6 +98,59 @@ def found(connection: Connection, account_sid: str, sid: str, kind: Kind) -> Sip
     if one.kind != kind:
         raise ApiError(20404)
     return one
+
+
+class _Member(Protocol):
+    @property
+    def account_sid(self) -> str: ...
+
+    @property
+    def list_sid(self) -> str: ...
+
+
+M = TypeVar("M", bound=_Member)
+
+
+def place(at: At) -> tuple[str, str, str]:
+    """Where a member of a list is: its account, its list, and itself."""
+    return at.account.sid, at.names["list_sid"], at.sid
+
+
+async def members(at: At, kind: Kind) -> Sequence[Where]:
+    """Those of the list in the path. Raises ApiError 20404."""
+    list_sid = at.names["list_sid"]
+    await at.exchange.store.read(found, at.account.sid, list_sid, kind)
+    return [Where("list_sid", "=", list_sid), Where("account_sid", "=", at.account.sid)]
+
+
+def member(
+    connection: Connection, table: Records[M], account_sid: str, list_sid: str, sid: str
+) -> M:
+    """Raises ApiError 20404 when it is not in the list."""
+    one = owned(connection, table, account_sid, sid)
+    if one.list_sid != list_sid:
+        raise ApiError(20404)
+    return one
+
+
+async def fetch_member(at: At, table: Records[M]) -> M:
+    """Raises ApiError 20404."""
+    list_sid = at.names["list_sid"]
+    return await at.exchange.store.read(member, table, at.account.sid, list_sid, at.sid)
+
+
+async def delete_member(at: At, table: Records[M]) -> None:
+    """One that went with its list is gone as asked. Raises ApiError 20404."""
+    list_sid = at.names["list_sid"]
+    await at.exchange.store.write(_delete_member, table, at.account.sid, list_sid, at.sid)
+
+
+def _delete_member(
+    connection: Connection, table: Records[M], account_sid: str, list_sid: str, sid: str
+) -> None:
+    if not went(connection, list_sid, sid):
+        member(connection, table, account_sid, list_sid, sid)
+        table.delete(connection, sid)
 
 
 @credential_lists.update(CredentialListName)

@@ -11,7 +11,7 @@ from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, http_method, link, text, word
 from offhook.api.paging import exactly, page
-from offhook.api.reach import fetched, owned
+from offhook.api.reach import changed, deleted, fetched
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
@@ -102,27 +102,12 @@ class Update:
 
 @triggers.update(Update)
 async def update(at: At, form: Update) -> Rendering:
-    changed = await at.exchange.store.write(_save, at.account.sid, at.sid, form, clock.utc())
-    return await _rendered(at, changed)
-
-
-def _save(
-    connection: Connection, account_sid: str, sid: str, form: Update, now: datetime
-) -> UsageTrigger:
-    found = owned(connection, table, account_sid, sid)
-    changed = replace(found, date_updated=now, **given(form))
-    table.save(connection, changed)
-    return changed
+    return await _rendered(at, await changed(at, table, given(form)))
 
 
 @triggers.delete()
 async def delete(at: At) -> None:
-    await at.exchange.store.write(_delete, at.account.sid, at.sid)
-
-
-def _delete(connection: Connection, account_sid: str, sid: str) -> None:
-    owned(connection, table, account_sid, sid)
-    table.delete(connection, sid)
+    await deleted(at, table)
 
 
 async def _rendered(at: At, trigger: UsageTrigger) -> Rendering:
