@@ -39,7 +39,8 @@ METHODS = ("GET", "POST", "DELETE", "PUT", "HEAD", "OPTIONS")
 LOOK = 0.5  # seconds between two looks at how late the loop is
 DOORS = (
     "malformed", "stray", "undeliverable", "refused", "limited", "bans", "banned", "full", "idle",
-    "connections refused", "retransmitted", "repeated",
+    "connections refused", "retransmitted", "repeated", "trunk full", "trunk failed",
+    "trunk failover", "server failover",
 )  # fmt: skip
 FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
@@ -201,6 +202,8 @@ FIGURES = (
            lambda seen: seen.sip.traffic.items()),
     Figure("offhook_sip_events", "counter",
            "What was turned away at the door, and what went wrong on the way", ("what",), _doors),
+    Figure("offhook_trunk_calls", "gauge", "Calls by a trunk, in and out", ("trunk",),
+           lambda seen: [((name,), count) for name, count in seen.sip.load.trunks.items()]),
     Figure("offhook_trunk_reachable", "gauge", "1 when a watched trunk answers, else 0", ("trunk",),
            _reachable),
     Figure("offhook_trunk_registered", "gauge", "1 while we are registered with a trunk, else 0",

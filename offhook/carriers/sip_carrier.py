@@ -145,6 +145,7 @@ class SipCarrier:
         return Load(
             len(board.entries), board.endpoint.transactions, board.endpoint.dialogs,
             len(board.tasks), sum(1 for _ in board.guard.banned(at)), board.wire.connections,
+            {trunk.name: board.calls_of(trunk) for trunk in self.settings.trunks},
         )  # fmt: skip
 
     @property
@@ -222,7 +223,11 @@ class SipCarrier:
             call.reject(503, now, ("Retry-After", "30"))
         elif call.takes_over:
             self._take_over(call, call.takes_over, now)
+        elif admitted.trunk and self._board.is_full(admitted.trunk):
+            log.warning("a trunk has as many calls as it may", trunk=admitted.trunk.name)
+            call.reject(503, now, ("Retry-After", "10"))
         else:
+            self._board.entries[call.serial].trunk = admitted.trunk.name if admitted.trunk else ""
             call.trying(now)
             self._board.spawn(self._take(call, admitted.trunk, home))
 

@@ -135,6 +135,8 @@ class CallsOut:
             raise CarrierError(404, f"no trunk takes {target.to}")
         for trunk in trunks:
             last = trunk is trunks[-1]
+            if self._is_full(trunk, target, last=last):
+                continue
             uri = sip_parties.number_at(trunk, target.to)
             way = Way(uri, trunk, self._upstream.route(trunk))
             try:
@@ -150,6 +152,17 @@ class CallsOut:
                 self._upstream.carried(trunk)
                 return leg
         raise AssertionError("the last trunk raises or answers")
+
+    def _is_full(self, trunk: Trunk, target: Target, *, last: bool) -> bool:
+        """Raises CarrierError when there is no other."""
+        if not self._board.is_full(trunk):
+            return False
+        told = f"{trunk.name} has as many calls as it may"
+        if last:
+            raise CarrierError(503, told)
+        target.trace.add("log", {"message": "a trunk is full", "trunk": trunk.name})
+        self._board.endpoint.counts["trunk failover"] += 1
+        return True
 
     def _gave_up(self, trunk: Trunk, failed: Failed, target: Target, *, last: bool) -> None:
         self._upstream.failed(trunk, failed, there=failed.there, seconds=failed.seconds)
@@ -202,7 +215,8 @@ class CallsOut:
         except ValueError as error:  # a field that would break out of its line
             await sound.media.close()
             raise CarrierError(400, str(error)) from error
-        return await self._follow(leg, call, ringing, patience)
+        trunk = way.trunk.name if way.trunk else ""
+        return await self._follow(leg, call, ringing, patience, trunk)
 
     def _invitation(self, leg: SipLeg, target: Target, way: Way, hop: Hop) -> Invitation:
         username, password = target.username, target.password
@@ -222,7 +236,7 @@ class CallsOut:
         )
 
     async def _follow(
-        self, leg: SipLeg, call: Outbound, ringing: Ringing, patience: float | None
+        self, leg: SipLeg, call: Outbound, ringing: Ringing, patience: float | None, trunk: str
     ) -> Leg:
         """Until it is answered. Raises CarrierError, Failed when it did not even ring."""
         rang = False
@@ -232,7 +246,7 @@ class CallsOut:
             rang = True
             ringing(leg, early)
 
-        entry = self._board.entries[call.serial] = Entry(leg.trace, leg, rings)
+        entry = self._board.entries[call.serial] = Entry(leg.trace, leg, rings, trunk=trunk)
         leg.dialling(call)
         self._board.flush()
         try:

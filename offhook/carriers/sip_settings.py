@@ -57,7 +57,8 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much of everything there is at a moment; connections by transport."""
+    """How much of everything there is at a moment; connections by transport, calls by
+    trunk."""
 
     calls: int
     transactions: int
@@ -65,3 +66,4 @@ class Load:
     tasks: int
     bans: int
     connections: Counter[str]
+    trunks: dict[str, int]

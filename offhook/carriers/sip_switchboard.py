@@ -16,6 +16,7 @@ from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_leg import SipLeg
 from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_wire import Locate, Wire, local_address_towards
+from offhook.carriers.trunks import Trunk
 from offhook.line.leg import Ringing, Trace
 from offhook.sip.core import METHODS, Heard, Over, Registering
 from offhook.sip.endpoint import Endpoint
@@ -45,6 +46,7 @@ class Entry:
     leg: SipLeg | None = None
     ringing: Ringing | None = None
     over: asyncio.Future[Over] | None = None
+    trunk: str = ""
 
 
 class Switchboard:
@@ -226,8 +228,8 @@ class Switchboard:
 
     def take_over(self, call: Inbound, leg: SipLeg, serial: int) -> None:
         """The call `serial` goes on in another dialog, with the leg it has (RFC 3891)."""
-        self.entries.pop(serial, None)
-        self.entries[call.serial] = Entry(leg.trace, leg)
+        old = self.entries.pop(serial, None)
+        self.entries[call.serial] = Entry(leg.trace, leg, trunk=old.trunk if old else "")
 
     def _over(self, over: Over) -> None:
         entry = self.entries.pop(over.serial, None)
@@ -247,6 +249,16 @@ class Switchboard:
                 "text": sip_parties.traced(data),
             }
             entry.trace.add("sip", told)
+
+    def calls_of(self, trunk: Trunk) -> int:
+        """How many there are by a trunk, in and out."""
+        return sum(entry.trunk == trunk.name for entry in self.entries.values())
+
+    def is_full(self, trunk: Trunk) -> bool:
+        """Whether one more call is more than a trunk may have; that is counted."""
+        full = bool(trunk.calls) and self.calls_of(trunk) >= trunk.calls
+        self.endpoint.counts["trunk full"] += full
+        return full
 
     # Where we are
 

@@ -25,7 +25,8 @@ class Trunk:
     are written without their +. `emergency` numbers only go to trunks that say so. With `register`
     we log in there as `username`; every `watch` seconds it is asked whether it is there, 0: never.
     Whatever goes there goes by `proxy` (host or host:port), if there is one. Every `keep_alive`
-    seconds a NAT between us is kept open, 0: never.
+    seconds a NAT between us is kept open, 0: never. It has so many `calls` at a time, 0: as many
+    as there are.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Trunk:
     watch: float = 0
     proxy: str = ""
     keep_alive: float = 0
+    calls: int = 0
 
     @property
     def uri(self) -> Uri:

@@ -87,6 +87,10 @@ class Trunk(Section):
     peer_password: Secret | None = Field(default=None, examples=["their secret"])
     """The password that goes with `peer_username`."""
 
+    calls: int = Field(default=0, ge=0)
+    """Calls at a time, in and out; more go to the next trunk for the number, or are refused (503).
+    0: any number."""
+
     srtp: bool = False
     """Whether the sound of calls out to it must be encrypted (SRTP). Of calls in it is when they
     ask for it. Use it with the transport tls, which keeps the keys secret."""
