@@ -87,7 +87,7 @@ class SipLeg:
         if isinstance(self._call, Inbound) and self._session is None:
             self._pick_up(self._call)
         await self.settled()
-        if self.ended.done():
+        if not self.confirmed.done():
             raise HungUp
 
     async def settled(self) -> None:
@@ -257,6 +257,8 @@ class SipLeg:
     def over(self, how: Over) -> None:
         if not self.ended.done():
             self.refusal = how.response
+            if self._session and how.by == "far":  # whoever sends a BYE has heard our answer
+                self._confirm()
             if how.reason == NO_ACK:
                 self.trace.add("debugger", {"code": NEVER_ACKNOWLEDGED, "message": NO_ACK})
             self.ended.set_result(self._cause or Ended(how.by, how.code, how.reason))

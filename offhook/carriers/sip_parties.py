@@ -21,7 +21,10 @@ _AUTHORIZATION = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 # Headers that a sip: URI or a <Sip> noun may set besides X-...  reference: the Sip noun.
-SETTABLE = {"user-to-user", "remote-party-id", "p-preferred-identity", "p-called-party-id"}
+SETTABLE = {
+    *("user-to-user", "remote-party-id", "p-preferred-identity", "p-called-party-id"),
+    "replaces",
+}
 API_VERSION = "2010-04-01"
 
 

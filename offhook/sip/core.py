@@ -132,7 +132,11 @@ class Core:
         """A response without a body, in the request's own transaction."""
         fields = (*fields, ("Server", self.agent))
         response = respond(
-            transaction.request, status, fields, tag=tag or self.rand()[:16], reason=reason
+            transaction.request,
+            status,
+            fields,
+            tag=tag or transaction.tag or self.rand()[:16],
+            reason=reason,
         )
         self.layer.respond(transaction, response, now)
 

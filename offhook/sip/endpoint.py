@@ -289,7 +289,7 @@ class Endpoint:
         if invite is None:
             self._core.reply(own, 481, now)
             return
-        own.serial = invite.serial
+        own.serial, own.tag = invite.serial, invite.tag
         self._heard(invite.serial, hop, data)
         self._core.reply(own, 200, now)
         if invite.state == "proceeding":

@@ -59,7 +59,7 @@ class Inbound:
         self.takes_over: TakeOver | None = None
         self.request: Request = transaction.request
         self._transaction, self._dialog = transaction, dialog
-        self._tag = dialog.key[1]
+        self._tag = transaction.tag = dialog.key[1]
         self._refusal: tuple[int, str] = (487, "")
         self._provisionals: Provisionals | None = None  # where the caller insists on an answer
         transaction.tell = self._heard

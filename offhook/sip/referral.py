@@ -6,6 +6,7 @@ Each REFER makes a subscription inside the dialog of its call, named by the REFE
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from offhook.sip.core import Core, Party, Wanted
@@ -46,10 +47,24 @@ class Transferred:
 
 
 class Referral:
-    """A REFER that came in. Exactly one of `take` and `refuse` answers it."""
+    """A REFER that came in. Exactly one of `take` and `refuse` answers it.
 
-    def __init__(self, core: Core, party: Party, transaction: Transaction, contact: Field) -> None:
+    What there is to tell goes out one after the other, the next when the last was answered; `idle`
+    is called when there is nothing left, which `telling` says as well.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        party: Party,
+        transaction: Transaction,
+        contact: Field,
+        idle: Callable[[float], None],
+    ) -> None:
         self.core, self.party, self._transaction, self._contact = core, party, transaction, contact
+        self.telling = False
+        self._idle = idle
+        self._next: Wanted | None = None
         self._open = True
         self._until: float | None = None  # when the subscription runs out
         self._id = transaction.request.cseq.number
@@ -94,30 +109,56 @@ class Referral:
             ("Subscription-State", state),
             ("Content-Type", "message/sipfrag;version=2.0"),
         )
-        wanted = Wanted("NOTIFY", fields, f"{' '.join(line.split())}\r\n".encode())
-        self.core.ask(self.party, wanted, lambda request, response, at: None, now)
+        self._next = Wanted("NOTIFY", fields, f"{' '.join(line.split())}\r\n".encode())
+        if not self.telling:
+            self._send(now)
+
+    def _send(self, now: float) -> None:
+        wanted, self._next = self._next, None
+        self.telling = wanted is not None
+        if wanted:
+            self.core.ask(self.party, wanted, self._answered, now)
+        else:
+            self._idle(now)
+
+    def _answered(self, request: Request, response: Response | None, now: float) -> None:
+        if response is None or response.status >= 200:
+            self._send(now)
 
 
-def referred(core: Core, party: Party, transaction: Transaction, contact: Field) -> Referred | None:
-    """The REFER as an event; None when it was refused for what it says (section 2.4.2)."""
-    request = transaction.request
-    targets = request.values("refer-to")
-    try:
-        if len(targets) != 1:
-            raise BadSip("not one Refer-To")
-        parse_address(targets[0])
-    except BadSip:
-        return None
-    return Referred(Referral(core, party, transaction, contact), targets[0], request)
+def _target_of(refer: Request) -> str:
+    """Whom a REFER names (section 2.4.2). Raises BadSip where that is not one."""
+    targets = refer.values("refer-to")
+    if len(targets) != 1:
+        raise BadSip("Not One Refer-To")
+    parse_address(targets[0])
+    return targets[0]
 
 
 class Transfers:
-    """REFERs of ours in one dialog, one after the other."""
+    """The REFERs of one dialog; ours one after the other. `idle` is as a Referral's."""
 
-    def __init__(self, core: Core, party: Party) -> None:
-        self._core, self._party = core, party
+    def __init__(self, core: Core, party: Party, idle: Callable[[float], None]) -> None:
+        self._core, self._party, self._idle = core, party, idle
+        self._theirs: Referral | None = None  # the latest
         self._open = False
         self._until: float | None = None  # when we give up hoping for another NOTIFY
+
+    @property
+    def telling(self) -> bool:
+        """Whether the other side is yet to confirm what it was told of its REFER."""
+        return self._theirs is not None and self._theirs.telling
+
+    def asked(self, transaction: Transaction, now: float) -> None:
+        """By a REFER of the other side."""
+        try:
+            target = _target_of(transaction.request)
+        except BadSip as wrong:
+            self._core.reply(transaction, 400, now, reason=wrong.reason)
+            return
+        contact = self._core.contact(transaction.hop, sips=self._party.dialog.sips)
+        self._theirs = Referral(self._core, self._party, transaction, contact, self._idle)
+        self._core.report(Referred(self._theirs, target, transaction.request))
 
     def refer(self, target: str, fields: tuple[Field, ...], now: float) -> bool:
         """Asks the other side to call `target`; `Transferred` is reported until it is final.

@@ -122,7 +122,7 @@ class Session:
         self.timer = interval.SessionTimer(core.interval, self._rearm)
         self._called = called  # it was the other side that chose the Call-ID
         self._takes_update = False
-        self._transfers = referral.Transfers(core, self.party)
+        self._transfers = referral.Transfers(core, self.party, self._told)
         self._ending = False
         self._bye_wanted = False
         self._unacked: Unacked | None = None
@@ -231,18 +231,18 @@ class Session:
                 known = self.provisionals and self.provisionals.acknowledged(request, now)
                 self.core.reply(transaction, 200 if known else 481, now)
             case "REFER":
-                contact = self.core.contact(transaction.hop, sips=self.dialog.sips)
-                event = referral.referred(self.core, self.party, transaction, contact)
-                if event:
-                    self.core.report(event)
-                else:
-                    self.core.reply(transaction, 400, now, reason="Not One Refer-To")
+                self._transfers.asked(transaction, now)
             case "NOTIFY":
                 self.core.reply(transaction, self._transfers.notified(request, now), now)
             case _:  # INFO and OPTIONS: the endpoint let nothing else through
                 self.core.reply(transaction, 200, now, ALLOW, SUPPORTED)
                 if request.method == "INFO":
                     self.core.report(Info(self, request))
+
+    def _told(self, now: float) -> None:
+        """A BYE that waited for the other side to know how its REFER went may be sent."""
+        if self._bye_wanted and not self._ending and self._unacked is None:
+            self._send_bye(now)
 
     def _receive_bye(self, request: Request, transaction: Transaction, now: float) -> None:
         self.core.reply(transaction, 200, now)
@@ -395,7 +395,7 @@ class Session:
         self._repeat = None
         if self._theirs:
             self.refuse(487, now)
-        if self._unacked is None:
+        if self._unacked is None and not self._transfers.telling:
             self._send_bye(now)
 
     def _send_bye(self, now: float) -> None:

@@ -141,7 +141,10 @@ def kind_of(status: int) -> str:
 
 
 class Transaction:
-    """One machine at work. `data` is what "send" repeats; `tell` is how its user hears of it."""
+    """One machine at work. `data` is what "send" repeats; `tell` is how its user hears of it.
+
+    `tag` is that of To in our responses, where it is settled.
+    """
 
     def __init__(
         self, machine: Machine, key: tuple[str, ...], request: Request, hop: Hop, now: float
@@ -152,6 +155,7 @@ class Transaction:
         self.data = b""
         self.grown = False  # sent over TCP only for its size
         self.serial = 0
+        self.tag = ""
         self.tell: Callable[[Any, float], None] = lambda what, now: None
         self._timers: dict[str, float] = {}
         self._wait = T1

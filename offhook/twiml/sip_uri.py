@@ -12,7 +12,10 @@ from urllib.parse import quote, unquote
 LONGEST_URI = 254  # characters, without the headers
 LONGEST_HEADERS = 1023  # characters, as written
 NOT_A_URI, BAD_NAME, TOO_LONG = 13243, 13252, 13253  # reference: error codes
-OTHER_HEADERS = ("User-to-User", "Remote-Party-ID", "P-Preferred-Identity", "P-Called-Party-ID")
+OTHER_HEADERS = (
+    *("User-to-User", "Remote-Party-ID", "P-Preferred-Identity", "P-Called-Party-ID"),
+    "Replaces",  # behind the target of a transfer: what it is to replace (RFC 3891)
+)
 
 _SHAPE = re.compile(
     r"sips?:([^\s@<>?]+@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(;[^\s?<>]*)?", re.I

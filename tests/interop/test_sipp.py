@@ -10,7 +10,6 @@ from sipp import Run
 pytestmark = pytest.mark.interop
 
 CALLS, A_SECOND = 500, 20
-IN_DIALOGS = ["uac_prack_update_hold", "uac_session_timer", "uac_late_offer", "uac_refer"]
 
 
 def finals(up: Up, **where: str) -> list[str]:
@@ -87,38 +86,6 @@ def test_somebody_called_who_answers_is_hung_up_on(up: Up) -> None:
         assert (done.successful, done.failed) == (1, 0), done.output
     ended = up.call(made["sid"])
     assert (ended["status"], ended["direction"]) == ("completed", "outbound-api")
-
-
-@pytest.mark.parametrize("transport", ["u1", "t1"])
-@pytest.mark.parametrize("scenario", IN_DIALOGS)
-def test_what_a_caller_may_want_of_a_dialog(up: Up, scenario: str, transport: str) -> None:
-    """RFC 3262, 3311, 4028, 3264 and 3515: each scenario fails at the first answer it misses."""
-    needs("sipp")
-    number = f"+1555010{330 + IN_DIALOGS.index(scenario) * 2 + (transport == 't1')}0"
-    verbs = "<Pause length='1'/><Play digits='ww1wwwwwwwwwwwwwwwwwwww1'/>"
-    app = Application({"/voice": response(verbs)})
-    with serving(app):
-        up.number(number, VoiceUrl=f"{app.url}/voice", StatusCallback=f"{app.url}/status")
-        run = Run(scenario, transport=transport, seconds=20)
-        done = run.call(up.sip_host, up.sip_port, number)
-        assert (done.successful, done.failed) == (1, 0), (done.output, up.err.text)
-        app.gets("/status", CallStatus="completed")
-
-
-@pytest.mark.parametrize("transport", ["u1", "t1"])
-def test_early_media_that_wants_to_be_confirmed(up: Up, transport: str) -> None:
-    needs("sipp")
-    port = free_port()
-    there = Run("uas_prack", local_port=port, transport=transport, seconds=20).listen()
-    app = Application({"/voice": response("<Pause length='1'/>")})
-    end = ";transport=tcp" if transport == "t1" else ""
-    with serving(app):
-        made = up.post(
-            "Calls.json", To=f"sip:x@127.0.0.1:{port}{end}", From=up.demo, Url=app.url + "/voice"
-        )
-        done = there.wait()
-        assert (done.successful, done.failed) == (1, 0), done.output
-    assert up.call(made["sid"])["status"] == "completed"
 
 
 def test_a_phone_registers_at_its_domain_and_calls_it(up: Up) -> None:

@@ -254,6 +254,15 @@ class TestCancelling:
         assert session
         assert not session.over
 
+    def test_the_answer_to_a_cancel_has_the_tag_of_the_answer_to_its_invite(self):
+        """RFC 3261 section 9.2."""
+        talk = self.ringing()
+        self.call.cancel(talk.now)
+        talk.line.run()
+        answers = [each for each in talk.callee.messages() if each.to.tag]
+        assert len({answer.to.tag for answer in answers}) == 1
+        assert {answer.cseq.method for answer in answers} == {"INVITE", "CANCEL"}
+
     def test_a_cancel_for_nothing_is_481(self):
         talk = Talk()
         talk.invite()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -245,10 +244,20 @@ class TestGivingUp:
             answering = asyncio.ensure_future(phone.leg.answer())
             with pytest.raises(asyncio.CancelledError):
                 await dialing
-            with suppress(HungUp):  # the ACK and the BYE come together
-                await answering
+            await answering
             assert (await phone.leg.ended).by == "far"
             assert (await phone.leg.ended).code == 200
+
+    async def test_a_bye_says_that_the_answer_arrived_although_its_ack_was_lost(self):
+        phone = Phone()
+        async with carrier("127.0.0.2", phone):
+            peer = await sender("127.0.0.1")
+            peer.says(invite("127.0.0.1"))
+            to = field(await peer.hears("SIP/2.0 200"), "To")
+            peer.says(ack("127.0.0.1", to, "2").replace(b"ACK", b"BYE"))
+            assert (await phone.leg.ended).by == "far"
+            await asyncio.sleep(0.1)
+            assert phone.hung_up == 0
 
     async def test_a_leg_that_rings_can_be_hung_up(self):
         phone, legs = Phone(answers=False), []

@@ -13,7 +13,7 @@ from offhook.sip.interval import Interval
 from offhook.sip.message import Request, Response
 from offhook.sip.outbound import Answered, Progress
 from offhook.sip.referral import Referred, Transferred
-from offhook.sip.session import Offered, Reanswered, Session
+from offhook.sip.session import Confirmed, Offered, Reanswered, Session
 
 INSISTS = (("Require", "100rel"),)
 
@@ -453,6 +453,19 @@ class TestTransfers:
         event.referral.tell(200, talk.now)
         talk.line.run()
         assert talk.callee.said().count("NOTIFY") == 2
+
+    def test_what_there_is_to_tell_goes_out_one_after_the_other_and_the_bye_waits(self):
+        talk, caller, event = self.referred()
+        event.referral.take(talk.now)
+        event.referral.tell(180, talk.now)
+        event.referral.tell(200, talk.now)
+        talk.callee.one(Confirmed).session.bye(talk.now)
+        talk.line.flush()
+        assert talk.callee.said()[1:] == ["202", "NOTIFY"]
+        talk.line.run()
+        assert talk.callee.said()[-4:] == ["202", "NOTIFY", "NOTIFY", "BYE"]
+        assert [each.status for each in talk.caller.all(Transferred)] == [202, 100, 200]
+        assert caller.over
 
     def test_a_notify_that_overtakes_the_202_counts(self):
         talk, _, event = self.referred()
