@@ -266,7 +266,8 @@ class SipLeg:
     async def let_go(self) -> None:
         """Closes the sound of a leg that has ended, and keeps how it fared with the call."""
         stats = await self.media.close()
-        self.trace.add("log", {"message": "media", **asdict(stats)})
+        if stats.codec:
+            self.trace.add("sound", asdict(stats))
 
 
 def key_of(request: Message) -> str:

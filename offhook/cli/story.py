@@ -63,6 +63,23 @@ def _debugger(data: Mapping[str, Any]) -> list[str]:
     return [f"debugger {data['code']}{where}: {data['message']}"]
 
 
+def _sound(data: Mapping[str, Any]) -> list[str]:
+    expected = data["packets_received"] + data["lost"]
+    share = f" ({data['lost'] / expected:.1%})" if data["lost"] else ""
+    told = [
+        f"{data['codec']}: {data['packets_sent']} packets sent",
+        f"{data['packets_received']} received",
+        f"{data['lost']} lost{share}",
+        f"jitter {data['jitter_ms']} ms",
+    ]
+    told += [f"{data[each]} {each}" for each in ("late", "duplicates", "refused") if data.get(each)]
+    if data["round_trip_ms"]:
+        told.append(f"round trip {data['round_trip_ms']} ms")
+        far_jitter = data.get("far_jitter_ms", 0.0)
+        told.append(f"of ours {data['far_lost']} lost, jitter {far_jitter} ms")
+    return [f"sound {', '.join(told)}"]
+
+
 def _pairs(data: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in data.items() if value not in ("", None))
 
@@ -71,6 +88,7 @@ TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "webhook": _webhook,
     "twiml": _twiml,
     "said": _said,
+    "sound": _sound,
     "sip": _sip,
     "debugger": _debugger,
     "key": lambda data: [f"key {data['key']}"],

@@ -85,6 +85,7 @@ def test_the_packets_of_a_call_are_a_capture_file(up: Up, offhook: Offhook, tmp_
     assert f"wrote {file}" in shown.err
     assert "SIP <- 127.0.0.1" in shown.out
     assert "SIP -> 127.0.0.1" in shown.out
+    assert "sound PCMU: " in shown.out
     packets = list(parsed(file.read_bytes()))
     assert {(source, target) for source, target, _ in packets} == {
         (port, up.sip_port),

@@ -114,7 +114,7 @@ class TestCalls:
                 "received SIP/2.0 200 OK",
             ]
             told = traced(phone.leg)
-            assert [kind for kind, _ in told] == ["sip"] * 7 + ["log"]
+            assert [kind for kind, _ in told] == ["sip"] * 7 + ["sound"]
             assert told[0][1]["direction"] == "received"
             assert (told[0][1]["local"], told[0][1]["remote"]) == (
                 "127.0.0.2:5060",
