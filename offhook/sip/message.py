@@ -38,6 +38,15 @@ _COMPACT = {
     "u": "allow-events",
     "b": "referred-by",
 }
+_USUAL = (
+    *("Accept", "Allow", "Authorization", "CSeq", "Call-ID", "Contact", "Content-Length"),
+    *("Content-Type", "Date", "Event", "Expires", "From", "Max-Forwards", "Min-SE", "Path"),
+    *("P-Asserted-Identity", "Privacy", "Proxy-Authorization", "RAck", "RSeq", "Reason"),
+    *("Record-Route", "Refer-To", "Require", "Route", "Server", "Session-Expires", "Supported"),
+    *("Subscription-State", "To", "User-Agent", "Via"),
+)
+# Names as they are spelled nearly always, so that nothing has to be found out about them.
+_KEYS = {name: name.lower() for name in _USUAL} | _COMPACT
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 _VIA = re.compile(
     r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+"
@@ -46,7 +55,6 @@ _VIA = re.compile(
 )
 _CSEQ = re.compile(r"([0-9]{1,10})\s+(\S+)")
 _LENGTH = re.compile(r"[0-9]{1,9}")
-_LENGTH_NAMES = ("content-length", "l")
 _BARE_NUL = re.compile(r"(?<!\\)\0")  # a quoted pair may be any character, NUL as well
 _RESPONSE_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
 
@@ -137,8 +145,14 @@ class Message:
     def _index(self) -> dict[str, list[str]]:
         index: dict[str, list[str]] = {}
         for name, value in self.fields:
-            key = name.lower()
-            index.setdefault(_COMPACT.get(key, key), []).append(value)
+            key = _KEYS.get(name)
+            if key is None:
+                key = name.lower()
+                key = _COMPACT.get(key, key)
+            if key in index:
+                index[key].append(value)
+            else:
+                index[key] = [value]
         return index
 
     def get(self, name: str) -> str:
@@ -197,18 +211,18 @@ class Message:
 
     def _encode(self, start: str) -> bytes:
         lines = [start]
-        lines += [f"{name}: {value}" for name, value in self.fields if not _is_length(name)]
+        lines += [
+            f"{name}: {value}"
+            for name, value in self.fields
+            if name.lower() not in ("content-length", "l")
+        ]
         lines += [f"Content-Length: {len(self.body)}", "", ""]
         text = "\r\n".join(lines)
         breaks = len(lines) - 1
         broken = text.count("\n") != breaks or text.count("\r") != breaks
-        if broken or _BARE_NUL.search(text):
+        if broken or ("\0" in text and _BARE_NUL.search(text)):
             raise ValueError("a line break inside a header field")
         return text.encode("utf-8", "surrogateescape") + self.body
-
-
-def _is_length(name: str) -> bool:
-    return len(name) in (1, 14) and name.lower() in _LENGTH_NAMES
 
 
 @dataclass(frozen=True)
@@ -294,10 +308,10 @@ def _fields(lines: list[str]) -> tuple[Field, ...]:
     fields = []
     for line in lines:
         name, colon, value = line.partition(":")
-        if name[-1:] in (" ", "\t"):
-            name = name.rstrip()
-        if not colon or not TOKEN.fullmatch(name):
-            raise BadSip(f"not a header field: {line[:80]!r}")
+        if name not in _KEYS or not colon:
+            name = name.rstrip(" \t")
+            if not colon or not TOKEN.fullmatch(name):
+                raise BadSip(f"not a header field: {line[:80]!r}")
         fields.append((name, value.strip(" \t")))
     return tuple(fields)
 
@@ -342,8 +356,9 @@ def fault(message: Request | Response) -> BadSip | None:
 
 
 def _look(message: Request | Response) -> None:
+    index = message._index
     for name in _ONCE:
-        if len(message.values(name)) > 1:
+        if len(index.get(name, ())) > 1:
             raise BadSip(f"more than one {name}")
     if not message.call_id:
         raise BadSip("no Call-ID")
@@ -354,8 +369,9 @@ def _look(message: Request | Response) -> None:
         for one in split_list(message.get("via")):
             parse_via(one)
     for party in (message.from_, message.to):
-        if not party.tag and any(name.lower() == "tag" for name, _ in party.params):
-            raise BadSip("an empty tag")
+        for name, value in party.params:
+            if not value and name.lower() == "tag":
+                raise BadSip("an empty tag")
     length = message.get("content-length")
     if message.values("content-length") and not _LENGTH.fullmatch(length):
         raise BadSip("not a Content-Length")

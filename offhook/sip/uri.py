@@ -203,7 +203,9 @@ def _address(text: str) -> Address:
     if not closed:
         raise BadSip(f"an address that is not closed: {text[:80]!r}")
     parse_uri(uri)
-    return Address(uri, _CONTROL.sub("", display), split_params(params))
+    if not display.isprintable():
+        display = _CONTROL.sub("", display)
+    return Address(uri, display, split_params(params))
 
 
 _kept_address = lru_cache(maxsize=1024)(_address)
