@@ -141,6 +141,7 @@ async def test_what_is_missing_or_malformed_is_told_as_to_live_accounts(serving:
         assert (await test.post("/Calls.json", To=THEIRS, Url=URL)).code == (400, 21213)
         assert (await test.post("/Calls.json", To=THEIRS, From_=VALID)).code == (400, 21205)
         assert (await test.call(Url="nowhere")).code == (400, 21205)
+        assert (await test.call(To="12")).code == (400, 21217)
         assert (await test.buy(PhoneNumber=VALID, VoiceUrl="nowhere")).code == (400, 21402)
 
 

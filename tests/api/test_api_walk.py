@@ -6,9 +6,14 @@ reference: REST conventions section 3.1.
 
 from __future__ import annotations
 
+import json
+import os
+import re
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 from api_client import OURS, THEIRS, Api, Serving
 
 from offhook.api.openapi import wire_path
@@ -115,18 +120,67 @@ async def test_every_resource_is_the_same_in_json_and_xml(serving: Serving) -> N
 
 
 async def compare(api: Api, action: Action, path: str) -> None:
-    json, xml = await api.get(f"{path}.json"), await api.get(path)
-    assert (json.status, xml.status) == (200, 200), (path, json.body)
+    plain, xml = await api.get(f"{path}.json"), await api.get(path)
+    assert (plain.status, xml.status) == (200, 200), (path, plain.body)
     assert xml.body.startswith(b"<?xml version='1.0' encoding='UTF-8'?>\n<TwilioResponse>")
     [element] = xml.xml
-    if action.key not in json.json:
+    if action.key not in plain.json:
         assert element.tag == action.element
-        return same(json.json, element, path)
-    items = json.json[action.key]
+        return same(plain.json, element, path)
+    items = plain.json[action.key]
     assert [each.tag for each in element] == [action.element] * len(items), path
     same(items, element, path)
-    for name, value in json.json.items():
+    for name, value in plain.json.items():
         if flat(name) in element.attrib:
             written = "" if value is None else str(value).replace(".json", "", 1)
             assert element.attrib[flat(name)] == written, (path, name)
     return None
+
+
+# Property order
+
+CONTRACT = Path(os.environ.get("OFFHOOK_CONFORMANCE", "nowhere")) / "oai"
+
+
+@pytest.mark.skipif(not CONTRACT.is_dir(), reason="OFFHOOK_CONFORMANCE names no contract")
+async def test_properties_are_in_the_order_of_the_contract(serving: Serving) -> None:
+    described = json.loads((CONTRACT / "twilio_api_v2010_core.json").read_text())
+    async with serving() as api:
+        made = await fill(api)
+        walked = 0
+        for action in (each for resource in EVERY for each in resource.actions):
+            known = properties(described, action) if action.method == "GET" else []
+            path = concrete(api, action, made)
+            if not known or not path or "json" not in action.suffixes:
+                continue
+            body = (await api.get(f"{path}.json")).json
+            items = body[action.key] if isinstance(body.get(action.key), list) else [body]
+            for item in items:
+                assert list(item) == [name for name in known if name in item], path
+                walked += 1
+        assert walked >= 60, walked
+
+
+def properties(described: Any, action: Action) -> list[str]:
+    """Those of a resource, alone or in a list, as the contract describes it."""
+    path = shape(wire_path(action))
+    get = next(
+        (ops.get("get") for each, ops in described["paths"].items() if shape(each) == path), {}
+    )
+    if not get:
+        return []
+    answer = get["responses"]["200"]["content"]["application/json"]["schema"]
+    found: dict[str, Any] = resolved(described, answer)["properties"]
+    if items := found.get(action.key, {}).get("items"):
+        found = resolved(described, items)["properties"]
+    return list(found)
+
+
+def shape(path: str) -> str:
+    return re.sub(r"\{\w+\}", "*", path)
+
+
+def resolved(described: Any, schema: Any) -> Any:
+    while "$ref" in schema:
+        schema = described["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema

@@ -206,12 +206,14 @@ def render(one: SipList) -> Rendering:
     name = "CredentialLists" if one.kind == "credentials" else "IpAccessControlLists"
     uri = f"{account_uri(one.account_sid)}/SIP/{name}/{one.sid}"
     key, path = ("credentials", "Credentials") if one.kind == "credentials" else _ADDRESSES
-    return {
-        "sid": one.sid,
+    shown: Rendering = {
         "account_sid": one.account_sid,
-        "friendly_name": one.friendly_name,
         "date_created": date(one.date_created),
         "date_updated": date(one.date_updated),
+        "friendly_name": one.friendly_name,
+        "sid": one.sid,
         "subresource_uris": {key: f"{uri}/{path}"},
         "uri": uri,
     }
+    first = () if one.kind == "credentials" else ("sid", "account_sid", "friendly_name")
+    return {name: shown[name] for name in dict.fromkeys((*first, *shown))}
