@@ -98,11 +98,12 @@ async def test_a_live_call_is_ended(offhook: Offhook):
     assert app.statuses("status") == ["completed"]
 
 
-async def test_a_caller_who_still_hears_it_ring_is_let_go(offhook: Offhook):
+@pytest.mark.parametrize("status", ["completed", "canceled"])
+async def test_a_caller_who_still_hears_it_ring_is_let_go(offhook: Offhook, status: str):
     offhook.number(OURS, voice=App('<Pause length="100"/>'))
     call = await offhook.call(OURS)
     await asyncio.sleep(2)
-    answer = await offhook.post(f"Calls/{call.sid}.json", Status="completed")
+    answer = await offhook.post(f"Calls/{call.sid}.json", Status=status)
     assert answer["status"] == "canceled"
     assert (await call.ended()).code == 487
 
