@@ -129,6 +129,12 @@ def _registered(seen: Seen) -> Reading:
     return [((each.trunk.name,), each.registered == "registered") for each in states]
 
 
+def _trunk_calls(seen: Seen) -> Reading:
+    for each in seen.sip.upstream.states.values():
+        yield (each.trunk.name, "carried"), each.calls - each.failed
+        yield (each.trunk.name, "failed"), each.failed
+
+
 def _packets(seen: Seen) -> Reading:
     return [(("sent",), seen.sound.packets_sent), (("received",), seen.sound.packets_received)]
 
@@ -208,6 +214,9 @@ FIGURES = (
            _reachable),
     Figure("offhook_trunk_registered", "gauge", "1 while we are registered with a trunk, else 0",
            ("trunk",), _registered),
+    Figure("offhook_trunk_calls", "counter",
+           "Calls out that a trunk was given: carried, or failed and left for the next",
+           ("trunk", "outcome"), _trunk_calls),
 )  # fmt: skip
 
 

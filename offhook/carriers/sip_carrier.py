@@ -325,11 +325,14 @@ class SipCarrier:
     # Sound
 
     async def _open_sound(self, hop: Hop, near: MediaLeg | None, offers: Offers) -> Sound:
+        host, *nearby = self._board.sound_addresses(hop)
+        bound = self._board.wire.host
+        if bound == "::":  # a leg has sockets of one kind
+            bound = "::" if ":" in host else "0.0.0.0"
         try:
-            media = await self._media.open_rtp(self._board.wire.host, near)
+            media = await self._media.open_rtp(bound, near)
         except MediaFull as full:
             raise CarrierError(503, str(full)) from full
-        host, *nearby = self._board.sound_addresses(hop)
         id, drawn = int(self._rand()[:8], 16), "".join(self._rand() for _ in range(3))  # 384 bits
         ours = sdp.Ours(
             host, media.port, id, secret=hashlib.sha512(drawn.encode()).digest(),

@@ -51,7 +51,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         if not only_keeps_alive(data):
-            self._receive(data, Hop("UDP", addr[0], addr[1]))
+            self._receive(data, _peer("UDP", addr))
 
 
 class Wire:
@@ -130,7 +130,7 @@ class Wire:
             assert task
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
-            peer = Hop(transport, *writer.get_extra_info("peername")[:2])
+            peer = _peer(transport, writer.get_extra_info("peername"))
             if not self._has_room(peer):
                 writer.transport.abort()
                 return
@@ -138,7 +138,7 @@ class Wire:
 
         patience = HANDSHAKE if context else None
         server = await asyncio.start_server(
-            taken, host, port, ssl=context, ssl_handshake_timeout=patience
+            taken, **_at(host, port), ssl=context, ssl_handshake_timeout=patience
         )
         self._servers.append(server)
         self._places[transport] = server.sockets[0].getsockname()[:2]
@@ -147,16 +147,16 @@ class Wire:
         self, transport: str, host: str, port: int, context: ssl.SSLContext | None
     ) -> None:
         async def taken(connection: ServerConnection) -> None:
-            host, port = connection.remote_address[:2]
+            peer = _peer(transport, connection.remote_address)
             assert connection.request  # it was answered
             told = ",".join(connection.request.headers.get_all("X-Forwarded-For"))
-            peer = Hop(transport, self._behind.forwarded(told, host), port)
+            peer = replace(peer, host=self._behind.forwarded(told, peer.host))
             if not self._has_room(peer):
                 return
             await self._read_web(connection, peer)
 
         server = await serve(
-            taken, host, port, ssl=context, subprotocols=[WEB], max_size=MAX_MESSAGE,
+            taken, **_at(host, port), ssl=context, subprotocols=[WEB], max_size=MAX_MESSAGE,
             compression=None, server_header=None, open_timeout=HANDSHAKE,
             ssl_handshake_timeout=HANDSHAKE if context else None,
         )  # fmt: skip
@@ -177,8 +177,8 @@ class Wire:
     def means(self, chance: Callable[[], float]) -> Means:
         """What we can make connections by; WebSockets are only made to us."""
         transports = ("UDP", "TCP", "TLS") if "TCP" in self._places else ("UDP", "TLS")
-        families: tuple[Kind, ...] = ("AAAA",) if ":" in self.host else ("A",)
-        return Means(transports, families, chance)
+        only: tuple[Kind, ...] = ("AAAA",) if ":" in self.host else ("A",)
+        return Means(transports, ("A", "AAAA") if self.host == "::" else only, chance)
 
     def leads(self, hop: Hop) -> bool:
         """Whether its connection is open."""
@@ -208,7 +208,8 @@ class Wire:
         elif send.hop.reliable:
             self._send_on_connection(send)
         elif self._udp and not self._udp.is_closing():
-            self._udp.sendto(send.data, (send.hop.host, send.hop.port))
+            mapped = "::ffff:" if self.host == "::" and ":" not in send.hop.host else ""
+            self._udp.sendto(send.data, (mapped + send.hop.host, send.hop.port))
 
     async def _send_to_name(self, send: Send) -> None:
         try:
@@ -366,6 +367,20 @@ class Wire:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _peer(transport: str, address: tuple[Any, ...]) -> Hop:
+    """Where something came from. One of IPv4 on a socket of both kinds is that of IPv4."""
+    host = str(address[0])
+    return Hop(transport, host.removeprefix("::ffff:") if "." in host else host, address[1])
+
+
+def _at(host: str, port: int) -> dict[str, Any]:
+    """How a server is told where to listen: "::" is both kinds of addresses. Raises OSError."""
+    if host != "::":
+        return {"host": host, "port": port}
+    both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return {"sock": both}
 
 
 async def _read_some(reader: asyncio.StreamReader, until: float) -> bytes:

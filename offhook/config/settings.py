@@ -183,8 +183,8 @@ class Settings(BaseSettings):
     """Where the API listens. When the default port is taken, the next free one is used."""
 
     sip: Listen = Address("127.0.0.1", 5060)
-    """Where SIP listens, on UDP and TCP. When the default port is taken, the next free one is
-    used."""
+    """Where SIP listens, on UDP and TCP; [::] is IPv4 and IPv6 alike. When the default port is
+    taken, the next free one is used."""
 
     sip_tls: ListenOrNot = Field(default=None, examples=["0.0.0.0:5061"])
     """Where SIP listens for TLS; unless it is given, nowhere."""
