@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.measures import FULL, MEASURES, QUICK, Figure
 from bench.rig import CannotMeasure, compiled, scratch
-from bench.target import offhook
+from bench.target import offhook, rooms
 
 
 def main() -> int:
@@ -33,9 +33,11 @@ def measure(names: list[str], full: bool, workers: int) -> None:
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; the callers run here too")
     with scratch() as folder:
         program = compiled(Path(folder))
-        with offhook(Path(folder), workers) as target:
-            for name in names:
-                print(f"\n{MEASURES[name].__doc__}")
+        for name in names:
+            print(f"\n{MEASURES[name].__doc__} Load average {os.getloadavg()[0]:.1f}.")
+            alone = name == "conference"  # there is no verb for it yet
+            world = rooms(workers) if alone else offhook(Path(folder, name), workers)
+            with world as target:
                 for figure in MEASURES[name](program, target, plan):
                     print(row(figure), flush=True)
 

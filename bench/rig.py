@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,40 @@ class Load:
         self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Sipp:
+    """How a run of SIPp went: calls that ended well, milliseconds to their answers in order."""
+
+    good: int
+    answered: list[float]
+
+    def percentile(self, part: float) -> float:
+        if not self.answered:
+            return math.inf
+        return self.answered[min(int(part * len(self.answered)), len(self.answered) - 1)]
+
+
+def run_sipp(folder: Path, target: str, *arguments: object) -> Sipp:
+    """Its files are left in `folder`. Raises CannotMeasure where there is no SIPp."""
+    if not shutil.which("sipp"):
+        raise CannotMeasure(
+            "this measurement needs SIPp. On Debian or Ubuntu: apt-get install sip-tester"
+        )
+    stats = folder / "sipp.csv"
+    each = ("-trace_stat", "-stf", stats, "-trace_rtt", "-rtt_freq", "1")
+    command = ["sipp", target, "-i", "127.0.0.1", "-nostdin", *each, *arguments]
+    quiet = subprocess.DEVNULL
+    subprocess.run([str(one) for one in command], cwd=folder, stdout=quiet, stderr=quiet)
+    names, *_, last = (line.split(";") for line in stats.read_text().splitlines())
+    found = dict(zip(names, last, strict=False))
+    times = [
+        float(line.split(";")[1])
+        for file in folder.glob("*_rtt.csv")
+        for line in file.read_text().splitlines()[1:]
+    ]
+    return Sipp(int(found["SuccessfulCall(C)"]), sorted(times))
 
 
 def family(pid: int) -> list[int]:

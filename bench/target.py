@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.parse
@@ -15,9 +14,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from bench.application import ANSWERS
 from bench.rig import CannotMeasure
 
 HOST = "127.0.0.1"
@@ -26,13 +25,6 @@ TOKEN = "be" * 16
 PROGRAM = Path(sys.executable).with_name("offhook")
 STARTUP = 60.0  # seconds
 
-PROMPT = "This is what every caller of the measurement hears, said again and again. " * 4
-ANSWERS = {
-    "playback": f'<Say loop="0">{PROMPT}</Say>',
-    "setup": "<Say>Good day to you.</Say><Hangup/>",
-    "bridge": "<Dial><Sip>sip:answer@{host}:{answerer}</Sip></Dial>",
-    "record": '<Record timeout="600" maxLength="600" playBeep="false"/>',
-}
 NUMBERS = {name: f"+155501002{n:02}" for n, name in enumerate(ANSWERS)}
 
 
@@ -48,6 +40,7 @@ class Target:
 @contextmanager
 def offhook(folder: Path, workers: int) -> Iterator[Target]:
     """An Offhook on free ports, with a number for each measurement. Raises CannotMeasure."""
+    folder.mkdir()
     answerer, sip, http = free_port(), free_port(), free_port(socket.SOCK_STREAM)
     with application(answerer) as answers, (folder / "log").open("wb") as log:
         where = ("--http", f"{HOST}:{http}", "--sip", f"{HOST}:{sip}", "--rtp", "20000-29999")
@@ -69,35 +62,29 @@ def offhook(folder: Path, workers: int) -> Iterator[Target]:
 
 @contextmanager
 def application(answerer: int) -> Iterator[str]:
-    """A web server that answers with TwiML by path; its address."""
+    """The application, in a process of its own; its address."""
+    port = free_port(socket.SOCK_STREAM)
+    command = [sys.executable, "-m", "bench.application", str(port), str(answerer)]
+    with subprocess.Popen(command) as process:
+        try:
+            yield f"http://{HOST}:{port}"
+        finally:
+            process.terminate()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            verbs = ANSWERS.get(self.path.strip("/"), "").format(host=HOST, answerer=answerer)
-            body = f"<Response>{verbs}</Response>".encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer((HOST, 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+@contextmanager
+def rooms(workers: int) -> Iterator[Target]:
+    """SIP and the media plane alone, on a free port: see `bench.rooms`. Raises CannotMeasure."""
+    sip = free_port()
+    command = [sys.executable, "-m", "bench.rooms", str(sip), str(workers)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        if process.stdout.readline() != "open\n":
+            raise CannotMeasure("the rooms did not open")
+        yield Target(f"{HOST}:{sip}", process.pid, 0)
+        process.stdin.close()
 
 
 def free_port(kind: int = socket.SOCK_DGRAM) -> int:
