@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from random import Random, SystemRandom
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TypeVar
+from weakref import WeakSet
 
 from offhook import clock
 from offhook.media import wav
-from offhook.media.clip import FRAME, Clip
+from offhook.media.clip import FRAME
 from offhook.media.dtls import identity
+from offhook.media.legs import Host, Link, MediaLeg, RtpLeg
 from offhook.media.local import LocalHost
-from offhook.media.orders import Direction, Event, Identity, Recorded, RecorderOrder, Remote, Stats
-from offhook.media.players import Cadence
+from offhook.media.meeting import LOOPBACK, Room
+from offhook.media.orders import Direction, Event, Recorded, RecorderOrder, Remote, Stats
 from offhook.media.ports import MediaFull, Ports
 from offhook.media.remote import WorkerHost
 from offhook.media.studio import Studio
@@ -39,157 +40,9 @@ __all__ = [
     "Stats",
 ]
 
-A = TypeVar("A")
-P = ParamSpec("P")
+L = TypeVar("L", bound=RtpLeg)
 WORKER_DIED = "the media worker died"
 RESPAWN = 1.0  # seconds until the next attempt to start a worker
-
-
-class Host(Protocol):
-    """Where a studio runs: on this loop, or in a worker process."""
-
-    healthy: bool
-
-    def do(
-        self, order: Callable[Concatenate[Studio, P], None], *args: P.args, **kw: P.kwargs
-    ) -> None: ...
-
-    async def open_rtp(self, leg: int, ip: str, port: int) -> None: ...
-
-    async def close(self) -> None: ...
-
-
-class MediaLeg:
-    """Sound both ways between us and a far end. Everything is safe, and nothing, once it is closed.
-
-    `keys` are those the far end presses (0-9*#A-D), in order.
-    """
-
-    def __init__(self, plane: MediaPlane, host: Host, id: int) -> None:
-        self.keys: asyncio.Queue[str] = asyncio.Queue()
-        self.id = id
-        self.host = host
-        self.codec = ""
-        self._plane = plane
-        self._stats: asyncio.Future[Stats] = asyncio.get_running_loop().create_future()
-        self._closing = False
-        self._hear: Callable[[bytes], None] | None = None
-        self._dead: Callable[[str], None] | None = None
-
-    async def play(self, clip: Clip) -> None:
-        """Play to the far end; returns with the last frame, or when another sound takes its place.
-
-        A leg plays one sound at a time. Cancelling silences it.
-        """
-        await self._job(Studio.play_clip, clip)
-
-    async def play_tone(self, cadence: Cadence) -> None:
-        """Play ((frequencies in Hz, seconds), ...) until cancelled; no frequencies are silence."""
-        await self._job(Studio.play_tone, cadence)
-
-    async def send_digits(self, digits: str) -> None:
-        """Press keys at the far end: 100 ms each and 100 ms apart; `w` waits 0.5 s, `W` 1 s."""
-        await self._job(Studio.press, digits)
-
-    def echo(self, on: bool) -> None:
-        """Send back what arrives."""
-        self.host.do(Studio.echo, self.id, on)
-
-    def tap(self, hear: Callable[[bytes], None] | None) -> None:
-        """Hand every frame (320 bytes) that arrives to `hear`; nothing comes while none arrives."""
-        self._hear = hear
-        self.host.do(Studio.tap, self.id, hear is not None)
-
-    async def close(self) -> Stats:
-        """Hang up the sound; jobs on this leg return, recordings of nothing but it end."""
-        if not self._closing:
-            self._closing = True
-            self.host.do(Studio.close, self.id)
-        return await asyncio.shield(self._stats)
-
-    async def _job(self, order: Callable[[Studio, int, int, A], None], argument: A) -> None:
-        if self._closing:
-            return
-        job, done = self._plane.job(self.host)
-        try:
-            self.host.do(order, self.id, job, argument)
-            await done
-        finally:
-            if not done.done() or done.cancelled():
-                self.host.do(Studio.stop, self.id, job)
-
-    def take(self, event: Event) -> None:
-        """What the plane was told of this leg."""
-        match event:
-            case Event("key", _, str(key)):
-                self.keys.put_nowait(key)
-            case Event("heard", _, bytes(frame)) if self._hear:
-                self._hear(frame)
-            case Event("dead", _, why) if self._dead:
-                self._dead(str(why or ""))
-            case Event("closed", _, Stats() as stats):
-                self._closing = True
-                self._stats.set_result(stats)
-
-
-class RtpLeg(MediaLeg):
-    """A leg over RTP on `port` (and RTCP on the one above). Silent until connected."""
-
-    def __init__(self, plane: MediaPlane, host: Host, id: int, port: int) -> None:
-        super().__init__(plane, host, id)
-        self.port = port
-
-    @property
-    def identity(self) -> Identity:
-        """Our certificate for the handshakes of browsers, one for all legs."""
-        return self._plane.identity
-
-    def connect(self, remote: Remote) -> None:
-        """What the session description agreed on; again after a re-INVITE.
-
-        Raises ValueError for a host that is not a numeric address: nothing is looked up here.
-        """
-        ipaddress.ip_address(remote.host)
-        self.codec = remote.codec
-        self.host.do(Studio.connect, self.id, remote)
-
-    def on_timeout(self, seconds: float, hook: Callable[[str], None]) -> None:
-        """Call `hook`, once, when nothing has come for so long; with why when nothing can come any
-        more: no keys were agreed on, or the leg's worker died."""
-        self._dead = hook
-        self.host.do(Studio.expect, self.id, seconds)
-
-
-class Room:
-    """A seat hears the sum of the others; keys go through a room of two."""
-
-    def __init__(self, plane: MediaPlane, id: int) -> None:
-        self._plane = plane
-        self._id = id
-        self._host: Host | None = None
-
-    async def add(self, leg: MediaLeg, *, speaks: bool = True, hears: bool = True) -> None:
-        """Seat a leg, which leaves any other room. Raises ValueError if it lives on another worker
-        than those before it: open it `near` one of them."""
-        if self._host is None:
-            self._host = leg.host
-            self._host.do(Studio.open_room, self._id)
-        if self._host is not leg.host:
-            raise ValueError("a room's legs live on one worker")
-        self._host.do(Studio.sit, self._id, leg.id, speaks, hears)
-
-    async def remove(self, leg: MediaLeg) -> None:
-        if self._host is leg.host:
-            self._host.do(Studio.leave, self._id, leg.id)
-
-    def mute(self, leg: MediaLeg, on: bool) -> None:
-        """Keep what this leg says from the others."""
-        if self._host is leg.host:
-            self._host.do(Studio.mute, leg.id, on)
-
-    async def close(self) -> None:
-        if self._host is not None:
-            self._host.do(Studio.close_room, self._id)
 
 
 Source = tuple[MediaLeg, Direction]  # "in": what its far end says; "out": what it hears
@@ -256,6 +109,7 @@ class MediaPlane:
         self._legs: dict[int, MediaLeg] = {}
         self._jobs: dict[int, tuple[Host, asyncio.Future[None]]] = {}
         self._recorders: dict[int, Recorder] = {}
+        self._rooms: WeakSet[Room] = WeakSet()
         self._replacing: set[asyncio.Task[None]] = set()
         self._closing = False
         self.tallies = Tallies()
@@ -284,7 +138,8 @@ class MediaPlane:
     @property
     def legs(self) -> Counter[str]:
         """How many are open, by codec; "" are those without RTP, or not connected yet."""
-        return Counter(leg.codec for leg in self._legs.values())
+        legs = self._legs.values()
+        return Counter(leg.codec for leg in legs if not isinstance(leg, Link))
 
     @property
     def free_ports(self) -> int:
@@ -297,33 +152,38 @@ class MediaPlane:
 
     async def open_rtp(self, local_ip: str, near: MediaLeg | None = None) -> RtpLeg:
         """A leg on a free pair of ports. Raises MediaFull."""
-        host = self._host(near)
+        return await self._open(RtpLeg, self._host(near), local_ip)
+
+    async def _open(self, kind: type[L], host: Host, local_ip: str) -> L:
         for _ in range(len(self._ports)):
             port = self._ports.take()
-            leg = RtpLeg(self, host, next(self._ids), port)
+            leg = kind(self.job, host, next(self._ids), port, self.identity)
+            self._legs[leg.id] = leg  # from now on: others that open count it
             try:
                 await host.open_rtp(leg.id, local_ip, port)
             except BaseException as error:
-                self._ports.give_back(port)
+                if self._legs.pop(leg.id, None):
+                    self._ports.give_back(port)
                 if not isinstance(error, OSError):
                     raise
                 if error.errno != errno.EADDRINUSE:
                     raise MediaFull(f"no RTP port on {local_ip}: {error}") from error
             else:
-                self._legs[leg.id] = leg
                 return leg
         raise MediaFull("no RTP port could be opened")
 
     async def open_wire(self, near: MediaLeg | None = None) -> tuple[MediaLeg, MediaLeg]:
         """Two legs, back to back: what one sends the other hears, keys as well."""
         host = self._host(near)
-        here, there = (MediaLeg(self, host, next(self._ids)) for _ in range(2))
+        here, there = (MediaLeg(self.job, host, next(self._ids)) for _ in range(2))
         self._legs |= {here.id: here, there.id: there}
         host.do(Studio.open_wire, here.id, there.id)
         return here, there
 
     async def open_room(self, *legs: MediaLeg) -> Room:
-        room = Room(self, next(self._ids))
+        self._rooms.add(
+            room := Room(next(self._ids), lambda host: self._open(Link, host, LOOPBACK))
+        )
         for leg in legs:
             await room.add(leg)
         return room
@@ -383,9 +243,10 @@ class MediaPlane:
         for recorder in [one for one in self._recorders.values() if one.host is host]:
             self._take(Event("recorded", recorder.id, recorder.rescued()))
         if not self._closing:
-            task = asyncio.ensure_future(self._replace())
-            self._replacing.add(task)
-            task.add_done_callback(self._replacing.discard)
+            for work in (self._replace(), *map(_mended, self._rooms)):
+                task = asyncio.ensure_future(work)
+                self._replacing.add(task)
+                task.add_done_callback(self._replacing.discard)
 
     async def _replace(self) -> None:
         while True:
@@ -415,5 +276,10 @@ class MediaPlane:
     def _ended(self, leg: MediaLeg, stats: object) -> None:
         if isinstance(leg, RtpLeg):
             self._ports.give_back(leg.port)
-        if isinstance(stats, Stats):
+        if isinstance(stats, Stats) and not isinstance(leg, Link):
             self.over(stats)
+
+
+async def _mended(room: Room) -> None:
+    with suppress(MediaFull):
+        await room.mend()

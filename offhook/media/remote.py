@@ -92,6 +92,8 @@ class WorkerHost(asyncio.Protocol):
 
     async def open_rtp(self, leg: int, ip: str, port: int) -> None:
         """A leg on this port and the one above. Raises OSError when they cannot be had."""
+        if not self.healthy:
+            raise ConnectionError("the media worker died")
         opened = self._opening[leg] = self._loop.create_future()
         self._send("open_rtp", leg, ip, port)
         self._flush()

@@ -113,13 +113,99 @@ async def test_cancelling_reaches_the_worker():
 
 async def test_legs_spread_over_the_workers_and_neighbours_stay_together():
     async with workers(2) as plane:
-        first, second = [await plane.open_rtp(LOOPBACK) for _ in range(2)]
+        first, second = await asyncio.gather(*(plane.open_rtp(LOOPBACK) for _ in range(2)))
         third = await plane.open_rtp(LOOPBACK, near=second)
         assert worker_of(first) != worker_of(second) == worker_of(third)
-        with pytest.raises(ValueError, match="one worker"):
-            await plane.open_room(first, second)
+        assert worker_of(await plane.open_rtp(LOOPBACK)) == worker_of(first)
         with pytest.raises(ValueError, match="one worker"):
             await plane.record(RecordOrder("x.wav", (((first, "in"), (second, "in")),)))
+
+
+async def apart(plane: MediaPlane) -> tuple[RtpLeg, RtpLeg]:
+    """A far end's phone, and our leg to it on the worker that has the fewest."""
+    ours = await plane.open_rtp(LOOPBACK)
+    phone = await plane.open_rtp(LOOPBACK, near=ours)
+    phone.connect(Remote(LOOPBACK, ours.port, "PCMU", 0, 101))
+    ours.connect(Remote(LOOPBACK, phone.port, "PCMU", 0, 101))
+    return phone, ours
+
+
+def listen(leg: MediaLeg) -> list[bytes]:
+    heard: list[bytes] = []
+    leg.tap(heard.append)
+    return heard
+
+
+async def test_a_bridge_over_two_workers_carries_sound_and_keys_both_ways():
+    async with workers(2) as plane:
+        (caller, here), (callee, there) = await apart(plane), await apart(plane)
+        assert worker_of(here) != worker_of(there)
+        room = await plane.open_room(here, there)
+        at_callee, at_caller = listen(callee), listen(caller)
+        await asyncio.gather(caller.play(clip(tone(700, 1))), callee.play(clip(tone(440, 1))))
+        await asyncio.gather(caller.send_digits("12"), callee.send_digits("9#"))
+        assert [await callee.keys.get() for _ in range(2)] == ["1", "2"]
+        assert [await caller.keys.get() for _ in range(2)] == ["9", "#"]
+        assert alike(joined(at_callee), tone(700, 0.2)) > 0.95
+        assert alike(joined(at_caller), tone(440, 0.2)) > 0.95
+        assert sum(plane.legs.values()) == 4, "of the link nobody is told"
+        ports = plane.free_ports
+        await room.close()
+        assert plane.free_ports == ports + 2
+        at_callee.clear()
+        await caller.play(clip(tone(700, 0.4)))
+        assert share(joined(at_callee)[-1600:], 700) < 0.1
+
+
+async def test_a_room_over_three_workers_lets_everybody_hear_everybody_else():
+    async with workers(3, ports=60) as plane:
+        pairs = [await apart(plane) for _ in range(4)]
+        assert len({worker_of(ours) for _, ours in pairs}) == 3
+        room = await plane.open_room(*(ours for _, ours in pairs))
+        heard = [listen(phone) for phone, _ in pairs]
+        pitches = (400, 700, 1100, 1900)
+        await asyncio.gather(
+            *(
+                phone.play(clip(tone(hertz, 1, 3000)))
+                for (phone, _), hertz in zip(pairs, pitches, strict=True)
+            )
+        )
+        for n, frames in enumerate(heard):
+            sound = joined(frames)
+            there = {hertz for hertz in pitches if share(sound, hertz) > 0.05}
+            assert there == set(pitches) - {pitches[n]}, "and nobody himself, or anybody twice"
+        room.mute(pairs[0][1], True)
+        await room.remove(pairs[3][1])
+        await asyncio.sleep(0.2)
+        for frames in heard:
+            frames.clear()
+        await asyncio.gather(*(phone.play(clip(tone(500, 0.4, 3000))) for phone, _ in pairs[::3]))
+        assert all(share(joined(heard[n]), 500) < 0.1 for n in (1, 2))
+
+
+async def test_a_worker_that_dies_takes_only_its_own_calls_with_it():
+    """Those on the other go on, in rooms with others, too; new ones spread over both again."""
+    async with workers(2) as plane:
+        pairs = [await apart(plane) for _ in range(4)]
+        dead = worker_of(pairs[0][1])
+        room = await plane.open_room(*(ours for _, ours in pairs))
+        told = asyncio.Event()
+        pairs[2][1].on_timeout(3600, lambda why: told.set())
+        os.kill(dead, signal.SIGKILL)
+        await told.wait()
+        assert [phone.closed for phone, _ in pairs] == [True, False, True, False]
+        while not plane.healthy:
+            await asyncio.sleep(0.05)
+        heard = listen(pairs[3][0])
+        await pairs[1][0].play(clip(tone(700, 0.6)))
+        assert alike(joined(heard), tone(700, 0.2)) > 0.95, "the room had its home on the dead one"
+        phone, ours = await apart(plane)
+        assert worker_of(ours) not in (dead, worker_of(pairs[1][1]))
+        await room.add(ours)
+        heard.clear()
+        await phone.play(clip(tone(440, 0.6)))
+        await asyncio.sleep(0.2)
+        assert alike(joined(heard), tone(440, 0.2)) > 0.95
 
 
 async def test_ports_are_bound_in_the_worker_and_run_out():
