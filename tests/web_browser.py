@@ -26,14 +26,15 @@ class Browser:
         self,
         user: str,
         password: str,
-        own: Identity = THEIRS,
+        own: Identity | None = THEIRS,
         profiles: bytes = b"SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_128_GCM",
         server: bool = False,
     ) -> None:
         self.user, self.password = user, password
         context = SSL.Context(SSL.DTLS_METHOD)
-        context.use_certificate(x509.load_pem_x509_certificate(own.certificate))
-        context.use_privatekey(load_pem_private_key(own.key, None))  # type: ignore[arg-type]
+        if own:
+            context.use_certificate(x509.load_pem_x509_certificate(own.certificate))
+            context.use_privatekey(load_pem_private_key(own.key, None))  # type: ignore[arg-type]
         context.set_tlsext_use_srtp(profiles)
         context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
         self.server = server
@@ -45,11 +46,13 @@ class Browser:
         self.refused = False
         self.checks = 0
 
-    def check(self, nominate: bool = True, password: str = "") -> bytes:
+    def check(
+        self, nominate: bool = True, password: str = "", role: int = stun.CONTROLLING
+    ) -> bytes:
         """A binding request as a controlling agent makes it."""
         self.checks += 1
         transaction = self.checks.to_bytes(12)
-        more = [(stun.PRIORITY, b"\x6e\x7f\x1e\xff"), (stun.CONTROLLING, bytes(8))]
+        more = [(stun.PRIORITY, b"\x6e\x7f\x1e\xff"), (role, bytes(8))]
         more += [(stun.USE_CANDIDATE, b"")] if nominate else []
         return stun.ask(transaction, f"{self.user}:far", password or self.password, *more)
 

@@ -23,6 +23,7 @@ from offhook.media.orders import Identity, Srtp, Web
 MTU = 1200  # bytes of a datagram of ours: every path of the internet takes as many
 LIFE = timedelta(days=3650)  # nobody looks: it is believed by its fingerprint, for one process
 FIRST, LONGEST = 0.5, 8.0  # seconds until a flight is repeated: at first, and at most
+LINGER = 30.0  # seconds for which our last flight may have to be repeated
 LABEL = b"EXTRACTOR-dtls_srtp"  # RFC 5764 section 4.2
 PROFILES = {  # by OpenSSL's names, in our order: the suite, bytes of its key and of its salt
     b"SRTP_AEAD_AES_128_GCM": ("AEAD_AES_128_GCM", 16, 12),
@@ -48,12 +49,13 @@ class Handshake:
     """Our side of one: datagrams and the time in, datagrams out."""
 
     def __init__(self, agreed: Web) -> None:
-        self._connection = SSL.Connection(_context(agreed.identity), None)
+        connection = SSL.Connection(_context(agreed.identity), None)
         if agreed.active:
-            self._connection.set_connect_state()
+            connection.set_connect_state()
         else:
-            self._connection.set_accept_state()
-        self._connection.set_ciphertext_mtu(MTU)
+            connection.set_accept_state()
+        connection.set_ciphertext_mtu(MTU)
+        self._connection: SSL.Connection | None = connection
         self._agreed = agreed
         self._flight: list[bytes] = []
         self._due = self._pause = 0.0
@@ -62,55 +64,65 @@ class Handshake:
 
     @property
     def over(self) -> bool:
-        return self.failed or self.keys is not None
+        """Whether nothing will be said any more."""
+        return self._connection is None
 
     def begin(self, now: float) -> list[bytes]:
         """What we say unasked: the first flight, if it is ours."""
-        return self._step(now) if self._agreed.active and not self._flight else []
+        return self._step(now) if self._agreed.active else []
 
     def receive(self, data: bytes, now: float) -> list[bytes]:
         """What is to be sent in answer."""
-        if self.failed:
+        if self._connection is None or self.failed:
             return []
         self._connection.bio_write(data)
         return self._step(now)
 
     def again(self, now: float) -> list[bytes]:
         """Our last flight, when nothing has come for too long (RFC 6347 section 4.2.4)."""
-        if self.over or not self._flight or now < self._due:
+        if now < self._due:
+            return []
+        if self.keys or self.failed:
+            self._connection = None  # 80 KB, most of what such a leg costs
             return []
         self._pause = min(2 * self._pause, LONGEST)
         self._due = now + self._pause
         return self._flight
 
     def _step(self, now: float) -> list[bytes]:
+        connection = self._connection
+        if connection is None:
+            return []
         try:
-            self._go_on()
+            self._go_on(connection)
         except (SSL.WantReadError, SSL.ZeroReturnError):
             pass
         except SSL.Error:
             self.failed = self.keys is None
-        if flight := self._outgoing():
+        flight = _outgoing(connection)
+        if self.keys or self.failed:
+            self._due = now + LINGER
+        elif flight:
             self._flight, self._pause, self._due = flight, FIRST, now + FIRST
         return flight
 
-    def _go_on(self) -> None:
+    def _go_on(self, connection: SSL.Connection) -> None:
         """As far as it goes; what comes after it is read and forgotten, a repeated last flight
         answered. Raises SSL.Error."""
         if self.keys is None:
-            self._connection.do_handshake()
-            self._finish()
+            connection.do_handshake()
+            self._finish(connection)
         while not self.failed:
-            self._connection.recv(MTU)
+            connection.recv(MTU)
 
-    def _finish(self) -> None:
-        certificate = self._connection.get_peer_certificate(as_cryptography=True)
-        suite = PROFILES.get(self._connection.get_selected_srtp_profile())
+    def _finish(self, connection: SSL.Connection) -> None:
+        certificate = connection.get_peer_certificate(as_cryptography=True)
+        suite = PROFILES.get(connection.get_selected_srtp_profile())
         if certificate is None or suite is None or not self._is_theirs(certificate):
             self.failed = True
             return
         name, key, salt = suite
-        made = self._connection.export_keying_material(LABEL, 2 * (key + salt))
+        made = connection.export_keying_material(LABEL, 2 * (key + salt))
         keys, salts = made[: 2 * key], made[2 * key :]
         client, server = keys[:key] + salts[:salt], keys[key:] + salts[salt:]
         self.keys = (
@@ -123,13 +135,14 @@ class Handshake:
         counted = HASHES.get(algorithm.lower())
         return counted is not None and counted(raw).hexdigest() == said.replace(":", "").lower()
 
-    def _outgoing(self) -> list[bytes]:
-        out = []
-        try:
-            while True:
-                out.append(self._connection.bio_read(2 * MTU))
-        except SSL.WantReadError:
-            return _datagrams(b"".join(out))
+
+def _outgoing(connection: SSL.Connection) -> list[bytes]:
+    out = []
+    try:
+        while True:
+            out.append(connection.bio_read(2 * MTU))
+    except SSL.WantReadError:
+        return _datagrams(b"".join(out))
 
 
 def _datagrams(records: bytes) -> list[bytes]:
@@ -152,7 +165,6 @@ def _context(identity: Identity) -> SSL.Context:
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     context.use_privatekey(key)
     # Who the other side is, its fingerprint says, by way of the signalling.
-    required = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
-    context.set_verify(required, lambda *_: True)
+    context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
     context.set_tlsext_use_srtp(b":".join(PROFILES))
     return context

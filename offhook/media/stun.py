@@ -62,8 +62,8 @@ def read(data: bytes) -> Request | None:
             return None
         if not signed:  # anybody may have put there what follows (section 15.4)
             attributes.setdefault(name, value)
-        if name == INTEGRITY:
-            signed = signed or _sized(data[:at], at + 24 - HEADER)
+            if name == INTEGRITY:
+                signed = _sized(data[:at], at + 24 - HEADER)
         at += 4 + size + -size % 4
     return Request(data[8:HEADER], attributes, signed)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from web_browser import mapped
 
 from offhook.media import stun
+from offhook.media.rtp import Address
 
 # RFC 5769 section 2.1: a request by evtj:h6vY with the password VOkJxbRl1RmTxUk/WvJxBt.
 SAMPLE = bytes.fromhex(
@@ -45,6 +46,26 @@ def test_a_right_check_is_told_where_it_came_from():
     assert answer[:2] == b"\x01\x01"
     assert answer[8:20] == b"t" * 12
     assert mapped(answer) == FROM
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (FROM, "0001a147e112a643"),
+        (("::ffff:192.0.2.1", 32853, 0, 0), "0001a147e112a643"),
+        (
+            ("2001:db8:1234:5678:11:2233:4455:6677", 32853, 0, 0),
+            "0002a1470113a9faa5d3f179bc25f4b5bed2b9d9",
+        ),
+    ],
+)
+def test_an_address_is_told_as_the_samples_do(source: Address, told: str):
+    """RFC 5769 sections 2.2 and 2.3; one of IPv4 on a socket of both kinds is of IPv4."""
+    request = stun.read(stun.ask(SAMPLE[8:20], "evtj:h6vY", PASSWORD))
+    assert request is not None
+    answer, _ = stun.answer(request, PASSWORD, source)
+    value = bytes.fromhex(told)
+    assert b"\x00\x20" + len(value).to_bytes(2) + value in answer
 
 
 def test_our_answers_end_in_a_checksum_of_all_of_them():

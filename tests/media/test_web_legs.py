@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field, replace
 from random import Random
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from media_sounds import FarEnd, tone
+from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 from web_browser import NOW, OURS, THEIRS, Browser, mapped
 
-from offhook.media import codecs, rtcp, rtp
+from offhook.media import codecs, rtcp, rtp, stun
 from offhook.media.clip import FRAME, SAMPLES
 from offhook.media.dtls import identity
-from offhook.media.orders import Event, Remote, Srtp, Stats, Web
+from offhook.media.orders import Event, Identity, Remote, Srtp, Stats, Web
 from offhook.media.output import Output
 from offhook.media.rtp import Address
 from offhook.media.studio import Studio
@@ -143,6 +149,81 @@ def test_who_does_not_know_user_and_password_is_neither_answered_nor_listened_to
     assert desk.arrive(stranger.check()) == []
     assert [desk.arrive(data) for data in stranger.shake()] == [[]]
     assert desk.stats().refused == 2
+
+
+def test_a_flight_that_is_long_goes_in_datagrams_that_every_path_takes():
+    """RFC 6347 section 4.1.1.1: records of a flight share datagrams as far as they fit."""
+    desk, far = Desk(replace(AGREED, web=replace(WEB, identity=large(OURS)))), browser()
+    desk.arrive(far.check())
+    flight = [reply for data in far.shake() for reply in desk.arrive(data)]
+    assert len(flight) > 1
+    assert all(len(reply) <= 1200 for reply in flight)
+    for data in [data for reply in flight for data in far.receive(reply)]:
+        for reply in desk.arrive(data):
+            far.receive(reply)
+    assert far.seals is not None
+
+
+def test_a_handshake_that_is_long_over_costs_nothing():
+    desk, far = Desk(), browser()
+    desk.meet(far)
+    kept = connections()
+    desk.arrive(b"\x16\xfe\xfd" + bytes(10))
+    assert connections() == kept
+    for _ in range(round(31 / FRAME)):
+        desk.tick()
+    assert connections() == kept - 1
+    desk.arrive(b"\x16\xfe\xfd" + bytes(10))
+    desk.sent.clear()
+    desk.tick()
+    assert far.opens is not None
+    assert far.opens.unprotect(desk.sent[0][0])
+
+
+def connections() -> int:
+    return sum(isinstance(one, SSL.Connection) for one in gc.get_objects())
+
+
+def large(own: Identity) -> Identity:
+    """As long as certificates with many names are."""
+    names = [x509.DNSName(f"{n}.{'x' * 60}.example") for n in range(40)]
+    private = ec.generate_private_key(ec.SECP256R1())
+    us = x509.Name([])
+    made = x509.CertificateBuilder(us, us, private.public_key(), 1, NOW, NOW)
+    made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    secret = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    signed = made.sign(private, hashes.SHA256())
+    return replace(own, certificate=signed.public_bytes(Encoding.PEM), key=secret)
+
+
+def test_a_check_that_is_refused_opens_no_door():
+    """RFC 8445 section 7.3.1.1: only one side of the two may nominate."""
+    desk, far = Desk(), browser()
+    [answer] = desk.arrive(far.check(role=stun.CONTROLLED))
+    assert answer[:2] == b"\x01\x11"
+    assert [desk.arrive(data) for data in far.shake()] == [[]]
+
+
+def test_who_shows_no_certificate_gets_no_keys():
+    desk, far = Desk(), Browser(WEB.user, WEB.password, own=None)
+    desk.meet(far)
+    assert [event.kind for event in desk.told] == ["dead"]
+
+
+def test_the_same_browser_in_the_same_place_gets_keys_of_its_own():
+    desk = Desk()
+    desk.meet(browser())
+    desk.stats()
+    desk.sent.clear()
+    assert desk.studio.open_rtp(1) == desk.slot
+    desk.studio.connect(1, AGREED)
+    desk.tick()
+    assert desk.sent == []
+    far = browser()
+    desk.meet(far)
+    desk.tick()
+    assert far.opens is not None
+    assert far.opens.unprotect(desk.sent[0][0])
 
 
 def test_a_handshake_from_an_address_without_a_check_is_not_answered():

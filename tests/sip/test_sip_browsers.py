@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target, traced
-from sip_peer import Sender, ack, description, field, invite, sender
+from sip_peer import SDP, Sender, ack, description, field, invite, sender
 from web_browser import THEIRS, Browser, described
 
 from offhook.carriers.sip_carrier import Directory
 from offhook.line.leg import Leg
-from offhook.media import codecs, rtp
+from offhook.media import codecs, rtcp, rtp
 from offhook.media.clip import FRAME, SAMPLES, Clip
 from offhook.model.sip_registrations import Home, SipRegistration
 from offhook.sip.hop import Hop
@@ -54,7 +54,7 @@ class Tab(asyncio.DatagramProtocol):
         self.own, self.user, self.password = own, USER, password
         self.heard = bytearray()
         self.keys: list[int] = []
-        self.speaks = True
+        self.dialog = ""
         self.sources: set[Any] = set()
         self.browser: Browser | None = None
         self.at: tuple[str, int] | None = None
@@ -92,8 +92,7 @@ class Tab(asyncio.DatagramProtocol):
         for n in range(100_000):
             payload = sound[n % 50 * SAMPLES :][:SAMPLES].tobytes()
             packet = rtp.Packet(0, n == 0, n & 0xFFFF, n * SAMPLES, 0xB0B, payload)
-            if self.speaks:
-                self._send([browser.seals.protect(rtp.write(packet))])
+            self._send([browser.seals.protect(rtp.write(packet))])
             if n % 100 == 0:
                 self._send([browser.check()])
             await asyncio.sleep(FRAME)
@@ -223,6 +222,13 @@ class TestACallIn:
             assert not call.phone.leg.ended.done()
             playing.cancel()
 
+    async def test_who_leaves_the_next_offer_to_us_is_offered_the_same_again(self):
+        async with up() as call:
+            before = description(call.answer)
+            ours = await call.offers("")
+            assert _attribute(ours, "ice-ufrag") == _attribute(before, "ice-ufrag")
+            assert _attribute(ours, "setup") == "actpass"
+
     async def test_a_browser_that_is_gone_ends_the_call_like_any_other(self):
         async with up() as call:
             call.sound.stop()
@@ -281,6 +287,14 @@ async def ok(peer: Sender, request: str, *more: str, body: str = "") -> None:
     peer.says(text.encode(), US)
 
 
+def again(invitation: str, body: str) -> bytes:
+    """One more INVITE in the dialog of this one, from its other side."""
+    to = field(invitation, "From")
+    text = invite(THEM, body, to=to, branch="again").decode()
+    text = text.replace(field(text, "From"), f"{field(invitation, 'To')};tag=tab")
+    return text.replace(field(text, "Call-ID"), field(invitation, "Call-ID")).encode()
+
+
 @asynccontextmanager
 async def called(setup: str = "active") -> AsyncIterator[tuple[Leg, Tab, Sender]]:
     """A browser that registered by way of a proxy is called, and takes it."""
@@ -294,7 +308,7 @@ async def called(setup: str = "active") -> AsyncIterator[tuple[Leg, Tab, Sender]
         peer = await sender(THEM)
         dialing = asyncio.ensure_future(here.dial(target(f"sip:{ANNA}"), not_ringing))
         asked = await peer.hears("INVITE sip:anna@df7jal23ls0d.invalid")
-        assert "m=audio" in asked
+        sound.dialog = asked
         answer = sound.offer(setup=setup, codecs="0 126").replace("\n", "\r\n")
         await ok(peer, asked, body=answer)
         sound.goes(description(asked), server=setup == "passive")
@@ -316,9 +330,39 @@ class TestACallOut:
             assert await sound.hears() == pytest.approx(440, abs=20)
             playing.cancel()
 
+    async def test_who_began_the_handshake_is_said_to_have_begun_it(self):
+        """RFC 8842 section 5.5: a later offer that leaves it open changes nothing."""
+        async with called("passive") as (leg, sound, peer):
+            peer.says(again(sound.dialog, sound.offer()), US)
+            answer = await peer.hears("SIP/2.0 200")
+            assert _attribute(answer, "setup") == "active"
+            assert await Ear(leg).hears() == pytest.approx(1000, abs=20)
+
     async def test_we_hang_up(self):
         async with called() as (leg, _, peer):
             ending = asyncio.ensure_future(leg.hang_up())
             await ok(peer, await peer.hears("BYE"))
             await ending
             assert leg.ended.done()
+
+
+async def test_a_phone_that_asks_for_it_has_its_reports_with_its_sound():
+    """RFC 5761 section 5.1.1."""
+    loop, reports = asyncio.get_running_loop(), asyncio.Queue[bytes]()
+
+    class Port(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            if 192 <= data[1] <= 223:
+                reports.put_nowait(data)
+
+    phone = Phone()
+    async with carrier(US, phone):
+        transport, _ = await loop.create_datagram_endpoint(Port, local_addr=(THEM, 30000))
+        peer = await sender(THEM)
+        peer.says(invite(THEM, SDP.format(host=THEM) + "a=rtcp-mux\n"), US)
+        answer = await peer.hears("SIP/2.0 200")
+        assert "a=rtcp-mux" in answer
+        peer.says(ack(THEM, field(answer, "To")), US)
+        async with asyncio.timeout(10):
+            assert (await reports.get())[1] == rtcp.SENDER_REPORT
+        transport.close()
