@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from baresip import Baresip
-from kamailio import Kamailio, Ports
+from kamailio import Kamailio, Ports, modules_folder
 from peers import free_port, needs
 from served import Application, Up, response, serving
 from sipp import Run
@@ -19,6 +21,8 @@ pytestmark = pytest.mark.interop
 
 FORKED, BEHIND = "+15550100399", "+15550100398"
 SETTINGS = """
+sip_proxies = ["127.0.0.1"]
+
 [[trunk]]
 name = "in-front"
 address = "127.0.0.1:{ports.own}"
@@ -89,6 +93,28 @@ def test_what_a_caller_changes_and_ends_goes_through_it(
         done = run.call("127.0.0.1", ports.own, number)
         assert (done.successful, done.failed) == (1, 0), (done.output, proxy.err.text)
         app.gets("/status", CallStatus="completed")
+
+
+def test_whom_it_passes_on_is_whom_a_call_is_from(node: Up, proxy: Kamailio, ports: Ports) -> None:
+    needs("sipp")
+    app = Application({"/voice": response("<Play digits='1'/>")})
+    with serving(app):
+        node.number("+15550100383", VoiceUrl=f"{app.url}/voice")
+        run = Run("uac_short_call", local_ip="127.0.0.2", seconds=20)
+        done = run.call("127.0.0.1", ports.own, "+15550100383")
+        assert (done.successful, done.failed) == (1, 0), (done.output, proxy.err.text)
+        assert app.gets("/voice").params["SipSourceIp"] == "127.0.0.2"
+
+
+def test_the_configuration_that_the_documentation_shows_is_understood(tmp_path: Path) -> None:
+    needs("kamailio")
+    page = (Path(__file__).parents[2] / "docs" / "trunks.md").read_text("utf-8")
+    [shown] = re.findall(r"```\n(#!KAMAILIO.*?)```", page, re.DOTALL)
+    file = tmp_path / "kamailio.cfg"
+    file.write_text(shown.replace("loadmodule", f'mpath="{modules_folder()}"\nloadmodule', 1))
+    command = ["kamailio", "-c", "-f", str(file), "-Y", str(tmp_path)]
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_a_call_out_forks_and_the_one_who_answers_has_it(
