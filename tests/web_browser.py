@@ -137,6 +137,7 @@ c=IN IP4 0.0.0.0
 a=rtcp:9 IN IP4 0.0.0.0
 a=candidate:2113937151 1 udp 2113937151 2f7a8e9c-11d2.local 51210 typ host generation 0
 a=candidate:842163049 1 udp 1677729535 203.0.113.9 51210 typ srflx raddr 0.0.0.0 rport 0
+a=end-of-candidates
 a=ice-ufrag:{user}
 a=ice-pwd:{password}
 a=ice-options:trickle

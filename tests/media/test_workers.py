@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_sounds import alike, clip, joined, share, tone
+from media_sounds import FarEnd, alike, clip, joined, share, tone
+from web_browser import THEIRS, Browser
 
 from offhook.media.clip import Clip
+from offhook.media.orders import Web
 from offhook.media.plane import MediaFull, MediaLeg, MediaPlane, RecordOrder, Remote, RtpLeg, Stats
 from offhook.media.remote import WorkerHost
 
@@ -226,6 +228,30 @@ async def test_an_address_that_is_not_ours_is_refused():
     async with workers() as plane:
         with pytest.raises(MediaFull, match=r"192\.0\.2\.1"):
             await plane.open_rtp("192.0.2.1")
+
+
+async def test_a_browser_is_heard_by_a_worker():
+    """What it sends before there is sound is longer than any sound, and not for the engine."""
+    browser, loop = Browser("ours", "our password of 22 ch."), asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+        far.setblocking(False)
+        async with workers() as plane:
+            leg = await plane.open_rtp(LOOPBACK)
+            web = Web(browser.user, browser.password, THEIRS.fingerprint, plane.identity)
+            leg.connect(Remote("0.0.0.0", 9, "PCMU", 0, None, web=web))
+            heard: asyncio.Queue[bytes] = asyncio.Queue()
+            leg.tap(heard.put_nowait)
+            far.connect((LOOPBACK, leg.port))
+            for data in (browser.check(), bytes(3000), b"".join(browser.shake())):
+                far.send(data)
+            while browser.seals is None:
+                reply = await loop.sock_recv(far, 4096)
+                for data in browser.receive(reply) if reply[0] >= 20 else []:
+                    far.send(data)
+            for n in range(10):
+                far.send(browser.seals.protect(FarEnd().packet(n)))
+            assert len(await heard.get()) == 320
+            assert (await leg.close()).refused == 1
 
 
 async def test_a_worker_that_dies_ends_its_legs_and_another_takes_its_place(tmp_path: Path):

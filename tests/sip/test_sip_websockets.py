@@ -97,6 +97,10 @@ async def test_who_leaves_the_offer_to_us_is_offered_what_browsers_speak(tmp_pat
         answer = await response(browser, 200)
         assert " UDP/TLS/RTP/SAVPF " in answer
         assert "a=setup:actpass" in answer
+        tag = answer.partition("\r\nTo: ")[2].partition("\r\n")[0].partition(";tag=")[2]
+        await browser.send(message("ACK", "WS", to=f";tag={tag}"))
+        async with asyncio.timeout(5):
+            await browser.send(_ok(str(await browser.recv())))  # we said nothing to their offer
 
 
 def _ok(request: str) -> str:
