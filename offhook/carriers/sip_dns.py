@@ -52,7 +52,7 @@ class System:
         if question.kind == "SRV":
             host = host.split(".", 2)[-1]
         known = [*_in_hosts(self._hosts, host.rstrip(".").lower())]
-        if known:
+        if known or host.rstrip(".").endswith(".invalid"):  # RFC 6761 section 6.4
             return Answer(tuple(address for kind, address in known if kind == question.kind))
         with clock.outside(f"the {question.kind} records of {question.name}"):
             found = await self._in_dns(question)

@@ -11,7 +11,7 @@ import structlog
 from offhook import clock
 from offhook.carriers.sip_dns import Answer
 from offhook.errors import CarrierError
-from offhook.sip.hop import Hop
+from offhook.sip.hop import Hop, hop_of
 from offhook.sip.location import Locating, Means, Question, Record, locate, servers
 from offhook.sip.message import Response
 from offhook.sip.uri import Uri
@@ -45,15 +45,14 @@ class Locator:
         Raises CarrierError (503) where there is nothing to try.
         """
         means = self._means()
+        transport = (hop_of(where) if isinstance(where, Uri) else where).transport
+        if transport not in means.transports:
+            raise CarrierError(503, f"no {transport} here")
         locating = locate(where, means) if isinstance(where, Uri) else servers(where, means)
         found = await self._follow(locating)
-        spoken = [hop for hop in found if hop.transport in means.transports]
         if not found:
-            host = where.host
-            raise CarrierError(503, f"{host} has no address")
-        if not spoken:
-            raise CarrierError(503, f"no {found[0].transport} here")
-        return sorted(spoken, key=self.avoids)
+            raise CarrierError(503, f"{where.host} has no address")
+        return sorted(found, key=self.avoids)
 
     async def _follow(self, locating: Locating) -> list[Hop]:
         try:

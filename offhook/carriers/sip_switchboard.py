@@ -15,7 +15,8 @@ from offhook.carriers import sip_parties
 from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_leg import SipLeg
 from offhook.carriers.sip_places import Places
-from offhook.carriers.sip_wire import Locate, Wire, local_address_towards
+from offhook.carriers.sip_sockets import local_address_towards
+from offhook.carriers.sip_wire import Locate, Wire
 from offhook.carriers.trunks import Trunk
 from offhook.line.leg import Ringing, Trace
 from offhook.sip.core import METHODS, Heard, Over, Registering

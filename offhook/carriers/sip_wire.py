@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from offhook import clock
 from offhook.carriers.sip_flows import Flow, Patience, StreamFlow, WebFlow, only_keeps_alive
 from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_places import Places
+from offhook.carriers.sip_sockets import listening, peer_of
 from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
 from offhook.errors import CarrierError
 from offhook.sip.grammar import BadSip
@@ -33,6 +33,7 @@ KEEP_ALIVE = 95.0  # seconds between two signs of life on connections of ours (R
 PONG_WITHIN = 10.0  # seconds for the answer of those that answered once (section 4.4.1)
 HANDSHAKE = 10.0  # seconds for TLS, and for WebSockets
 WEB = Subprotocol("sip")
+MOST_UNANSWERED = 20  # requests on one connection that are tried on another when it ends
 MOST_WAITING = 1_000_000  # bytes that one slow connection may have unsent before it is closed
 
 Receive = Callable[[bytes, Hop], None]
@@ -51,7 +52,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         if not only_keeps_alive(data):
-            self._receive(data, _peer("UDP", addr))
+            self._receive(data, peer_of("UDP", addr))
 
 
 class Wire:
@@ -75,6 +76,7 @@ class Wire:
         self._peers: dict[int, Hop] = {}
         self._by_address: dict[tuple[str, str, int], int] = {}
         self._arrived: Counter[int] = Counter()  # how often anything came, by the connection
+        self._written: dict[int, deque[tuple[Send, bool]]] = {}  # and nothing came since
         self._connecting: dict[Way, asyncio.Task[None]] = {}
         self._waiting: dict[Way, list[Send]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,7 +132,7 @@ class Wire:
             assert task
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
-            peer = _peer(transport, writer.get_extra_info("peername"))
+            peer = peer_of(transport, writer.get_extra_info("peername"))
             if not self._has_room(peer):
                 writer.transport.abort()
                 return
@@ -138,7 +140,7 @@ class Wire:
 
         patience = HANDSHAKE if context else None
         server = await asyncio.start_server(
-            taken, **_at(host, port), ssl=context, ssl_handshake_timeout=patience
+            taken, **listening(host, port), ssl=context, ssl_handshake_timeout=patience
         )
         self._servers.append(server)
         self._places[transport] = server.sockets[0].getsockname()[:2]
@@ -147,7 +149,7 @@ class Wire:
         self, transport: str, host: str, port: int, context: ssl.SSLContext | None
     ) -> None:
         async def taken(connection: ServerConnection) -> None:
-            peer = _peer(transport, connection.remote_address)
+            peer = peer_of(transport, connection.remote_address)
             assert connection.request  # it was answered
             told = ",".join(connection.request.headers.get_all("X-Forwarded-For"))
             peer = replace(peer, host=self._behind.forwarded(told, peer.host))
@@ -156,7 +158,7 @@ class Wire:
             await self._read_web(connection, peer)
 
         server = await serve(
-            taken, **_at(host, port), ssl=context, subprotocols=[WEB], max_size=MAX_MESSAGE,
+            taken, **listening(host, port), ssl=context, subprotocols=[WEB], max_size=MAX_MESSAGE,
             compression=None, server_header=None, open_timeout=HANDSHAKE,
             ssl_handshake_timeout=HANDSHAKE if context else None,
         )  # fmt: skip
@@ -168,6 +170,7 @@ class Wire:
             self._udp.close()
         for server in self._servers:
             server.close()
+        self._written.clear()
         for flow in tuple(self._flows.values()):
             flow.close()
         for task in tuple(self._tasks):
@@ -244,7 +247,7 @@ class Wire:
         self._connecting.pop(way, None)
         flow = self._enter(StreamFlow(writer), hop)
         for send in self._waiting.pop(way, []):
-            self._write(flow, send)
+            self._write(flow, send, fresh=True)
         pinging = self._spawn(self._keep_alive(flow))
         await self._read(reader, writer, flow)
         pinging.cancel()
@@ -275,9 +278,11 @@ class Wire:
                 self._flows[flow].abort()
             answers = answers or answered
 
-    def _write(self, flow: int, send: Send) -> None:
+    def _write(self, flow: int, send: Send, *, fresh: bool = False) -> None:
         if not self._say(flow, send.data):
             self._failed(send)
+        elif send.key:
+            self._written.setdefault(flow, deque(maxlen=MOST_UNANSWERED)).append((send, fresh))
 
     def _say(self, flow: int, data: bytes) -> bool:
         """False where too much is waiting already: whoever does not read is not written to."""
@@ -309,9 +314,20 @@ class Wire:
     def _leave(self, flow: int) -> None:
         del self._flows[flow]
         self._arrived.pop(flow, None)
+        unanswered = self._written.pop(flow, ())
         way = _way(self._peers.pop(flow))[:3]
         if self._by_address.get(way) == flow:
             del self._by_address[way]
+        for send, fresh in unanswered:
+            self._lost(send, fresh=fresh)
+
+    def _lost(self, send: Send, *, fresh: bool) -> None:
+        """Its connection ended without an answer (RFC 3261 section 18.4). One that had stood for
+        a while may have been closed for idleness at that moment: a new one is tried, once."""
+        if fresh:
+            self._failed(send)
+        else:
+            self.send(replace(send, hop=replace(send.hop, flow=0)))
 
     async def _read(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: int
@@ -320,7 +336,7 @@ class Wire:
         patience = Patience(self._guard.limits.idle, clock.now())
         try:
             while data := await _read_some(reader, patience.until):
-                self._arrived[flow] += 1
+                self._heard_from(flow)
                 for message in stream.feed(data):
                     patience.heard(clock.now(), message=True)
                     self._receive(message, hop)
@@ -348,6 +364,7 @@ class Wire:
             while True:
                 async with asyncio.timeout_at(patience.until):
                     message = await connection.recv()
+                self._heard_from(flow)
                 data = message.encode() if isinstance(message, str) else message
                 patience.heard(clock.now(), message=bool(data.strip()))
                 if data == PING:
@@ -362,6 +379,10 @@ class Wire:
             sending.cancel()
             self._leave(flow)
 
+    def _heard_from(self, flow: int) -> None:
+        self._arrived[flow] += 1
+        self._written.pop(flow, None)
+
     def _spawn(self, doing: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(doing)
         self._tasks.add(task)
@@ -369,35 +390,10 @@ class Wire:
         return task
 
 
-def _peer(transport: str, address: tuple[Any, ...]) -> Hop:
-    """Where something came from. One of IPv4 on a socket of both kinds is that of IPv4."""
-    host = str(address[0])
-    return Hop(transport, host.removeprefix("::ffff:") if "." in host else host, address[1])
-
-
-def _at(host: str, port: int) -> dict[str, Any]:
-    """How a server is told where to listen: "::" is both kinds of addresses. Raises OSError."""
-    if host != "::":
-        return {"host": host, "port": port}
-    both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
-    return {"sock": both}
-
-
 async def _read_some(reader: asyncio.StreamReader, until: float) -> bytes:
     """Raises TimeoutError."""
     async with asyncio.timeout_at(until):
         return await reader.read(65536)
-
-
-def local_address_towards(host: str, port: int) -> str:
-    """Our address on the interface that leads there; nothing is sent to find out."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((host, port or 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
 
 
 def _way(hop: Hop) -> Way:

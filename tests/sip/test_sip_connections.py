@@ -19,6 +19,7 @@ from offhook.carriers.sip_carrier import SipCarrier
 from offhook.carriers.sip_guard import Limits
 from offhook.carriers.sip_tls import Listeners
 from offhook.carriers.trunks import Trunk
+from offhook.sip.message import Request, parse, respond
 
 OPTIONS = sip("""
 OPTIONS sip:x SIP/2.0
@@ -147,6 +148,37 @@ class TestOurs:
             assert far.pings == 2
             assert here.counts["connections dead"] == dead
             await asking
+        server.close()
+
+    @pytest.mark.parametrize(("closes", "status", "connections"), [(1, 200, 2), (9, 0, 2)])
+    async def test_a_request_that_met_the_end_of_its_connection_is_tried_on_another(
+        self, closes: int, status: int, connections: int
+    ):
+        """Once: one whose new connection ends as well is lost, and that is known at once."""
+        answering, seen = [0], [0]
+
+        async def far(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen[0] += 1
+            while data := await reader.read(65536):
+                if answering[0] > 0:
+                    answering[0] -= 1
+                    break
+                request = parse(data)
+                assert isinstance(request, Request)
+                writer.write(respond(request, 200, tag="x").encode())
+            writer.close()
+
+        server = await asyncio.start_server(far, "127.0.0.1", 0)
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        trunk = Trunk("t", address=address, transport="tcp")
+        async with carrier("127.0.0.1", Phone(), tcp=True, port=0, trunks=(trunk,)) as here:
+            for _ in range(2):
+                assert (await here.options(trunk)).status == 200
+            assert seen == [1]
+            answering[0] = closes
+            pong = await here.options(trunk)
+            assert (pong.status, seen[0]) == (status, connections)
+            assert pong.seconds < 2
         server.close()
 
     async def test_a_long_request_asks_for_tcp_once_where_it_was_refused(self):

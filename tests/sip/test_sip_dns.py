@@ -85,6 +85,8 @@ async def asking(hosts: Path) -> AsyncIterator[System]:
         ("AAAA", "pbx", Answer(("fe80::9",))),
         ("SRV", "_sip._udp.pbx", Answer()),
         ("NAPTR", "pbx", Answer()),
+        ("A", "phone.invalid", Answer()),
+        ("SRV", "_sip._udp.phone.invalid", Answer()),
         ("A", "localhost", Answer(("127.0.0.1",))),
         ("AAAA", "localhost", Answer(("::1",))),
         ("NAPTR", "localhost", Answer()),

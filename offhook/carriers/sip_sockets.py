@@ -1,0 +1,33 @@
+"""Addresses of sockets: IPv4, IPv6, and both on one."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from offhook.sip.hop import Hop
+
+
+def peer_of(transport: str, address: tuple[Any, ...]) -> Hop:
+    """Where something came from. One of IPv4 on a socket of both kinds is that of IPv4."""
+    host = str(address[0])
+    return Hop(transport, host.removeprefix("::ffff:") if "." in host else host, address[1])
+
+
+def listening(host: str, port: int) -> dict[str, Any]:
+    """How a server is told where to listen: "::" is both kinds of addresses. Raises OSError."""
+    if host != "::":
+        return {"host": host, "port": port}
+    both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return {"sock": both}
+
+
+def local_address_towards(host: str, port: int) -> str:
+    """Our address on the interface that leads there; nothing is sent to find out."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, port or 9))
+        except OSError:
+            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        return str(probe.getsockname()[0])
