@@ -204,7 +204,8 @@ async def test_with_their_parent_subaccounts_lose_their_calls(tmp_path: Path) ->
         path = await answered(replace(api, account=child), From="+14155550111")
         live = api.exchange.live[path.rpartition("/")[2].removesuffix(".json")]
         await standing.hold(api.exchange, api.account.sid, clock.utc())
-        await live.over.wait()
+        async with asyncio.timeout(5):
+            await live.over.wait()
         assert live.record.status == "completed"
 
 
