@@ -15,7 +15,7 @@ ANONYMOUS = "anonymous"
 _SEPARATORS = re.compile(r"[\s().-]")
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _USER = re.compile(r"[^A-Za-z0-9+\-_.]")
-_MEDIA_KEY = re.compile(r"inline:[A-Za-z0-9+/=|:^]+")
+_MEDIA_KEY = re.compile(r"(inline:|a=ice-pwd:)[A-Za-z0-9+/=|:^]+")
 _AUTHORIZATION = re.compile(
     r"^((?:proxy-)?authorization[ \t]*:)[^\r\n]*(?:\r\n[ \t][^\r\n]*)*",
     re.IGNORECASE | re.MULTILINE,
@@ -168,7 +168,7 @@ def call_fields(target: Target, trunk: Trunk | None, uri: Uri, host: str) -> tup
 def traced(data: bytes) -> str:
     """A message as it may be shown: the answers to challenges are left out, and media keys."""
     text = _AUTHORIZATION.sub(r"\1 (not shown)", data.decode("utf-8", "replace"))
-    return _MEDIA_KEY.sub("inline:(not shown)", text)
+    return _MEDIA_KEY.sub(r"\1(not shown)", text)
 
 
 def _one_line(text: str) -> str:

@@ -25,6 +25,8 @@ DOMAIN, PASSWORD = "phones.example.org", "Correct-Horse-1"
 AS_IT_IS = "{ echoCancellation: false, noiseSuppression: false, autoGainControl: false }"
 ALICE = f"sip:alice@{DOMAIN}"
 ANEW = "{ rtcOfferConstraints: { iceRestart: true } }"
+PARROT = "+15550100177"
+ECHO = {"OFFHOOK_SIMULATED__NUMBERS": f'{{"{PARROT}": "echo"}}'}
 OPUS_ALONE = """{
   const add = RTCPeerConnection.prototype.addTrack;
   RTCPeerConnection.prototype.addTrack = function (...given) {
@@ -50,7 +52,7 @@ def wss_port() -> int:
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory, wss_port: int) -> Iterator[Up]:
     data = tmp_path_factory.mktemp("web") / "data"
-    with Up(data, env=environment(OFFHOOK_SIP_WSS=f"127.0.0.1:{wss_port}")) as program:
+    with Up(data, env=environment(OFFHOOK_SIP_WSS=f"127.0.0.1:{wss_port}", **ECHO)) as program:
         yield program
 
 
@@ -169,6 +171,20 @@ def test_the_page_is_called_is_heard_holds_and_hangs_up(
     assert share_heard(heard, sound_of(ANSWER, web)) > ENOUGH
     assert share_heard(recorded(web, made["sid"]), sound_of(QUESTION, web)) > ENOUGH
     assert web.call(made["sid"])["status"] == "completed"
+
+
+def test_the_page_is_put_through_and_its_words_come_back(
+    web: Up, app: Application, phone: Page
+) -> None:
+    app.answers["/through"] = response(f"<Dial><Sip>{ALICE}</Sip></Dial>")
+    made = web.post("Calls.json", To=PARROT, From=web.demo, Url=f"{app.url}/through")
+    phone.until("document.getElementById('state').textContent.endsWith('is calling')")
+    phone.clicks("answer")
+    phone.says("Talking")
+    phone.listens()
+    assert share_heard(phone.hears(6), sound_of(QUESTION, web)) > ENOUGH
+    web.post(f"Calls/{made['sid']}.json", Status="completed")
+    phone.says("They hung up")
 
 
 def test_a_page_that_was_left_is_not_there_any_more(

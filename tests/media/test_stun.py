@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from web_browser import mapped
 
@@ -115,6 +115,7 @@ def test_a_changed_bit_is_no_request_any_more(at: int):
     assert request is None or not request.by("evtj", PASSWORD)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_no_bytes_break_the_reader(noise: bytes, at: int):
     changed = SAMPLE[:at] + noise + SAMPLE[at + len(noise) :]

@@ -12,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from media_sounds import FarEnd, tone
 from OpenSSL import SSL
 from pylibsrtp import Policy, Session
@@ -435,6 +437,21 @@ def test_what_is_nothing_at_all_breaks_nothing(data: bytes):
     desk.meet(far)
     desk.tick()
     assert len(desk.sent) == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.binary(max_size=80), max_size=8), st.binary(max_size=3))
+def test_no_bytes_break_a_leg_or_are_heard_on_it(noise: list[bytes], start: bytes):
+    desk, far = Desk(), browser()
+    desk.arrive(far.check())
+    for data in noise:
+        desk.arrive(start + data)
+    desk.tick()
+    assert desk.heard() == []
+    desk.meet(far)
+    desk.tick()
+    assert far.opens is not None
+    assert far.opens.unprotect(desk.sent[0][0])
 
 
 def test_a_handshake_without_an_end_is_cut():

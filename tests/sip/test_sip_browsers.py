@@ -237,6 +237,14 @@ class TestACallIn:
 
 
 class TestWhoIsNotWhoTheySay:
+    async def test_the_story_of_a_call_does_not_show_who_could_speak_for_a_browser(self):
+        async with up() as call:
+            story = [data["text"] for kind, data in traced(call.phone.leg) if kind == "sip"]
+            said = [text for text in story if "a=ice-ufrag:" in text]
+            assert len(said) == 2
+            assert all("a=ice-pwd:(not shown)" in text for text in said)
+            assert PASSWORD not in "".join(story)
+
     async def test_another_certificate_ends_the_call_and_is_counted(self):
         """RFC 5763 section 5."""
         phone = Phone()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from web_browser import OURS as IDENTITY
 from web_browser import THEIRS, described
 
@@ -219,6 +221,22 @@ def test_keys_in_the_description_do_with_feedback_as_well():
     lines, agreed = answered(b"v=0\nc=IN IP4 10.0.0.1\nm=audio 4000 RTP/SAVPF 0\n" + key)
     assert "m=audio 10000 RTP/SAVPF 0" in lines
     assert agreed.keys is not None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_no_line_breaks_the_reader(data: st.DataObject):
+    lines = offer(VIDEO).decode().split("\n")
+    at = data.draw(st.integers(0, len(lines) - 1))
+    begun = lines[at][: data.draw(st.integers(0, 20))]
+    lines[at] = begun + data.draw(st.text(max_size=40))
+    lines[at:at] = data.draw(st.lists(st.sampled_from(lines), max_size=3))
+    try:
+        said, agreed = answered("\n".join(lines).encode())
+    except BadSdp:
+        return
+    assert sdp.parse("\r\n".join(said).encode())
+    assert agreed.web
 
 
 def test_a_password_is_not_shown():
