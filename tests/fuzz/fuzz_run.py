@@ -30,7 +30,9 @@ def guided(name: str, seconds: float) -> None:
     """In a process of its own: atheris does not come back."""
     import atheris
 
-    with atheris.instrument_imports(include=["offhook", "fuzz_targets", "fuzz_endpoints"]):
+    with atheris.instrument_imports(
+        include=["offhook.sip", "offhook.carriers", "offhook.media", "offhook.twiml"]
+    ):
         target = targets()[name]
     known, found = HERE / "corpus" / name, BUILD / name
     found.mkdir(parents=True, exist_ok=True)
@@ -71,10 +73,11 @@ def shaped(name: str, seconds: float) -> None:
 
 
 def targets() -> dict:
+    from fuzz_carrier import carrier
     from fuzz_endpoints import ENDPOINTS
     from fuzz_targets import PARSERS
 
-    return PARSERS | ENDPOINTS
+    return PARSERS | ENDPOINTS | {"carrier": carrier}
 
 
 def part(way: str, name: str, seconds: float) -> subprocess.CompletedProcess[str]:

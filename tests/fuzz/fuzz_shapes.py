@@ -128,6 +128,7 @@ COMPOSED = {
     "endpoint": messages(),
     "calling": messages(),
     "answered": messages(),
+    "carrier": messages(),
     "twiml": documents(),
 }
 

@@ -9,10 +9,9 @@ import gc
 from pathlib import Path
 
 import pytest
-from fuzz_endpoints import ENDPOINTS
-from fuzz_targets import PARSERS
+from fuzz_run import targets
 
-TARGETS = PARSERS | ENDPOINTS
+TARGETS = targets()
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*/*"))
 
 
@@ -28,7 +27,7 @@ def test_nothing_is_kept_of_what_was_read_by(name: str):
     assert inputs
 
     def alive() -> int:
-        for _ in range(5):
+        for _ in range(3):
             for data in inputs:
                 TARGETS[name](data)
         gc.collect()
