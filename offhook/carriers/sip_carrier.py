@@ -200,7 +200,12 @@ class SipCarrier:
 
     async def _at_home(self, call: Inbound, phones: SipPhones) -> None:
         """A call to a domain; one that is not ours goes by the rules of all others."""
-        admitted, home = await phones.admit(call), True
+        try:
+            admitted, home = await phones.admit(call), True
+        except Exception:  # of the store, say: nobody else would ever answer this call
+            log.exception("a call to a domain crashed", source=str(call.source))
+            self._board.act(lambda now: call.reject(500, now))
+            return
         if admitted is None:
             admitted, home = self._admit(call), False
         if not call.over:

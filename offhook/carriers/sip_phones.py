@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from offhook import clock
 from offhook.carriers.sip_switchboard import Switchboard
 from offhook.carriers.trunks import Admitted, within
@@ -26,6 +28,8 @@ from offhook.sip.uri import parse_uri
 
 NOT_REGISTERED = 32220  # reference: error codes
 TAKES_NONE, WRONG_USER, TOO_MANY, BAD_TIME = 32215, 32210, 32212, 32214
+
+log = structlog.get_logger("offhook.sip")
 
 Answer = tuple[int, tuple[Field, ...]]
 
@@ -86,6 +90,9 @@ class SipPhones:
             status, fields, reason = 400, (), wrong.reason
         except Refused as refused:
             status, fields, reason = refused.status, refused.fields, refused.reason
+        except Exception:  # of the store, say: nobody else would ever answer it
+            log.exception("a registration crashed", source=str(asked.source))
+            status, fields, reason = 500, (), ""
         source = self._board.places.origin(asked.request, asked.source.host)
         if status in (401, 403):
             self._board.refused(source)

@@ -157,7 +157,7 @@ class TestLength:
         (("SIP/2.0\r\nVia", "SIP/7.0\r\nVia"), 505),
         (("7 INVITE", "7 BYE"), 400),
         (("7 INVITE", "INVITE"), 400),
-        (("7 INVITE", "4294967296 INVITE"), 400),
+        (("7 INVITE", "2147483648 INVITE"), 400),
         (("7 INVITE", "-1 INVITE"), 400),
         (("CSeq: 7 INVITE\r\n", ""), 400),
         (("Call-ID: 1@10.0.0.1\r\n", ""), 400),

@@ -13,9 +13,10 @@ from sip_ends import sip
 from sip_peer import SDP, Sender, ack, field, sender
 
 from offhook import clock
-from offhook.carriers.sip_carrier import SipCarrier
+from offhook.carriers.sip_carrier import Directory, SipCarrier, SipSettings
 from offhook.exchange import sip_homes
 from offhook.exchange.exchange import Route
+from offhook.media.plane import MediaPlane
 from offhook.model.sip_domains import (
     REALM,
     SipAddress,
@@ -26,6 +27,7 @@ from offhook.model.sip_domains import (
     digests,
     mapping_claim,
 )
+from offhook.model.sip_registrations import Home
 from offhook.server import sip_carrier
 from offhook.sip import digest
 from offhook.store import sip_domains as tables
@@ -335,3 +337,27 @@ async def desk_at(here: SipCarrier, host: str) -> Desk:
     loop = asyncio.get_running_loop()
     _, peer = await loop.create_datagram_endpoint(Sender, local_addr=(host, 5099))
     return Desk(peer, host, here.address, "alice")
+
+
+async def test_whoever_asks_while_the_store_is_broken_is_told_so():
+    """500, and nothing waits for an answer that never comes."""
+
+    async def broken(name: str, username: str) -> Home | None:
+        raise OSError("disk full")
+
+    directory = Directory(broken, lambda registration: None, lambda *told: None)
+    media = await MediaPlane.local(range(10000, 10010))
+    phone, settings = Phone(), SipSettings("127.0.0.2", tcp=False)
+    opened = await SipCarrier.open(settings, media, phone, directory=directory)
+    desk = Desk(await sender("127.0.0.5"), "127.0.0.5", ("127.0.0.2", 5060), "alice")
+    for method, body in (("REGISTER", ""), ("INVITE", SDP.format(host="127.0.0.5"))):
+        contact = "Contact: <sip:alice@127.0.0.5>"
+        answer = await desk.asks(
+            method, f"sip:{DOMAIN}", f"<sip:alice@{DOMAIN}>", contact, body=body
+        )
+        assert answer.startswith("SIP/2.0 500")
+    await asyncio.sleep(100)
+    load = opened.load
+    assert (load.calls, load.transactions, load.dialogs) == (0, 0, 0)
+    await opened.close()
+    assert phone.legs == []
