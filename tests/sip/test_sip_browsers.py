@@ -16,6 +16,7 @@ from sip_peer import SDP, Sender, ack, description, field, invite, sender
 from web_browser import THEIRS, Browser, described
 
 from offhook.carriers.sip_carrier import Directory
+from offhook.carriers.sip_places import Places
 from offhook.line.leg import Leg
 from offhook.media import codecs, rtcp, rtp
 from offhook.media.clip import FRAME, SAMPLES, Clip
@@ -24,6 +25,7 @@ from offhook.sip.hop import Hop
 from offhook.sip.registrar import Contact
 
 US, THEM, ANNA = "127.0.0.2", "127.0.0.1", "anna@example.com"
+PUBLIC = "203.0.113.5"
 USER, PASSWORD = "4ZcD", "2/1muCWoOi3uLifh0NuRHlAb"
 
 
@@ -187,6 +189,19 @@ class TestACallIn:
             assert await ear.hears() == pytest.approx(1000, abs=20)
             assert await call.sound.hears() == pytest.approx(440, abs=20)
             playing.cancel()
+
+    @pytest.mark.parametrize(
+        ("host", "first", "second"), [(THEM, US, PUBLIC), ("192.0.2.9", PUBLIC, US)]
+    )
+    async def test_behind_nat_both_addresses_are_told(self, host: str, first: str, second: str):
+        """A browser may be on either side, whatever proxy its signalling comes by."""
+        async with carrier(US, Phone(), places=Places(PUBLIC)), tab() as sound:
+            peer = await sender(host)
+            peer.says(invite(host, sound.offer()), US)
+            answer = await peer.hears("SIP/2.0 200")
+            hosts = re.findall(r"a=candidate:. 1 udp \d+ (\S+) ", answer)
+            assert hosts == [first, second]
+            assert f"c=IN IP4 {first}\r\n" in answer
 
     async def test_keys_are_pressed_at_the_browser(self):
         async with up() as call:
