@@ -190,18 +190,14 @@ class TestACallIn:
             assert await call.sound.hears() == pytest.approx(440, abs=20)
             playing.cancel()
 
-    @pytest.mark.parametrize(
-        ("host", "first", "second"), [(THEM, US, PUBLIC), ("192.0.2.9", PUBLIC, US)]
-    )
-    async def test_behind_nat_both_addresses_are_told(self, host: str, first: str, second: str):
+    async def test_behind_nat_both_addresses_are_told(self):
         """A browser may be on either side, whatever proxy its signalling comes by."""
         async with carrier(US, Phone(), places=Places(PUBLIC)), tab() as sound:
-            peer = await sender(host)
-            peer.says(invite(host, sound.offer()), US)
+            peer = await sender(THEM)
+            peer.says(invite(THEM, sound.offer()), US)
             answer = await peer.hears("SIP/2.0 200")
-            hosts = re.findall(r"a=candidate:. 1 udp \d+ (\S+) ", answer)
-            assert hosts == [first, second]
-            assert f"c=IN IP4 {first}\r\n" in answer
+            assert re.findall(r"a=candidate:. 1 udp \d+ (\S+) ", answer) == [US, PUBLIC]
+            assert f"c=IN IP4 {US}\r\n" in answer
 
     async def test_keys_are_pressed_at_the_browser(self):
         async with up() as call:
