@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_network
 
 MOST_SOURCES = 10_000  # remembered at a time; the one that was quiet for longest is forgotten first
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one source: `rate` messages a second, `burst` at once; `strikes` refusals within
+    """Of one source (`site`): `rate` messages a second, `burst` at once; `strikes` refusals within
     `ban_seconds` and nothing from it is read for so long (0 strikes: never).
 
     Of all together: `calls`, `transactions`, `connections`, of which one source has `per_source`;
@@ -53,6 +55,12 @@ class Bucket:
         return True
 
 
+@lru_cache(maxsize=4096)
+def site(host: str) -> str:
+    """Who counts as one source: with IPv6 the whole /64, which is one customer's to choose from."""
+    return str(ip_network(f"{host.partition('%')[0]}/64", strict=False)) if ":" in host else host
+
+
 class Guard:
     """`trusted(host)` says who is exempt. What was turned away is counted."""
 
@@ -71,7 +79,7 @@ class Guard:
             self.counts["banned"] += 1
             return False
         limits = self.limits
-        if self._bucket(self._heard, host, limits.rate, limits.burst, now).take(now):
+        if self._bucket(self._heard, site(host), limits.rate, limits.burst, now).take(now):
             return True
         self.counts["limited"] += 1
         return False
@@ -82,16 +90,16 @@ class Guard:
         if not limits.strikes or self._trusted(host):
             return False
         rate = limits.strikes / limits.ban_seconds
-        if self._bucket(self._strikes, host, rate, limits.strikes, now).take(now):
+        if self._bucket(self._strikes, site(host), rate, limits.strikes, now).take(now):
             return False
         self._make_room(self._banned)
-        self._banned[host] = now + limits.ban_seconds
+        self._banned[site(host)] = now + limits.ban_seconds
         self.counts["bans"] += 1
         return True
 
     def forgive(self, host: str) -> None:
         """It knew its password: what was before were mistakes."""
-        self._strikes.pop(host, None)
+        self._strikes.pop(site(host), None)
 
     def banned(self, now: float) -> Iterator[tuple[str, float]]:
         """Who is not listened to, and for how many seconds more."""
@@ -99,6 +107,7 @@ class Guard:
 
     def bans(self, host: str, now: float) -> bool:
         """Whether nothing of this source is read."""
+        host = site(host)
         until = self._banned.get(host)
         if until is not None and until <= now:
             del self._banned[host]

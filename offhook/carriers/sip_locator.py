@@ -89,7 +89,7 @@ class Locator:
     def failed(self, hop: Hop, seconds: float = 0) -> None:
         """It is tried last for some time, or for as long as it asked for."""
         wait = min(seconds, LONGEST_AVOIDED) or AVOIDED
-        if not self.avoids(hop):
+        if _server(hop) not in self._avoided:
             log.warning("a SIP server failed", server=str(hop), avoided_for=round(wait))
         self._avoided.pop(_server(hop), None)
         _make_room(self._avoided)

@@ -187,11 +187,14 @@ class CallsOut:
             try:
                 leg = await self._dial_one(target, ringing, way, hop, patience)
             except Failed as failed:
-                if failed.there:
+                if failed.there and not way.hop:
                     self._locator.failed(hop, failed.seconds)
                 if last or not failed.there:
                     raise
                 self._board.endpoint.counts["server failover"] += 1
+            except CarrierError:
+                self._locator.answered(hop)
+                raise
             else:
                 self._locator.answered(hop)
                 return leg

@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 
 from offhook import clock
 from offhook.carriers.sip_flows import Flow, Patience, StreamFlow, WebFlow, only_keeps_alive
-from offhook.carriers.sip_guard import Guard
+from offhook.carriers.sip_guard import Guard, site
 from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_sockets import listening, peer_of
 from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
@@ -298,7 +298,7 @@ class Wire:
     def _has_room(self, peer: Hop) -> bool:
         """For one more connection of theirs. Who is not listened to has none."""
         limits, known = self._guard.limits, self._peers.values()
-        same = sum(other.host == peer.host for other in known)
+        same = sum(site(other.host) == site(peer.host) for other in known)
         fits = len(known) < limits.connections and same < limits.per_source
         fits = fits and not self._guard.bans(peer.host, clock.now())
         self._guard.counts["connections refused"] += not fits

@@ -55,12 +55,13 @@ class Zone:
             for name, found in names.items()
         }
         self.ttl, self.answers = ttl, True
+        self.error: OSError = OSError("nobody answers")
         self.asked: list[Question] = []
 
     async def __call__(self, question: Question) -> Answer:
         self.asked.append(question)
         if not self.answers:
-            raise OSError("nobody answers")
+            raise self.error
         return Answer(tuple(self.records.get((question.kind, question.name), ())), self.ttl)
 
 

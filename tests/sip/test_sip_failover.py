@@ -101,10 +101,22 @@ class TestServers:
             carrier("127.0.0.2", Phone()),
             carrier("127.0.0.1", Phone(), dns=Zone(**PAIR)) as here,
         ):
+            asked = []
             for wait in (0, seconds - 2, 4):
                 await asyncio.sleep(wait)
                 await hang_up(await here.dial(target("sip:bob@pair.example"), not_ringing))
-            assert len(one.times("INVITE")) == 2
+                asked.append(len(one.times("INVITE")))
+            assert asked == [1, 1, 2]
+
+    async def test_one_that_answers_again_is_tried_before_one_that_failed(self):
+        a, b = await first(refusing(503)), await first(refusing(486), "127.0.0.2")
+        async with carrier("127.0.0.1", Phone(), dns=Zone(**PAIR)) as here:
+            for status in (486, 503, 486, 486):
+                b.answer = refusing(status)
+                with pytest.raises(CarrierError) as refused:
+                    await here.dial(target("sip:bob@pair.example"), not_ringing)
+                assert refused.value.code == status
+            assert (len(a.times("INVITE")), len(b.times("INVITE"))) == (3, 4)
 
     async def test_when_all_of_them_fail_the_last_has_all_its_time(self):
         await first(silent)
@@ -166,6 +178,18 @@ class TestServers:
             zone.answers = False
             await hang_up(await here.dial(target("sip:bob@only.example"), not_ringing))
 
+    async def test_while_dns_is_silent_nobody_waits_for_it_twice(self):
+        zone = Zone(**PAIR)
+        zone.answers, zone.error = False, TimeoutError("silence")
+        async with carrier("127.0.0.1", Phone(), dns=zone) as here:
+            asked = []
+            for wait in (0, 4, 2):
+                await asyncio.sleep(wait)
+                with pytest.raises(CarrierError):
+                    await here.dial(target("sip:bob@only.example"), not_ringing)
+                asked.append(len(zone.asked))
+            assert asked == [1, 1, 2]
+
     async def test_requests_in_a_dialog_go_to_names_too(self):
         """The Contact of the called side is a name without a port."""
         zone, one = Zone(**PAIR), await provider()
@@ -184,6 +208,29 @@ class TestServers:
             leg = await here.dial(target("sip:bob@127.0.0.8"), not_ringing)
             await leg.hang_up()
             assert [request.method for _, request in one.asked] == ["INVITE", "ACK", "BYE"]
+
+
+class TestOtherRequests:
+    """REGISTER and OPTIONS go on to the next server as well."""
+
+    @pytest.mark.parametrize(("status", "seconds"), [(0, 4), (503, 0)])
+    async def test_a_registrar_that_fails_leaves_it_to_the_next(self, status: int, seconds: float):
+        await first(refusing(status) if status else silent)
+        spare = await first(refusing(200), "127.0.0.2")
+        trunk = Trunk("t", address="pair.example", username="u", password="p", register=True)
+        async with carrier("127.0.0.1", Phone(), dns=Zone(**PAIR), trunks=(trunk,)) as here:
+            await asyncio.sleep(seconds + 1)
+            assert told(here)["t"]["registered"] == "registered"
+            assert told(here)["t"]["found_at"] == "UDP 127.0.0.2:5060"
+            assert spare.times() == [pytest.approx(seconds, abs=0.5)]
+
+    async def test_a_trunk_is_there_when_any_of_its_servers_is(self):
+        await first(silent)
+        await first(refusing(200), "127.0.0.2")
+        trunk = Trunk("t", address="pair.example", watch=60)
+        async with carrier("127.0.0.1", Phone(), dns=Zone(**PAIR), trunks=(trunk,)) as here:
+            await asyncio.sleep(6)
+            assert told(here)["t"]["reachable"] is True
 
 
 def trunks(**more: Any) -> tuple[Trunk, ...]:

@@ -46,6 +46,15 @@ class TestRates:
         assert door.hears("first", 0), "it was forgotten, as the one that was quiet for longest"
         assert not door.hears(f"source {MOST_SOURCES - 1}", 0)
 
+    def test_all_of_a_customers_ipv6_is_one_source(self):
+        door = guard(rate=1, burst=1, strikes=1)
+        assert door.hears("2001:db8:1:2::1", 0)
+        assert not door.hears("2001:db8:1:2:ffff::9", 0)
+        assert door.hears("2001:db8:1:3::1", 0)
+        assert [door.strike(f"2001:db8:1:2::{n}", 0) for n in range(2)] == [False, True]
+        assert door.bans("2001:db8:1:2::99", 0)
+        assert [who for who, _ in door.banned(0)] == ["2001:db8:1:2::/64"]
+
 
 class TestBans:
     def strikes(self, door: Guard, count: int, now: float = 0) -> list[bool]:

@@ -29,6 +29,7 @@ ZONE: dict[tuple[str, str], Sequence[Record]] = {
         Naptr(90, 10, "s", "SIP+D2T", "_sip._tcp.example.com."),
         Naptr(10, 10, "s", "SIP+D2S", "_sip._sctp.example.com."),
         Naptr(10, 10, "u", "E2U+sip", "!^.*$!sip:a@b!"),
+        Naptr(10, 10, "a", "SIP+D2U", "near.example.com."),
     ),
     ("SRV", "_sips._tcp.example.com."): (Srv(1, 0, 5071, "tls.example.com."),),
     ("SRV", "_sip._tcp.example.com."): (
@@ -142,6 +143,9 @@ class TestSrv:
     def test_a_service_that_is_decidedly_not_there_is_not_looked_for_elsewhere(self):
         assert found("sip:closed.com;transport=udp") == []
         assert found("sip:closed.com") == []
+        asked: list[Question] = []
+        hops("sip:closed.com", asked=asked)
+        assert {question.kind for question in asked} == {"NAPTR", "SRV"}
 
     def test_a_hop_of_a_dialog_has_its_transport_and_asks_for_its_port(self):
         assert found(Hop("UDP", "plain.com", 0))[0] == "UDP 10.0.0.2:5073"
