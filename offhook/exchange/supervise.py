@@ -23,7 +23,12 @@ log = structlog.get_logger("offhook.exchange")
 
 def services(exchange: Exchange) -> Services:
     """What the exchange does for every call."""
+    if exchange.services is None:
+        exchange.services = _services(exchange)
+    return exchange.services
 
+
+def _services(exchange: Exchange) -> Services:
     async def speak(live: LiveCall, text: str, ssml: str, voice: str, language: str) -> Clip:
         rules = exchange.rules
         spoken = language or ("" if voice else rules.language)

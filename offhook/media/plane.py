@@ -225,6 +225,8 @@ class MediaPlane:
             return near.host
         if not self._hosts:
             raise MediaFull("the process for sound has died; another one starts")
+        if len(self._hosts) == 1:
+            return self._hosts[0]
         load = {id(host): 0 for host in self._hosts}
         for leg in self._legs.values():
             load[id(leg.host)] += 1

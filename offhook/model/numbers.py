@@ -37,7 +37,8 @@ def normalise(raw: str, region: str = "US") -> str:
     digits = _DECORATION.sub("", text)
     if not _DIALLED.fullmatch(digits) or _SHORT_CODE.fullmatch(digits):
         return digits if _SHORT_CODE.fullmatch(digits) else text
-    number = _parsed(digits, region) or _dialled_abroad(digits)
+    number = _parsed(digits, "ZZ" if digits.startswith("+") else region)
+    number = number or _dialled_abroad(digits)
     return phonenumbers.format_number(number, PhoneNumberFormat.E164) if number else text
 
 

@@ -7,8 +7,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from offhook import clock
 from offhook.errors import SpeechError
@@ -17,7 +18,7 @@ from offhook.speech.clips import Clips, key_of
 from offhook.speech.containers import BAD_MEDIA, container_of
 from offhook.speech.frames import Header
 from offhook.speech.process import Lost, Process, Role
-from offhook.speech.voices import choose
+from offhook.speech.voices import Voice, choose
 
 EMPTY_TEXT, LONG_TEXT, INTERNAL = 13520, 13521, 12400
 LIMITS: dict[Role, float] = {"speak": 15.0, "decode": 25.0, "encode": 120.0}  # seconds
@@ -100,7 +101,7 @@ class Speech:
             raise SpeechError(EMPTY_TEXT, "There is no text to say")
         if speaker.too_long(text, ssml):
             raise SpeechError(LONG_TEXT, f"The text is too long for the voice {speaker.name}")
-        attributes = asdict(speaker)
+        attributes = _attributes(speaker)
         request: Header = {"text": text, "ssml": ssml, "voice": attributes}
         engine = self._processes["speak"].version
         key = key_of("say", engine, text, ssml, *map(str, attributes.values()))
@@ -157,6 +158,11 @@ class Speech:
         del self._making[key]
         if not task.cancelled():
             task.exception()  # seen, though every caller may have left
+
+
+@lru_cache
+def _attributes(speaker: Voice) -> dict[str, Any]:
+    return asdict(speaker)
 
 
 def _one_line(text: str) -> str:

@@ -30,8 +30,16 @@ class Text:
 
     def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
         if self.positional:
-            return tuple(_converted(convert, values[name]) for name, convert in self.taken)
-        return {name: _converted(convert, values[name]) for name, convert in self.taken}
+            return tuple(
+                [
+                    values[name] if convert is None else convert(values[name])
+                    for name, convert in self.taken
+                ]
+            )
+        return {
+            name: values[name] if convert is None else convert(values[name])
+            for name, convert in self.taken
+        }
 
     def row(self, raw: Sequence[Any]) -> Row:
         pairs = zip(self.given, raw, strict=True)
@@ -83,10 +91,6 @@ class Prepared:
         if isinstance(self._statement, Select):
             given = tuple(_result(each.type, dialect) for each in self._statement.selected_columns)
         return Text(str(compiled), taken, given, compiled.positional)
-
-
-def _converted(convert: Convert, value: Any) -> Any:
-    return value if convert is None else convert(value)
 
 
 def _bind(kind: TypeEngine[Any], dialect: Dialect) -> Convert:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
 from offhook.errors import WebhookError
@@ -49,6 +50,7 @@ class Target:
         return self.url + ("" if self.url.endswith("&") else "&") + query
 
 
+@lru_cache(maxsize=1024)
 def target(text: str, *, underscore: bool = True) -> Target:
     """The parts of an absolute http or https URL. Raises WebhookError 11100.
 
