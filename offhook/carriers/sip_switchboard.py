@@ -22,7 +22,7 @@ from offhook.line.leg import Ringing, Trace
 from offhook.sip.core import METHODS, Heard, Over, Registering
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, Send, bracketed, is_ip
+from offhook.sip.hop import Hop, Send, bracketed, is_ip, is_loopback
 from offhook.sip.inbound import Inbound, Incoming
 from offhook.sip.outbound import Answered, Progress
 from offhook.sip.referral import Referred, Transferred
@@ -271,7 +271,10 @@ class Switchboard:
     def sound_addresses(self, hop: Hop) -> tuple[str, ...]:
         """Where this hop, or whoever speaks by way of it, reaches our sound; first as it should see
         us."""
-        return tuple(dict.fromkeys(self.places.ours(_own(self.wire.host, hop), hop.host)))
+        found = self.places.ours(_own(self.wire.host, hop), hop.host)
+        if is_loopback(hop.host):  # a web server of this machine speaks for others
+            found = (*found, _own(self.wire.host, Hop(hop.transport, DEFAULT_ROUTE, 9)))
+        return tuple(dict.fromkeys(found))
 
     def sent_by(self, hop: Hop) -> str:
         return f"{bracketed(self.address(hop))}:{self.wire.place(hop.transport)[1]}"

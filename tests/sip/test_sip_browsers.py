@@ -17,6 +17,8 @@ from web_browser import THEIRS, Browser, described
 
 from offhook.carriers.sip_carrier import Directory
 from offhook.carriers.sip_places import Places
+from offhook.carriers.sip_sockets import local_address_towards
+from offhook.carriers.trunks import Trunk
 from offhook.line.leg import Leg
 from offhook.media import codecs, rtcp, rtp
 from offhook.media.clip import FRAME, SAMPLES, Clip
@@ -198,6 +200,16 @@ class TestACallIn:
             answer = await peer.hears("SIP/2.0 200")
             assert re.findall(r"a=candidate:. 1 udp \d+ (\S+) ", answer) == [US, PUBLIC]
             assert f"c=IN IP4 {US}\r\n" in answer
+
+    async def test_behind_a_web_server_of_this_machine_the_way_to_others_is_told_as_well(self):
+        trunk = Trunk("loopback", allow=(THEM,))
+        async with carrier("0.0.0.0", Phone(), trunks=(trunk,)), tab() as sound:
+            peer = await sender(THEM)
+            peer.says(invite(THEM, sound.offer()), US)
+            answer = await peer.hears("SIP/2.0 200")
+            hosts = re.findall(r"a=candidate:. 1 udp \d+ (\S+) ", answer)
+            out = local_address_towards("192.0.2.1", 9)
+            assert hosts == list(dict.fromkeys((THEM, out)))
 
     async def test_keys_are_pressed_at_the_browser(self):
         async with up() as call:
