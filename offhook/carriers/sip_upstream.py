@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ log = structlog.get_logger("offhook.sip")
 WISHED = 3600  # seconds that we ask for
 FIRST_WAIT, LONGEST_WAIT = 30.0, 1800.0  # after a failure, RFC 5626 section 4.5
 REFRESH = 0.85  # of the time that was granted
+AFTER_LOSS = 5.0  # at most, before a registration is made anew whose connection ended
 LAST_WORD = 2.0  # seconds for taking a registration back
 MOST_ROUTES = 10  # proxies that a registrar may ask us to go by
 
@@ -64,6 +65,7 @@ class State:
     failed: int = 0
     failing: str = ""
     avoided_until: float = 0.0
+    lost: asyncio.Event = field(default_factory=asyncio.Event)  # ... the connection to it
 
     @property
     def down(self) -> bool:
@@ -104,6 +106,7 @@ class Upstream:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
+        self._board.wire.ended = self._ended
         for state in self.states.values():
             if state.trunk.register:
                 self._run(self._stay_registered(state))
@@ -230,7 +233,19 @@ class Upstream:
             if response is not None and response.status == 423 and seconds < _least(response):
                 seconds = _least(response)
                 continue
-            await asyncio.sleep(self._took(state, response, seconds))
+            wait = self._took(state, response, seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await state.lost.wait()
+                    await asyncio.sleep(AFTER_LOSS * (0.5 + self._chance() / 2))
+            state.lost.clear()
+
+    def _ended(self, hop: Hop) -> None:
+        """The connection that a trunk would call us on is gone (RFC 5626 section 4.4)."""
+        for state in self.states.values():
+            if state.registered == "registered" and state.hop == hop:
+                log.warning("the connection of a registration ended", trunk=state.trunk.name)
+                state.lost.set()
 
     async def _try(self, state: State, seconds: int) -> Response | None:
         trunk, name = state.trunk, state.trunk.name

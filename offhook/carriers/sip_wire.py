@@ -83,6 +83,7 @@ class Wire:
         self._serving: set[asyncio.Task[Any]] = set()  # asyncio's own; they end with their sockets
         self._last_flow = 0
         self._places: dict[str, Place] = {}
+        self.ended: Callable[[Hop], None] = lambda hop: None  # is told of connections of ours
         self.host, self.port = "", 0
         self.malformed_streams = 0
 
@@ -251,6 +252,7 @@ class Wire:
         pinging = self._spawn(self._keep_alive(flow))
         await self._read(reader, writer, flow)
         pinging.cancel()
+        self.ended(hop)
 
     async def _connected(self, hop: Hop) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Raises OSError: of TLS as well, and for WebSockets, which only phones open."""

@@ -181,6 +181,33 @@ class TestOurs:
             assert pong.seconds < 2
         server.close()
 
+    async def test_a_registration_whose_connection_ended_is_made_anew(self):
+        """RFC 5626 section 4.4: calls to us would come on it."""
+        writers: list[asyncio.StreamWriter] = []
+
+        async def far(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            while data := await reader.read(65536):
+                if data != PING:
+                    request = parse(data)
+                    assert isinstance(request, Request)
+                    writer.write(respond(request, 200, tag="x").encode())
+
+        server = await asyncio.start_server(far, "127.0.0.1", 0)
+        trunk = Trunk(
+            "t", address=f"127.0.0.1:{server.sockets[0].getsockname()[1]}", transport="tcp",
+            username="u", password="p", register=True,
+        )  # fmt: skip
+        async with carrier("127.0.0.1", Phone(), tcp=True, port=0, trunks=(trunk,)):
+            await asyncio.sleep(60)
+            assert len(writers) == 1
+            writers[0].close()
+            await asyncio.sleep(6)
+            assert len(writers) == 2
+        for writer in writers:
+            writer.close()
+        server.close()
+
     async def test_a_long_request_asks_for_tcp_once_where_it_was_refused(self):
         """RFC 3261 section 18.1.1, and what was learnt of it."""
         headers = tuple((f"X-Header-{n}", "x" * 100) for n in range(12))
