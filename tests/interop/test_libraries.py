@@ -25,6 +25,20 @@ NODE_LIBRARY = "twilio@5.13.1"
 Run = Callable[..., str]
 
 
+@pytest.fixture(scope="module")
+def node_library(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where Node finds the official library."""
+    needs("npm")
+    folder = tmp_path_factory.mktemp("node")
+    (folder / "package.json").write_text("{}")
+    done = subprocess.run(
+        ["npm", "install", "--no-audit", "--no-fund", NODE_LIBRARY],
+        cwd=folder, capture_output=True, text=True, timeout=4 * PATIENCE,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return str(folder / "node_modules")
+
+
 @pytest.fixture
 def run(up: Up, tmp_path: Path) -> Run:
     """What a program prints that `offhook run` starts."""
@@ -57,26 +71,15 @@ def run(up: Up, tmp_path: Path) -> Run:
     ids=lambda each: Path(each).suffix or "",
 )
 def test_a_program_runs_unchanged(
-    run: Run, up: Up, tmp_path: Path, program: str, script: str
+    run: Run, up: Up, tmp_path: Path, request: pytest.FixtureRequest, program: str, script: str
 ) -> None:
     if program == "java" and not shutil.which("java"):
         pytest.skip("Java is too large to be installed for this alone")
     needs(program)
     shutil.copy(PROGRAMS / script, tmp_path)
-    if program == "node":
-        install_node_library(tmp_path)
-    printed = run(program, script)
+    own = {"NODE_PATH": request.getfixturevalue("node_library")} if program == "node" else {}
+    printed = run(program, script, **own)
     assert printed.split("\n")[:5] == [up.account_sid, "Café & Co", "2", "400 21602", "gone"]
-
-
-def install_node_library(folder: Path) -> None:
-    needs("npm")
-    (folder / "package.json").write_text("{}")
-    done = subprocess.run(
-        ["npm", "install", "--no-audit", "--no-fund", NODE_LIBRARY],
-        cwd=folder, capture_output=True, text=True, timeout=4 * PATIENCE,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.interop
@@ -84,16 +87,15 @@ def install_node_library(folder: Path) -> None:
     ("language", "program"), [("py", sys.executable), ("js", "node"), ("sh", "sh")]
 )
 def test_the_program_of_the_quickstart(
-    run: Run, up: Up, tmp_path: Path, language: str, program: str
+    run: Run, up: Up, tmp_path: Path, request: pytest.FixtureRequest, language: str, program: str
 ) -> None:
     """M27: docs/quickstart.md, in the languages whose library can be had."""
     needs(program)
     page = (Path(__file__).parents[2] / "docs" / "quickstart.md").read_text()
     shown = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)[0]
     (tmp_path / f"app.{language}").write_text(shown)
-    if program == "node":
-        install_node_library(tmp_path)
-    [sid] = re.findall("CA[0-9a-f]{32}", run(program, f"app.{language}"))[:1]
+    own = {"NODE_PATH": request.getfixturevalue("node_library")} if program == "node" else {}
+    [sid] = re.findall("CA[0-9a-f]{32}", run(program, f"app.{language}", **own))[:1]
     assert up.call(sid)["to"] == "+14155550123"
 
 
