@@ -104,6 +104,15 @@ class TestClient:
         run_out(transaction)
         assert transaction.done
 
+    @pytest.mark.parametrize("before", [[], ["1xx"]])
+    def test_an_undeliverable_request_is_a_timeout_at_once(self, before: list[str]):
+        """RFC 3261 section 17.1.4, in either state that sends."""
+        transaction = start(CLIENT)
+        for what in before:
+            transaction.happens(what, 0.1)
+        assert transaction.happens("undeliverable", 0.2) == ("timeout",)
+        assert transaction.done
+
     def test_over_tcp_timer_k_is_zero(self):
         transaction = start(CLIENT, TCP)
         transaction.happens("3xx-6xx", 1)
