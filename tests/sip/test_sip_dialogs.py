@@ -100,6 +100,26 @@ class TestProvisionalsOfOurs:
         assert talk.callee.said()[-1] == "481"
         assert not call.over
 
+    @pytest.mark.parametrize(
+        ("change", "status"),
+        [((1, 0), "481"), ((0, 1), "481"), ((0, 0), "200")],
+        ids=["another response", "another INVITE", "neither"],
+    )
+    def test_a_prack_must_name_the_response_and_the_invite(
+        self, change: tuple[int, int], status: str
+    ):
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lose(100, "PRACK")
+        self.ringing(talk)
+        talk.line.run()
+        [prack] = [m for m in talk.caller.messages() if word(m) == "PRACK"]
+        rseq, cseq, method = prack.get("rack").split()
+        named = f"{int(rseq) + change[0]} {int(cseq) + change[1]} {method}"
+        data = prack.encode().replace(prack.get("rack").encode(), named.encode())
+        talk.callee.endpoint.receive(data, talk.caller.hop, talk.now)
+        talk.line.flush()
+        assert talk.callee.said()[-1] == status
+
     def test_who_does_not_insist_gets_it_once(self):
         talk = Talk()
         self.ringing(talk, (("Supported", "100rel"),))
