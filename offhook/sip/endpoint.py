@@ -343,6 +343,7 @@ class Endpoint:
         transaction.serial = self._core.serial()
         call = Inbound(self._core, transaction, dialog, hop, transaction.serial)
         call.takes_over = takes_over
+        call.may_expire(now)
         self._core.report(Incoming(call, data))
 
     def _heard(self, serial: int, hop: Hop, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from offhook.sip.core import ALLOW, SDP, SUPPORTED, Core, Over
@@ -12,6 +13,8 @@ from offhook.sip.message import Field, Request, respond
 from offhook.sip.reliable import Provisionals
 from offhook.sip.session import Session
 from offhook.sip.transactions import Transaction
+
+_SECONDS = re.compile("[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Inbound:
         self._tag = transaction.tag = dialog.key[1]
         self._refusal: tuple[int, str] = (487, "")
         self._provisionals: Provisionals | None = None  # where the caller insists on an answer
+        self._expires_at: float | None = None
         transaction.tell = self._heard
         core.dialogs[dialog.key] = self
 
@@ -91,11 +95,21 @@ class Inbound:
     def _contact(self) -> Field:
         return self.core.contact(self.source, sips=self._dialog.sips)
 
+    def may_expire(self, now: float) -> None:
+        """After as many seconds as the caller gives us to decide, if it says (section 13.3.1)."""
+        if _SECONDS.fullmatch(self.request.get("expires")):
+            self._expires_at = now + int(self.request.get("expires"))
+            self.core.layer.alarms.set(self)
+
     @property
     def wake_at(self) -> float | None:
-        return None if self.over or not self._provisionals else self._provisionals.wake_at
+        repeat = self._provisionals.wake_at if self._provisionals else None
+        times = [at for at in (repeat, self._expires_at) if at is not None]
+        return None if self.over else min(times, default=None)
 
     def fire(self, now: float) -> None:
+        if self._expires_at is not None and now >= self._expires_at and not self.over:
+            self._cancelled(now, 487, "the invitation expired")
         if self._provisionals and not self.over and not self._provisionals.fire(now):
             self.reject(504, now, reason="No PRACK")
         self.core.layer.alarms.set(self)

@@ -48,6 +48,7 @@ TIMERS = (
     Timer("2xx", "RFC 3261 13.3.1.4", "500 ms, doubling to 4 s", "the same", "2xx again"),
     Timer("2xx without ACK", "RFC 3261 13.3.1.4", "32 s", "32 s", "BYE"),
     Timer("ACK", "RFC 3261 13.2.2.4", "none", "none", "the same ACK for each 2xx"),
+    Timer("Expires", "RFC 3261 13.3.1", "as said", "as said", "487 unless answered by then"),
     Timer("CANCEL", "RFC 3261 9.1", "32 s", "32 s", "counts as cancelled"),
     Timer("1xx", "RFC 3262 3", "500 ms, doubling", "the same", "numbered 1xx again"),
     Timer("1xx without PRACK", "RFC 3262 3", "32 s", "32 s", "504"),
@@ -317,6 +318,26 @@ def test_a_cancelled_call_is_over_in_time(transport: str):
     talk.line.run(5)
     assert talk.caller.endpoint.transactions == 0
     assert not talk.caller.endpoint.busy
+
+
+@proves("Expires")
+@BOTH
+@pytest.mark.parametrize(
+    ("expires", "when"), [("40", [40]), ("0", [0]), ("soon", []), ("-1", []), ("9" * 11, [])]
+)
+def test_an_invitation_expires_when_its_caller_says_so(
+    transport: str, expires: str, when: list[int]
+):
+    talk = Talk(transport)
+    talk.invite(fields=(("Expires", expires),))
+    talk.line.run(0.1)
+    if expires != "0":
+        talk.incoming().ring(talk.now)
+    talk.line.run(100)
+    assert [round(at) for at in since([0.0, *talk.callee.when("487")])[1:]][:1] == when
+    assert len(talk.caller.all(Over)) == len(talk.callee.all(Over)) == len(when)
+    session = talk.incoming().answer(b"answer", talk.now)
+    assert (session is None) == bool(when)
 
 
 @proves("1xx", "1xx without PRACK")
