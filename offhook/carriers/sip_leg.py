@@ -252,7 +252,7 @@ class SipLeg:
     def informed(self, request: Message) -> None:
         """An INFO: a key pressed, in the form that came before RFC 4733."""
         if key := key_of(request):
-            self.media.keys.put_nowait(key)
+            self.media.pressed(key)
 
     def over(self, how: Over) -> None:
         if not self.ended.done():

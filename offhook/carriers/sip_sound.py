@@ -96,6 +96,7 @@ class Sound:
             send=agreed.send,
             receive=agreed.receive,
             noise_payload_type=agreed.noise_type,
+            dtmf_clock=agreed.keys_clock,
             srtp=_srtp(agreed),
             web=_web(agreed, self._identity),
             mux=agreed.mux,

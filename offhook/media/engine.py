@@ -15,7 +15,7 @@ from random import Random
 import numpy as np
 
 from offhook.media import keys
-from offhook.media.clip import FRAME, SAMPLES
+from offhook.media.clip import FRAME, RATE, SAMPLES
 from offhook.media.codecs import Pcm
 from offhook.media.coding import Coder, agree
 from offhook.media.concealing import Concealment
@@ -390,7 +390,7 @@ class Engine:
             return False
         if beat.ticks == 1:
             pressing.start = self._senders.now(slot)
-        payload = keys.event(beat, self._senders.clock(slot))
+        payload = keys.event(beat, remote.dtmf_clock // RATE)
         packet = self._senders.event(
             slot, remote.dtmf_payload_type, pressing.start, beat.ticks == 1, payload
         )

@@ -223,7 +223,7 @@ class JitterBuffers:
         if deep.any():
             slots, spare = slots[deep], spare[deep]
             quiet = np.abs(self._ring[slots, self._due[slots]]).max(axis=1) < QUIET
-            self._deep = slots[quiet | (spare >= 2)]
+            self._deep = slots[quiet | (spare >= 1)]
 
     def _join(self) -> None:
         """Make one frame of the one that is due and the one after it, where both are there."""

@@ -66,6 +66,10 @@ class MediaLeg:
         """Press keys at the far end: 100 ms each and 100 ms apart; `w` waits 0.5 s, `W` 1 s."""
         await self._job(Studio.press, digits)
 
+    def pressed(self, key: str) -> None:
+        """The far end pressed a key, as its signalling says instead of its sound (SIP INFO)."""
+        self.host.do(Studio.pressed, self.id, key)
+
     def echo(self, on: bool) -> None:
         """Send back what arrives."""
         self.host.do(Studio.echo, self.id, on)

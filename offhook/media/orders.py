@@ -52,6 +52,7 @@ class Remote:
     send: bool = True
     receive: bool = True
     noise_payload_type: int | None = None
+    dtmf_clock: int = 8000  # Hz, of the durations of keys
     srtp: Srtp | None = None
     web: Web | None = None
     mux: bool = False

@@ -48,6 +48,11 @@ class Studio(Engine):
         if slot is not None and (at := self.doors.agree(slot, remote)):
             self._receivers.move(slot, at)
 
+    def pressed(self, leg: int, key: str) -> None:
+        """The far end pressed a key, says its signalling."""
+        if (slot := self._slot.get(leg)) is not None:
+            self._key(slot, key)
+
     def enter(self, slot: int, data: bytes, source: Address) -> bytes:
         """A datagram to one of `doors`: its RTP, as sealed as it came, or nothing."""
         came = self.doors.receive(slot, data, source, self.now)

@@ -30,7 +30,7 @@ OUR_TYPES: dict[Codec, int] = {"PCMU": 0, "PCMA": 8, "G722": 9, "opus": 111}
 OUR_KEYS_TYPES = {8000: 101, 48000: 110}
 KEYS = {8000: "TELEPHONE-EVENT/8000", 48000: "TELEPHONE-EVENT/48000"}
 OPUS = "maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0"  # RFC 7587 section 6.1
-FRAME_MS = 20
+FRAME_MS, LONGEST_MS = 20, 120  # of a packet that we send, and that we understand
 MAX_MEDIA = 32
 MID = "0"  # of the one section that we offer to browsers
 WEB, ICE_LITE, MUX = "UDP/TLS/RTP/SAVPF", "a=ice-lite", "a=rtcp-mux"
@@ -127,6 +127,7 @@ class Agreed:
     receive: bool
     nowhere: bool = False
     noise_type: int | None = None
+    keys_clock: int = 8000  # Hz, of the durations of keys
     keys: tuple[Crypto, Crypto] | None = None
     web: tuple[ice.Side, ice.Side] | None = None
     mux: bool = False
@@ -285,12 +286,14 @@ def _agreed(
     web: tuple[ice.Side, ice.Side] | None,
 ) -> Agreed:
     number, codec = _preferred(media)
+    keys_type = _keys(media)
     return Agreed(
         host=media.host,
         port=media.port,
         codec=codec,
         payload_type=number,
-        keys_type=_keys(media),
+        keys_type=keys_type,
+        keys_clock=8000 if keys_type is None else _clock(media.codecs[keys_type]),
         send=direction in ("sendrecv", "sendonly") and not media.held,
         receive=direction in ("sendrecv", "recvonly"),
         nowhere=media.held,
@@ -355,7 +358,7 @@ def _section(
     protocol: str,
 ) -> list[str]:
     lines = [f"m=audio {ours.port} {protocol} {' '.join(map(str, types))}", *maps]
-    return [*lines, f"a=ptime:{FRAME_MS}", f"a={direction}"]
+    return [*lines, f"a=ptime:{FRAME_MS}", f"a=maxptime:{LONGEST_MS}", f"a={direction}"]
 
 
 def _web(ours: Ours, side: ice.Side) -> list[str]:

@@ -73,9 +73,9 @@ def test_opus_packets_of_sixty_milliseconds_fill_three_frames():
 
 
 @pytest.mark.parametrize(("codec", "number", "clock"), CODED)
-def test_keys_are_timed_by_the_clock_of_the_codec(codec: str, number: int, clock: int):
+def test_keys_are_timed_by_their_own_clock(codec: str, number: int, clock: int):
     studio = Studio()
-    leg = studio.rtp_leg(1, remote(codec, number))
+    leg = studio.rtp_leg(1, replace(remote(codec, number), dtmf_clock=8000 * clock))
     studio.engine.press(leg, 1, "5")
     studio.tick(10)
     events = [packet for packet in studio.sent(leg) if packet.payload_type == 110]

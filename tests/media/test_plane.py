@@ -344,3 +344,15 @@ async def test_chance_and_time_alone_decide_what_is_sent():
         return b"".join(sent[:20])
 
     assert await packets() == await packets()
+
+
+async def test_a_key_told_by_signalling_is_a_key_and_crosses_a_bridge():
+    """SIP INFO, from phones that send neither events nor tones."""
+    async with media() as plane:
+        here, there = await real_pair(plane)
+        mine, far = await plane.open_wire()
+        await plane.open_room(here, mine)
+        here.pressed("5")
+        await ticks(10)
+        assert (here.keys.get_nowait(), far.keys.get_nowait()) == ("5", "5")
+        assert there.keys.empty()

@@ -66,6 +66,7 @@ def test_an_offer_of_a_browser_is_answered_as_a_lite_agent():
         "a=end-of-candidates",
         "a=mid:0",
         "a=ptime:20",
+        "a=maxptime:120",
         "a=sendrecv",
         "",
     ]

@@ -53,6 +53,7 @@ def test_our_offer_is_g711_first_and_keys_by_either_clock():
         "a=rtpmap:110 telephone-event/48000",
         "a=fmtp:110 0-15",
         "a=ptime:20",
+        "a=maxptime:120",
         "a=sendrecv",
         "",
     ]
@@ -229,21 +230,22 @@ EVENTS = "a=rtpmap:97 telephone-event/8000\na=rtpmap:98 telephone-event/48000\n"
 
 
 @pytest.mark.parametrize(
-    ("offered", "codec", "number", "keys"),
+    ("offered", "codec", "number", "keys", "clock"),
     [
-        ("m=audio 4000 RTP/AVP 9 96\n" + OPUS, "G722", 9, None),
-        ("m=audio 4000 RTP/AVP 96 9 97 98\n" + OPUS + EVENTS, "opus", 96, 98),
-        ("m=audio 4000 RTP/AVP 9 97 98\n" + EVENTS, "G722", 9, 97),
-        ("m=audio 4000 RTP/AVP 96 97\n" + OPUS + EVENTS, "opus", 96, 97),
-        ("m=audio 4000 RTP/AVP 96 9 8 97 98\n" + OPUS + EVENTS, "PCMA", 8, 97),
+        ("m=audio 4000 RTP/AVP 9 96\n" + OPUS, "G722", 9, None, 8000),
+        ("m=audio 4000 RTP/AVP 96 9 97 98\n" + OPUS + EVENTS, "opus", 96, 98, 48000),
+        ("m=audio 4000 RTP/AVP 9 97 98\n" + EVENTS, "G722", 9, 97, 8000),
+        ("m=audio 4000 RTP/AVP 96 97\n" + OPUS + EVENTS, "opus", 96, 97, 8000),
+        ("m=audio 4000 RTP/AVP 96 9 8 97 98\n" + OPUS + EVENTS, "PCMA", 8, 97, 8000),
     ],
 )
 def test_what_costs_more_is_agreed_on_only_without_g711(
-    offered: str, codec: str, number: int, keys: int | None
+    offered: str, codec: str, number: int, keys: int | None, clock: int
 ):
     """Keys go by the clock of the codec where they can (RFC 4733 section 2.1)."""
     lines, agreed = answered(offered)
     assert (agreed.codec, agreed.payload_type, agreed.keys_type) == (codec, number, keys)
+    assert agreed.keys_clock == clock
     types = f"{number}" if keys is None else f"{number} {keys}"
     assert media_lines(lines) == [f"m=audio 10000 RTP/AVP {types}"]
 
