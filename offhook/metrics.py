@@ -208,7 +208,7 @@ FIGURES = (
            lambda seen: seen.sip.traffic.items()),
     Figure("offhook_sip_events", "counter",
            "What was turned away at the door, and what went wrong on the way", ("what",), _doors),
-    Figure("offhook_trunk_calls", "gauge", "Calls by a trunk, in and out", ("trunk",),
+    Figure("offhook_trunk_calls_live", "gauge", "Calls by a trunk, in and out", ("trunk",),
            lambda seen: [((name,), count) for name, count in seen.sip.load.trunks.items()]),
     Figure("offhook_trunk_reachable", "gauge", "1 when a watched trunk answers, else 0", ("trunk",),
            _reachable),
