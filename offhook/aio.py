@@ -16,10 +16,11 @@ async def race(*runners: Coroutine[Any, Any, T]) -> T:
     """
     tasks = [asyncio.ensure_future(runner) for runner in runners]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return next(task for task in tasks if task in done).result()
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task.done()).result()
     finally:
         await stopped(*tasks)
+        tasks.clear()  # an error's traceback holds this frame, which must not hold the error
 
 
 async def stopped(*tasks: asyncio.Future[Any]) -> None:

@@ -39,7 +39,8 @@ METHODS = ("GET", "POST", "DELETE", "PUT", "HEAD", "OPTIONS")
 LOOK = 0.5  # seconds between two looks at how late the loop is
 DOORS = (
     "malformed", "stray", "undeliverable", "refused", "limited", "bans", "banned", "full", "idle",
-    "connections refused", "retransmitted", "repeated", "trunk full", "trunk failed",
+    "connections refused", "slow", "login wrong", "login stale",
+    "retransmitted", "repeated", "trunk full", "trunk failed",
     "trunk failover", "server failover",
 )  # fmt: skip
 FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)

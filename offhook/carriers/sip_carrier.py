@@ -273,6 +273,7 @@ class SipCarrier:
             passwords(seen),
             at,
         )
+        self._board.guard.login(verdict)
         if verdict == "right":
             return Admitted(next(trunk for trunk in seen if trunk.peer_username == username))
         challenges = self._logins.challenges(at, stale=verdict == "stale")

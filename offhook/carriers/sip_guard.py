@@ -97,6 +97,11 @@ class Guard:
         self.counts["bans"] += 1
         return True
 
+    def login(self, verdict: str) -> None:
+        """Somebody answered a challenge: `right`, `wrong`, or with a nonce that is `stale`."""
+        if verdict in ("wrong", "stale"):
+            self.counts[f"login {verdict}"] += 1
+
     def forgive(self, host: str) -> None:
         """It knew its password: what was before were mistakes."""
         self._strikes.pop(site(host), None)

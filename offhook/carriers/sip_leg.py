@@ -266,6 +266,7 @@ class SipLeg:
     async def let_go(self) -> None:
         """Closes the sound of a leg that has ended, and keeps how it fared with the call."""
         stats = await self.media.close()
+        self._sound.forget()
         if stats.codec:
             self.trace.add("sound", asdict(stats))
 

@@ -136,9 +136,11 @@ class SipPhones:
         self, home: Home, request: Request, known: Mapping[str, Hashes], at: float
     ) -> tuple[digest.Verdict, str]:
         users = {name: digest.Credentials(name, "", hashes) for name, hashes in known.items()}
-        return self._server(home).check(
+        verdict, username = self._server(home).check(
             request.values("authorization"), request.method, request.uri, request.body, users, at
         )
+        self._board.guard.login(verdict)
+        return verdict, username
 
     def _challenges(self, home: Home, at: float, *, stale: bool) -> tuple[Field, ...]:
         values = self._server(home).challenges(at, stale=stale)

@@ -13,6 +13,10 @@ from offhook.sip import ice, sdp
 Offers = Literal["clear", "sealed", "web"]  # when we are the first to offer; `web` is for browsers
 
 
+def _nobody(why: str) -> None:
+    """Is told of sound that nobody listens to any more."""
+
+
 class Sound:
     """Our side of the description, and the RTP leg that follows what is agreed.
 
@@ -34,6 +38,10 @@ class Sound:
         """`dead` is told why, once; of silence from `answered` on, of all else from now on."""
         self._dead = dead
         self._expect()
+
+    def forget(self) -> None:
+        """The leg is over, and is held no longer."""
+        self._dead = _nobody
 
     def answered(self) -> None:
         self._watched = True

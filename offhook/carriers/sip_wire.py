@@ -290,6 +290,7 @@ class Wire:
         """False where too much is waiting already: whoever does not read is not written to."""
         out = self._flows[flow]
         if out.waiting > MOST_WAITING:
+            self._guard.counts["slow"] += 1
             out.abort()
             return False
         out.write(data)

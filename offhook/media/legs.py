@@ -112,6 +112,7 @@ class MediaLeg:
                 self._dead(str(why or ""))
             case Event("closed", _, Stats() as stats):
                 self._closing = True
+                self._hear = self._dead = None  # who listened is held no longer
                 self._stats.set_result(stats)
 
 

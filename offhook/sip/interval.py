@@ -55,6 +55,10 @@ def too_short(request: Request, ours: Interval) -> tuple[Field, ...]:
     return (("Min-SE", str(ours.least)),)
 
 
+def _nobody() -> None:
+    """Whom a timer tells that is over."""
+
+
 class SessionTimer:
     """The interval of one session: agreed in each INVITE and UPDATE, and by whom refreshed.
 
@@ -85,6 +89,11 @@ class SessionTimer:
 
     def stop(self) -> None:
         self._refresh_at = self._expire_at = None
+
+    def forget(self) -> None:
+        """Its session is over, and is held no longer."""
+        self.stop()
+        self._changed = _nobody
 
     def again(self, now: float, wait: float = AGAIN) -> None:
         """A refresh that could not be made, or was refused, is tried again."""

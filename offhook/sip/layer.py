@@ -236,10 +236,9 @@ class Layer:
         while sleeper := self.alarms.due(now):
             if not isinstance(sleeper, Transaction):
                 return sleeper
-            for action in sleeper.fire(now):
-                self.counts["retransmitted"] += action == "send"
-                self._act(sleeper, (action,), now)
-            self._settle(sleeper)
+            actions = tuple(sleeper.fire(now))
+            self.counts["retransmitted"] += actions.count("send")
+            self._act(sleeper, actions, now)
         return None
 
     def forget(self, transaction: Transaction) -> None:
@@ -264,6 +263,8 @@ class Layer:
                 transaction.tell(response if response is not None else "ACK", now)
             elif action == "timeout":
                 transaction.tell(None, now)
+        if transaction.done:
+            transaction.tell = _nobody
 
     def _settle(self, transaction: Transaction) -> None:
         if transaction.done:
@@ -277,6 +278,10 @@ class Layer:
             merge = _merge_key(transaction.request)
             if self._merged.get(merge) == transaction.key:
                 del self._merged[merge]
+
+
+def _nobody(what: object, now: float) -> None:
+    """In place of the owner of a transaction that is over: it holds him no longer."""
 
 
 def return_hop(request: Request, hop: Hop) -> Hop:

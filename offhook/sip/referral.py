@@ -135,6 +135,10 @@ def _target_of(refer: Request) -> str:
     return targets[0]
 
 
+def _nobody(now: float) -> None:
+    """Is told that a dialog which is over is idle."""
+
+
 class Transfers:
     """The REFERs of one dialog; ours one after the other. `idle` is as a Referral's."""
 
@@ -148,6 +152,10 @@ class Transfers:
     def telling(self) -> bool:
         """Whether the other side is yet to confirm what it was told of its REFER."""
         return self._theirs is not None and self._theirs.telling
+
+    def forget(self) -> None:
+        """The dialog is over, and its session is held no longer."""
+        self._idle = _nobody
 
     def asked(self, transaction: Transaction, now: float) -> None:
         """By a REFER of the other side."""

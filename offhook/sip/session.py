@@ -414,5 +414,7 @@ class Session:
         self.over = self._ending = True
         self._repeat = None
         self.core.dialogs.pop(self.dialog.key, None)
+        self.timer.forget()
+        self._transfers.forget()
         if not self.quiet:
             self.core.report(Over(self.serial, by, code, reason))

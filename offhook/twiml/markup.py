@@ -91,6 +91,8 @@ class _Builder:
             reason = expat.ErrorString(error.code) or "not well-formed"
             message = f"The document is not XML: {reason}"
             raise DocumentError(12100, message, error.lineno, error.offset + 1) from None
+        finally:
+            del self.parser  # it holds us, as we hold it
         assert self.root is not None, "expat refuses a document without a root"
         return self.root
 
