@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from offhook import __version__, clock, sids
 from offhook.errors import WebhookError
@@ -247,7 +248,7 @@ class _Errand:
             method=hop.method,
             url=hop.url,
             headers=self._sent,
-            body=b"" if hop.by_get else urlencode(hop.params, encoding="utf-8").encode(),
+            body=b"" if hop.by_get else form(hop.params).encode(),
             connect=limits.connect,
             read=limits.read,
             server_name=limits.server_name,
@@ -310,6 +311,18 @@ class _Errand:
 def error_params(code: int, url: str) -> tuple[tuple[str, str], ...]:
     """What a fallback URL is told besides the usual parameters: what failed, and where."""
     return ("ErrorCode", str(code)), ("ErrorUrl", without_credentials(url))
+
+
+def form(params: Iterable[tuple[str, str]]) -> str:
+    """As `urlencode`, for which most of what we send is too simple."""
+    return "&".join([f"{_name(name)}={_value(value)}" for name, value in params])
+
+
+_name = lru_cache(quote_plus)
+
+
+def _value(text: str) -> str:
+    return text if text.isascii() and text.isalnum() else quote_plus(text)
 
 
 def _all(incoming: Incoming, name: str) -> list[str]:
