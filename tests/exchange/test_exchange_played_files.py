@@ -1,0 +1,48 @@
+"""Sound files of every documented type, heard by the caller.  Page Play, supported audio types."""
+
+from __future__ import annotations
+
+import subprocess
+from shutil import which
+
+import pytest
+from exchange_app import CALLER, OURS, App, codes
+
+from offhook.testing import Offhook, Response
+from offhook.testing.speech import wav_of
+from offhook.testing.voice import speak
+
+pytestmark = pytest.mark.skipif(not which("sox"), reason="sox writes the files")
+
+FILES = {
+    "audio/aiff": ("-t", "aiff"),
+    "audio/x-aiff": ("-t", "aiff", "-r", "44100", "-c", "2"),
+    "audio/x-aifc": ("-t", "aifc"),
+    "audio/gsm": ("-t", "gsm"),
+    "audio/x-gsm": ("-t", "gsm"),
+    "audio/ulaw": ("-t", "ul"),
+    "audio/basic": ("-t", "au", "-e", "mu-law"),
+    "audio/x-wav": ("-t", "wav", "-e", "a-law"),
+    "audio/wave": ("-t", "wav", "-e", "gsm-full-rate"),
+    "audio/wav": ("-t", "wav", "-e", "ms-adpcm"),
+    "audio/vnd.wave": ("-t", "wav", "-b", "24", "-r", "16000"),
+}
+
+
+def written(words: str, options: tuple[str, ...]) -> bytes:
+    made = subprocess.run(
+        ["sox", "-q", "-t", "wav", "-", *options, "-"],
+        input=wav_of(speak(words)), capture_output=True, check=True,
+    )  # fmt: skip
+    return made.stdout
+
+
+@pytest.mark.parametrize("kind", FILES)
+async def test_a_file_is_heard_by_the_caller(offhook: Offhook, kind: str):
+    # GSM 06.10 is made for voices: of the test voice's letters it spoils some.
+    words = "audio" if "gsm" in "".join(FILES[kind]) else f"This is {kind}."
+    sound = Response(written(words, FILES[kind]), media_type=kind)
+    offhook.number(OURS, voice=offhook.url(App("<Play>/sound</Play>", sound=sound), "/"))
+    call = await offhook.call(OURS, from_=CALLER)
+    await call.hears(words)
+    assert codes(offhook) == []
