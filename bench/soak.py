@@ -24,7 +24,7 @@ from bench.verdicts import Sample, Verdict, leaks, memory, sample, statuses
 
 STEP = 5.0  # seconds between two looks at memory
 EVERY = 6  # of which one is told
-WARM = 20.0  # seconds of load before the first account of what there is
+WARM = 20.0  # seconds of load, at most, before the first account of what there is
 ANEW = 1_000_000  # what tells the callers of the soak from those of before
 QUIET = 90.0  # seconds that everything has to be given back in
 
@@ -59,7 +59,7 @@ def soak(folder: Path, seconds: float, calls: int, workers: int) -> list[Verdict
     program = compiled(folder)
     with soaked(folder, workers) as there:
         with Phones(program, there, calls) as phones, ordering(there, calls):
-            time.sleep(WARM)
+            time.sleep(min(WARM, seconds / 8))
             phones.hang_up()
         before = settled(there)
         print(f"begins: {before.told()}", flush=True)
