@@ -56,6 +56,7 @@ class Desk:
         rows = self.studio.rows
         self.sent += [(bytes(rows[slot]), self.studio.target(slot)) for slot in output.media]
         assert not output.reports
+        assert not output.farewells
 
     def arrive(self, data: bytes, source: Address = HERE) -> list[bytes]:
         """A datagram; what is said to it at once."""
@@ -372,6 +373,17 @@ def test_reports_share_the_port():
     told = rtcp.report(7, None, rtcp.Reception(ssrc, 0, 11, 0, 0, 0, 0))
     desk.arrive(far.seals.protect_rtcp(told))
     assert desk.stats().far_lost == 11
+
+
+def test_the_farewell_shares_the_port_as_well():
+    """RFC 3550 section 6.6."""
+    desk, far = Desk(), browser()
+    desk.meet(far)
+    desk.stats()
+    assert far.opens is not None
+    [(farewell, to)] = desk.sent
+    assert to == HERE
+    assert b"\x81\xcb" in far.opens.unprotect_rtcp(farewell)
 
 
 def test_feedback_that_we_have_no_use_for_is_read_past():
