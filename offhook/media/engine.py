@@ -261,9 +261,9 @@ class Engine:
             self._pass(int(self.now / FRAME + 1e-6) - self._tick)
 
     def _pass(self, ticks: int) -> None:
-        if ticks > 0:
+        if ticks > 0:  # nothing was due, or we came late: what was said then is not known
             self._senders.advance(self._rtp, ticks)
-            self._output.blocks += self._recorders.fill(ticks)
+            self._output.blocks += self._recorders.fill(ticks, live=not self._busy())
             self._tick += ticks
 
     def collect(self) -> Output:

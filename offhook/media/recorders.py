@@ -188,8 +188,8 @@ class Recorders:
         one.filled = 0
         return Block(one.id, np.ascontiguousarray(part.T).tobytes(), outcome)
 
-    def fill(self, ticks: int) -> list[Block]:
-        """Time has passed in which nothing sounded and nobody looked."""
+    def fill(self, ticks: int, live: bool) -> list[Block]:
+        """Time has passed in which nobody looked; if `live`, because nothing sounded."""
         blocks: list[Block] = []
         for one in list(self._going.values()):
             if one.pause == "skip":
@@ -198,7 +198,7 @@ class Recorders:
             for _ in range(ticks):
                 if not one.filled:
                     self._blocks[one.rows] = 0
-                blocks += self._count(one, loud=False, live=True)
+                blocks += self._count(one, loud=False, live=live)
                 if one.id not in self._going:
                     break
         return blocks

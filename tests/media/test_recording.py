@@ -181,6 +181,27 @@ def test_a_line_from_which_nothing_comes_is_not_silence(desk):
     assert 4.0 < outcome.seconds < 4.3
 
 
+def test_a_moment_in_which_the_machine_stood_still_is_not_silence(desk):
+    """What was said meanwhile is lost; that nothing was is not known."""
+    leg = desk.rtp_leg(50)
+    desk.record(((leg, "in"),), silence=1)
+    far = FarEnd()
+    for n in range(20):
+        desk.arrive(leg, far.packet(n, b"\xff" * 160))
+        desk.run(FRAME)
+    desk.ticks += 200
+    for n in range(220, 245):
+        desk.arrive(leg, far.packet(n, b"\xff" * 160))
+        desk.run(FRAME)
+    assert not [event for event in desk.told if event.kind == "recorded"]
+    for n in range(245, 265):
+        desk.arrive(leg, far.packet(n, b"\xff" * 160))
+        desk.run(FRAME)
+    [event] = [event for event in desk.told if event.kind == "recorded"]
+    assert event.value.reason == "silence"
+    assert event.value.seconds == pytest.approx(4 + 1, abs=0.2)
+
+
 def test_nothing_received_is_no_frames(desk):
     desk.rtp_leg(3, AGREED)
     desk.record(((3, "in"),))

@@ -24,7 +24,7 @@ from offhook.media.remote import WorkerHost
 
 pytestmark = pytest.mark.real_time
 LOOPBACK = "127.0.0.1"
-UNTORN = tone(440, 0.3)  # of a second of it: a busy machine comes late now and then
+UNTORN = tone(440, 0.1)  # of a second of it: a busy machine comes late now and then
 
 
 def free_ports(count: int) -> range:
