@@ -62,8 +62,15 @@ class Worker:
             now = self._now()
             if due is not None and now >= due:
                 self._tick(due, now)
-            self._tell()
+            if not self._may_wait(due, now):
+                self._tell()
         self._disk.shutdown()
+
+    def _may_wait(self, due: float | None, now: float) -> bool:
+        """Whether the next tick is soon enough to tell what there is; ports are waited for."""
+        soon = due is not None and now < due <= now + FRAME
+        urgent = self._outgoing or any(event.kind == "opened" for event in self._events)
+        return soon and not urgent
 
     def _now(self) -> float:
         return clock.monotonic() - self._origin
