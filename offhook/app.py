@@ -166,7 +166,7 @@ def _exchange(
         settings.speech.language, call_limit=settings.call_limit,
         calls_per_second=settings.limits.calls_per_second,
         concurrent_requests=settings.limits.concurrent_requests,
-        magic_numbers=settings.simulated.magic_numbers,
+        magic_numbers=settings.simulated.magic_numbers, caller_names=settings.caller_names,
         allowances=_allowances(settings),
         stock=_stock(settings), ice=_ice(settings), prices=_prices(settings),
     )  # fmt: skip

@@ -58,10 +58,11 @@ class SpeechError(OffhookError):
 
 
 class CarrierError(OffhookError):
-    """The network's: a refusal. `code` is a SIP status (RFC 3261 section 21)."""
+    """The network's: a refusal. `code` is a SIP status (RFC 3261 section 21), `params` what it
+    brought along, as request parameters: SipCallId, SipHeader_X-..."""
 
     def __init__(
-        self, code: int, reason: str = "", headers: tuple[tuple[str, str], ...] = ()
+        self, code: int, reason: str = "", params: tuple[tuple[str, str], ...] = ()
     ) -> None:
         super().__init__(f"{code} {reason}".strip())
-        self.code, self.reason, self.headers = code, reason, headers
+        self.code, self.reason, self.params = code, reason, params

@@ -157,8 +157,8 @@ class SipLeg:
         how = self.ended.result()
         if self._session:
             return CarrierError(NOT_ACCEPTABLE, "the answer describes no sound that we speak")
-        headers = sip_parties.extra_headers(self.refusal) if self.refusal else ()
-        return CarrierError(how.code, how.reason, headers)
+        params = sip_parties.about_refusal(self.refusal) if self.refusal else ()
+        return CarrierError(how.code, how.reason, params)
 
     def progressed(self, response: Response) -> bool:
         """A provisional response; True when it brought early media."""

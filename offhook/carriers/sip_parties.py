@@ -6,6 +6,7 @@ import re
 
 from offhook.carriers.trunks import Trunk
 from offhook.line.leg import About, Target
+from offhook.model.numbers import withheld
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop
 from offhook.sip.message import Field, Message, Request
@@ -54,7 +55,19 @@ def called(request: Request, trunk: Trunk | None = None) -> str:
 
 
 def caller(request: Request, trunk: Trunk | None) -> str:
-    return party(_caller(request, trunk))
+    """A number, a URI, or `anonymous` for one who wants to be nobody."""
+    return ANONYMOUS if _private(request, trunk) else party(_caller(request, trunk))
+
+
+def _private(request: Request, trunk: Trunk | None) -> bool:
+    """Whether the caller is to be known to the network alone (RFC 3323, 3325, and what came before
+    in Remote-Party-ID)."""
+    wanted = request.get("privacy").lower().replace(",", ";").split(";")
+    if {"id", "user", "header"} & {each.strip() for each in wanted}:
+        return True
+    if not trunk or trunk.caller_id_header != "Remote-Party-ID":
+        return False
+    return any("privacy=full" in each.lower() for each in _listed(request, "remote-party-id"))
 
 
 def _caller(request: Request, trunk: Trunk | None) -> Address:
@@ -71,7 +84,7 @@ def about_call(request: Request, source: Hop, trunk: Trunk | None) -> About:
     params = [("SipCallId", request.call_id), ("SipDomain", parse_uri(request.uri).host)]
     return About(
         forwarded_from=_forwarded_from(request),
-        caller_name=_caller(request, trunk).display,
+        caller_name="" if _private(request, trunk) else _caller(request, trunk).display,
         params=(*params, ("SipSourceIp", source.host), *_brought(request)),
     )
 
@@ -94,8 +107,9 @@ def _brought(message: Message) -> tuple[Field, ...]:
     )
 
 
-def extra_headers(message: Message) -> tuple[Field, ...]:
-    return tuple(field for field in message.fields if field[0].lower().startswith("x-"))
+def about_refusal(refusal: Message) -> tuple[Field, ...]:
+    """What the refusal of a call out brought along, as request parameters."""
+    return (("SipCallId", refusal.call_id), *_brought(refusal))
 
 
 def _forwarded_from(request: Request) -> str:
@@ -142,6 +156,8 @@ def from_field(target: Target, trunk: Trunk | None, host: str) -> str:
 
 def _shown(target: Target, trunk: Trunk | None) -> str:
     """The user part that stands for the caller: a number, a client's or a SIP user's name."""
+    if withheld(target.from_):
+        return ANONYMOUS
     number = target.from_
     if number.startswith(("sip:", "sips:")):
         number = number.partition(":")[2].partition("@")[0]
@@ -156,7 +172,9 @@ def call_fields(target: Target, trunk: Trunk | None, uri: Uri, host: str) -> tup
         ("X-Twilio-AccountSid", target.account_sid),
         ("X-Twilio-ApiVersion", API_VERSION),
     ]
-    if trunk and trunk.caller_id_header != "From":
+    if _shown(target, trunk) == ANONYMOUS:
+        fields.append(("Privacy", "id"))  # RFC 3325 section 9.3
+    elif trunk and trunk.caller_id_header != "From":
         end = ";party=calling;privacy=off" if trunk.caller_id_header == "Remote-Party-ID" else ""
         fields.append((trunk.caller_id_header, f"<sip:{_shown(target, trunk)}@{host}>{end}"))
     for name, value in (*uri.headers, *target.headers):

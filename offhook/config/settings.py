@@ -257,6 +257,9 @@ class Settings(BaseSettings):
     default_region: Region = "US"
     """The country whose national numbers are meant when a number is not written in full."""
 
+    caller_names: dict[Number, str] = Field(default={}, examples=[{"+15550100123": "Ann Smith"}])
+    """Names of callers, for numbers with VoiceCallerIdLookup; others are named as they call."""
+
     log_level: LogLevel = "info"
     """The least that is logged: debug, info, warning or error."""
 

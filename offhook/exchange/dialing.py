@@ -371,5 +371,5 @@ def _sip_params(party: Party) -> tuple[tuple[str, str], ...]:
     if party.live:
         brought |= dict(party.live.leg.about.params)
     sent = {"DialSipResponseCode": "200" if party.live else str(party.record.sip_response_code)}
-    sent |= {f"Dial{name}": str(value) for name, value in brought.items() if name.startswith("Sip")}
-    return tuple(sent.items())
+    told = {n: v for n, v in brought.items() if n == "SipCallId" or n.startswith("SipHeader_")}
+    return tuple((sent | {f"Dial{name}": str(value) for name, value in told.items()}).items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +96,7 @@ class Rules:
     calls_per_second: float = 1000
     concurrent_requests: int = 500
     magic_numbers: bool = False
+    caller_names: Mapping[str, str] = field(default_factory=dict)  # by number
     allowances: Allowances = field(default_factory=Allowances)
     stock: Stock = field(default_factory=Stock)
     prices: Prices = field(default_factory=Prices)

@@ -9,7 +9,7 @@ from offhook import clock, sids
 from offhook.exchange import debugger, lines, params, permission
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.supervise import services, supervise
-from offhook.line.leg import Leg
+from offhook.line.leg import About, Leg
 from offhook.line.live_call import LiveCall
 from offhook.model.account import Account
 from offhook.model.call import Call
@@ -32,6 +32,7 @@ class Destination:
     number_sid: str = ""
     application_sid: str = ""
     looks_up_names: bool = False
+    domain_sid: str = ""
 
 
 async def on_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
@@ -99,7 +100,9 @@ def _domain(connection: Connection, name: str) -> Destination | None:
     account = domain and records.accounts.standing(connection, domain.account_sid)
     if not domain or not account:
         return None
-    return Destination(account, domain.voice, domain.callback, domain.api_version)
+    return Destination(
+        account, domain.voice, domain.callback, domain.api_version, domain_sid=domain.sid
+    )
 
 
 def _record(
@@ -110,10 +113,21 @@ def _record(
         sids.new("CA"), found.account.sid, to, from_, "inbound", at, at, status="ringing",
         phone_number_sid=found.number_sid, api_version=found.api_version, callback=found.callback,
         forwarded_from=normalise(about.forwarded_from, exchange.rules.region),
-        caller_name=about.caller_name if found.looks_up_names else "",
-        details=dict(about.params), node=exchange.rules.node,
+        caller_name=_name(exchange, from_, about.caller_name) if found.looks_up_names else "",
+        details=_brought(found, about), node=exchange.rules.node,
         application_sid=found.application_sid,
     )  # fmt: skip
+
+
+def _name(exchange: Exchange, from_: str, shown: str) -> str:
+    """Of the directory of the settings, else as the caller's network shows it."""
+    return exchange.rules.caller_names.get(from_) or shown
+
+
+def _brought(found: Destination, about: About) -> dict[str, str]:
+    """What the leg brought along; a call to a SIP domain is told which."""
+    domain = {"SipDomainSid": found.domain_sid} if found.domain_sid else {}
+    return dict(about.params) | domain
 
 
 async def _unreachable(exchange: Exchange, found: Destination, live: LiveCall, full: bool) -> None:

@@ -126,6 +126,6 @@ async def _refused(exchange: Exchange, attempt: Attempt, refused: CarrierError) 
         code = 13224 if call.direction == "outbound-dial" else 21214
         debugger.note(exchange, call.account_sid, code, f"{call.to}: {refused}", subject=call.sid)
         details["ErrorCode"], details["ErrorMessage"] = str(code), str(refused)
-    if call.to.startswith("sip:"):
-        details |= {f"SipHeader_{name}": value for name, value in refused.headers}
+    if call.to.startswith(("sip:", "sips:")):
+        details |= dict(refused.params)
     await status.advance(exchange, attempt, final, sip_response_code=refused.code, details=details)

@@ -16,7 +16,7 @@ NOT_DEFAULTS = {
     "voice", "language", "numbers", "name", "address", "allow", "username", "password",
     "peer_username", "peer_password", "default", "allowed", "short_codes", "stun", "turn", "secret",
     "sip_tls", "sip_ws", "sip_wss", "sip_certificate", "sip_key", "sip_authorities", "proxy",
-    "keep_alive", "sip_proxies",
+    "keep_alive", "sip_proxies", "caller_names",
 }  # fmt: skip
 
 

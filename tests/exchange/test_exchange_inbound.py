@@ -164,6 +164,20 @@ async def test_the_callers_name_is_told_when_the_number_looks_it_up(offhook: Off
     assert told["CallerName"] == "Ada Lovelace" == offhook.calls[0].caller_name
 
 
+class TestOurOwnDirectory:
+    @pytest.fixture
+    def offhook_settings(self) -> dict[str, Any]:
+        return {"caller_names": {CALLER: "Ada of the directory"}}
+
+    async def test_names_a_caller_whatever_the_network_says(self, offhook: Offhook):
+        about = About(caller_name="Unknown")
+        told = await first_request(offhook, about, voice_caller_id_lookup=True)
+        assert told["CallerName"] == "Ada of the directory"
+
+    async def test_is_not_asked_for_a_number_that_looks_nobody_up(self, offhook: Offhook):
+        assert "CallerName" not in await first_request(offhook, About())
+
+
 async def test_the_callers_name_is_not_told_otherwise(offhook: Offhook):
     assert "CallerName" not in await first_request(offhook, About(caller_name="Ada Lovelace"))
 

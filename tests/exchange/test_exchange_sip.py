@@ -66,6 +66,20 @@ async def test_a_refusal_says_its_sip_code(offhook: Offhook):
         await (await offhook.call(OURS)).ended()
     told = app.told("after")
     assert (told["DialCallStatus"], told["DialSipResponseCode"]) == ("busy", "486")
+    assert told["DialSipCallId"]
+
+
+async def test_the_action_is_told_of_sip_what_its_table_says_and_no_more(offhook: Offhook):
+    async def answers(leg: Leg) -> None:
+        await leg.answer()
+        await leg.hang_up()
+
+    app = App(f'<Dial action="/after"><Sip>sip:agent@{THERE}</Sip></Dial>')
+    offhook.number(OURS, voice=app)
+    async with sip(offhook, there=answers):
+        await (await offhook.call(OURS)).ended()
+    told = {name for name in app.told("after") if name.startswith("DialSip")}
+    assert told == {"DialSipCallId", "DialSipResponseCode"}
 
 
 async def test_the_next_uri_is_tried_when_one_is_out_of_order_but_not_when_it_is_busy(

@@ -220,7 +220,7 @@ class TestRefusals:
             with pytest.raises(CarrierError) as refused:
                 await dialing
             assert (refused.value.code, refused.value.reason) == (480, "Gone Fishing")
-            assert refused.value.headers == (("X-Why", "fish"),)
+            assert refused.value.params[1:] == (("SipHeader_X-Why", "fish"),)
 
 
 class TestGivingUp:

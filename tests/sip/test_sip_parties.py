@@ -130,6 +130,8 @@ def target(**more: object) -> Target:
         ({"from_": "sip:bob@elsewhere;x=1"}, None, "<sip:bob@h>"),
         ({"from_": "anonymous"}, None, '"Anonymous" <sip:anonymous@anonymous.invalid>'),
         ({"from_": ""}, None, '"Anonymous" <sip:anonymous@anonymous.invalid>'),
+        ({"from_": "+266696687"}, None, '"Anonymous" <sip:anonymous@anonymous.invalid>'),
+        ({"from_": "Restricted"}, None, '"Anonymous" <sip:anonymous@anonymous.invalid>'),
         ({"from_": "a>b<c\r\n"}, None, "<sip:abc@h>"),
         ({}, Trunk("t", shown=lambda own: "+1777"), "<sip:+1777@h>"),
         ({}, Trunk("t", shown=lambda own: own.removeprefix("+")), "<sip:1222@h>"),
@@ -192,3 +194,36 @@ def test_answers_to_challenges_are_not_shown():
     assert "x=1" not in shown
     assert "y=2" not in shown
     assert "\r\nX: kept\r\n" in shown
+
+
+@pytest.mark.parametrize("name", ["From", "P-Asserted-Identity", "Remote-Party-ID"])
+def test_who_withholds_the_caller_id_asks_for_privacy_and_asserts_nothing(name: str):
+    """RFC 3323, 3325."""
+    trunk = Trunk("t", caller_id_header=name)  # type: ignore[arg-type]
+    fields = sip_parties.call_fields(target(from_="anonymous"), trunk, parse_uri("sip:h"), "h")
+    assert ("Privacy", "id") in fields
+    assert {"P-Asserted-Identity", "Remote-Party-ID"}.isdisjoint(dict(fields))
+    assert "Privacy" not in dict(sip_parties.call_fields(target(), trunk, parse_uri("sip:h"), "h"))
+
+
+@pytest.mark.parametrize(
+    ("believed", "fields"),
+    [
+        ("From", ("Privacy: id",)),
+        ("From", ("Privacy: header;user",)),
+        ("P-Asserted-Identity", ("P-Asserted-Identity: Ann <sip:+1333@h>", "Privacy: id;critical")),
+        ("Remote-Party-ID", ("Remote-Party-ID: Ann <sip:+1333@h>;privacy=full",)),
+    ],
+)
+def test_a_caller_who_wants_to_be_nobody_is(believed: str, fields: tuple[str, ...]):
+    trunk = Trunk("t", caller_id_header=believed)  # type: ignore[arg-type]
+    request = invite(*fields)
+    assert sip_parties.caller(request, trunk) == "anonymous"
+    assert sip_parties.about_call(request, SOURCE, trunk).caller_name == ""
+
+
+def test_what_a_stranger_asserts_is_not_believed():
+    fields = ("P-Asserted-Identity: Ann <sip:+1333@h>", "Remote-Party-ID: <sip:+1444@h>")
+    request = invite(*fields, "Privacy: none")
+    for trunk in (None, Trunk("t")):
+        assert sip_parties.caller(request, trunk) == sip_parties.party(request.from_)

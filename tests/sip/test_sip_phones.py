@@ -226,7 +226,8 @@ class TestCallingADomain:
             told = asked[0].params
             assert told["To"] == f"sip:100@{DOMAIN}"
             assert told["From"] == f"sip:alice@{DOMAIN}"
-            assert told["SipDomain"] == DOMAIN
+            assert (told["SipDomain"], told["SipDomainSid"]) == (DOMAIN, _sid("SD", 1))
+            assert (told["SipCallId"], told["SipSourceIp"]) == ("INVITE@127.0.0.5", "127.0.0.5")
             assert told["Direction"] == "inbound"
 
     async def test_a_stranger_is_asked_and_gets_no_further(self, offhook: Offhook):
