@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.interop
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads /proc"),
+]
 
 
 def test_two_minutes_of_calls_leave_nothing_behind(tmp_path: Path) -> None:
