@@ -252,6 +252,16 @@ class TestDatagrams:
             heard = [peer.heard.get_nowait() for _ in range(peer.heard.qsize())]
             assert heard.count("\r\n\r\n") == 4
 
+    async def test_a_connection_is_not_made_to_keep_one_open(self):
+        seen: list[asyncio.StreamWriter] = []
+        server = await asyncio.start_server(lambda _, writer: seen.append(writer), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        trunk = Trunk("t", address=f"127.0.0.1:{port}", transport="tcp", keep_alive=25)
+        async with carrier("127.0.0.1", Phone(), tcp=True, port=0, trunks=(trunk,)):
+            await asyncio.sleep(101)
+            assert seen == []
+        server.close()
+
     async def test_a_trunk_without_it_is_left_in_peace(self):
         trunk = Trunk("t", address="127.0.0.9")
         async with carrier("127.0.0.2", Phone(), trunks=(trunk,)):

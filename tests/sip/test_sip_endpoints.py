@@ -10,11 +10,12 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sip_ends import End, Line, Talk, sip, word
+from sip_ends import End, Line, Talk, counter, sip, word
 
 from offhook.sip.core import Over
 from offhook.sip.dialog import Dialog
 from offhook.sip.digest import Credentials
+from offhook.sip.endpoint import Endpoint
 from offhook.sip.hop import Hop, Send
 from offhook.sip.inbound import Incoming
 from offhook.sip.message import Request, Response, parse
@@ -344,6 +345,28 @@ def dialog(
 def test_when_our_contact_is_sips(uri: str, route: str, contact: str, sips: bool):
     """Section 12.1.1: by the Request-URI, by the top Record-Route, else by the Contact."""
     assert dialog(uri=uri, route=route, contact=contact).sips is sips
+
+
+@pytest.mark.parametrize(
+    ("uri", "route", "contact"),
+    [
+        ("sip:bob@10.0.0.2", "<sip:p;lr>", "<sip:us:5060>"),
+        ("sips:bob@10.0.0.2", "", "<sips:us:5061>"),
+        ("sip:bob@10.0.0.2", "<sips:p;lr>", "<sips:us:5061>"),
+    ],
+)
+def test_a_contact_that_is_sips_leads_to_where_tls_is_spoken(uri: str, route: str, contact: str):
+    """Section 8.1.1.8, also where the next hop itself is none of TLS."""
+    ports = {"UDP": "5060", "TLS": "5061;transport=tls"}
+    endpoint = Endpoint(
+        lambda hop: "us", lambda hop: f"sip:us:{ports[hop.transport]}", counter("ann")
+    )
+    fields = (("Route", route),) if route else ()
+    endpoint.invite(
+        Invitation(uri, "<sip:ann@us>", "<sip:bob@x>", Hop("UDP", "10.0.0.2", 5060), b"", fields), 0
+    )
+    [sent] = [output for output in endpoint.take() if isinstance(output, Send)]
+    assert parse(sent.data).get("contact") == contact
 
 
 class TestRoutes:

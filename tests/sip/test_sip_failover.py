@@ -349,6 +349,28 @@ class TestTrunks:
             assert told(here)["main"]["failing"] == ""
             assert (told(here)["main"]["calls"], told(here)["main"]["failed"]) == (2, 1)
 
+    async def test_one_whose_fault_it_is_not_is_asked_again_at_once(self):
+        """A 500 is of this call, as far as anybody knows; a 503 is of the server."""
+        main = await first(refusing(500))
+        async with (
+            carrier("127.0.0.2", Phone()),
+            carrier("127.0.0.1", Phone(), trunks=trunks()) as here,
+        ):
+            for _ in range(2):
+                await hang_up(await here.dial(target(NUMBER), not_ringing))
+            assert len(main.times("INVITE")) == 2
+
+    async def test_one_that_carried_a_call_is_first_again(self):
+        main = await first(refusing(503, ("Retry-After", "500")))
+        spare = await first(refusing(503), "127.0.0.2")
+        async with carrier("127.0.0.1", Phone(), trunks=trunks()) as here:
+            for status in (503, 486, 486):
+                with pytest.raises(CarrierError) as refused:
+                    await here.dial(target(NUMBER), not_ringing)
+                assert refused.value.code == status
+                main.answer = refusing(486)
+            assert (len(main.times("INVITE")), len(spare.times("INVITE"))) == (3, 1)
+
     async def test_all_of_them_down_is_a_refusal_that_counts(self):
         await first(refusing(503))
         await first(refusing(503), "127.0.0.2")

@@ -37,6 +37,11 @@ DOMAIN = "desk.sip.twilio.com"
 PASSWORD = "Correct-Horse-1"
 
 
+@pytest.fixture
+def offhook_settings() -> dict[str, Any]:
+    return {"sip_proxies": ("127.0.0.44",)}
+
+
 def _sid(prefix: str, number: int) -> str:
     return prefix + f"{number:032x}"
 
@@ -82,6 +87,7 @@ class Desk:
     def __init__(self, peer: Sender, host: str, to: tuple[str, int], user: str) -> None:
         self.peer, self.host, self.to, self.user = peer, host, to, user
         self.password = PASSWORD
+        self.passed_on_from = ""  # where it stands, if this is the proxy in front of it
         self._cseq = 0
 
     async def asks(self, method: str, uri: str, to: str, *fields: str, body: str = "") -> str:
@@ -99,6 +105,7 @@ class Desk:
             [
                 f"{method} {uri} SIP/2.0",
                 f"Via: SIP/2.0/UDP {self.host};rport;branch=z9hG4bK{method}{self._cseq}",
+                *([f"Via: SIP/2.0/UDP {self.passed_on_from}"] if self.passed_on_from else []),
                 f"From: <sip:{self.user}@{DOMAIN}>;tag=a",
                 f"To: {to}",
                 f"Call-ID: {method}@{self.host}",
@@ -255,6 +262,9 @@ class TestCallingADomain:
         async with sip_of(offhook) as here:
             phone = await desk(here, "127.0.0.5")
             assert (await phone.calls(f"sip:100@{DOMAIN}")).startswith(f"SIP/2.0 {status}")
+            behind = await desk(here, "127.0.0.44")
+            behind.passed_on_from = "127.0.0.5"
+            assert (await behind.calls(f"sip:100@{DOMAIN}")).startswith(f"SIP/2.0 {status}")
 
 
 class TestCallingAPhone:

@@ -6,12 +6,14 @@ RFC 3261 sections 18.2.1 and 16, RFC 3581.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target
 from sip_ends import sip
 from sip_peer import Sender, description, field, invite, sender
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from offhook import clock
@@ -185,6 +187,37 @@ async def test_whom_a_websocket_behind_a_proxy_is_from(header: str, origin: str)
         web.transport.abort()
 
 
+async def test_who_is_banned_has_no_connection_either():
+    places, listeners = Places(proxies=("127.0.0.0/8",)), Listeners(ws=("127.0.0.1", 0))
+    strict = Limits(strikes=1)
+    async with carrier(
+        "127.0.0.1", Phone(), port=0, listeners=listeners, places=places, limits=strict
+    ) as there:
+        url = f"ws://127.0.0.1:{there.listens('WS')[1]}"
+        told = {"X-Forwarded-For": CALLER}
+        for _ in range(2):
+            with clock.outside("a WebSocket"):
+                web = await connect(url, subprotocols=[Subprotocol("sip")], additional_headers=told)
+                with suppress(ConnectionClosed):
+                    await web.send("nonsense")
+                    await web.send("nonsense")
+            await asyncio.sleep(1)
+            web.transport.abort()
+        assert (there.counts["bans"], there.counts["connections refused"]) == (1, 1)
+
+
+async def test_the_sound_of_a_call_out_by_a_proxy_inside_is_for_whom_it_calls():
+    places = Places(PUBLIC, HOME, ("10.0.0.7/32",))
+    trunk = Trunk("t", address=CALLER, proxy="10.0.0.7")
+    async with carrier("10.0.0.1", Phone(), trunks=(trunk,), places=places) as here:
+        peer = await sender("10.0.0.7")
+        dialing = asyncio.ensure_future(here.dial(target("+15550001111"), not_ringing))
+        call = await peer.hears("INVITE")
+        assert field(call, "Contact") == "<sip:10.0.0.1:5060>"
+        assert f"c=IN IP4 {PUBLIC}" in description(call)
+        dialing.cancel()
+
+
 class TestRegisteredTrunks:
     """Outbound proxies and RFC 3608."""
 
@@ -226,6 +259,26 @@ class TestRegisteredTrunks:
             dialing.cancel()
             peers[first].says(ok(call).replace(b"200 OK", b"486 Busy"))
             await asyncio.gather(dialing, return_exceptions=True)
+
+    async def test_a_registration_that_is_over_names_no_proxies_any_more(self):
+        trunk = Trunk("t", address="127.0.0.9", username="us", password="p", register=True)
+        peer, proxy = await sender("127.0.0.9"), await sender("127.0.0.8")
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk,)) as here:
+            peer.says(ok(await peer.hears("REGISTER"), "<sip:127.0.0.8;lr>"))
+            refresh = await later(peer, "REGISTER", 600)
+            peer.says(ok(refresh).replace(b"200 OK", b"403 No"))
+            await asyncio.sleep(1)
+            dialing = asyncio.ensure_future(here.dial(target("+15550001111"), not_ringing))
+            call = await peer.hears("INVITE")
+            assert ("\r\nRoute: " in call, proxy.heard.qsize()) == (False, 0)
+            dialing.cancel()
+            peer.says(ok(call).replace(b"200 OK", b"486 Busy"))
+            await asyncio.gather(dialing, return_exceptions=True)
+
+
+async def later(peer: Sender, start: str, seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    return await peer.hears(start)
 
 
 def ok(request: str, *named: str) -> bytes:
