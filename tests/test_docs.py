@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from offhook.testing.platform import Offhook
+from offhook.twiml.document import parse
 
 ROOT = Path(__file__).parent.parent
 
@@ -98,3 +99,9 @@ def test_the_pages_of_settings_and_metrics_are_up_to_date() -> None:
         sys.path.remove(str(ROOT))
     assert (ROOT / "docs/configuration.md").read_text() == page(), "run `make docs`"
     assert (ROOT / "docs/metrics.md").read_text() == metrics_page(), "run `make docs`"
+
+
+def test_the_documents_for_calls_are_right() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        for block in re.findall(r"```xml\n(<Response>.*?)```", page.read_text(), re.DOTALL):
+            assert parse(block).problems == (), (page.name, block)

@@ -6,57 +6,26 @@ import wave
 from pathlib import Path
 from shutil import which
 
-from peers import Login
 from served import Program, environment
-
-CONFIG = """\
-[sip]
-default_proxy=0
-sip_port=0
-sip_tcp_port=0
-sip_tls_port=-1
-guess_hostname=0
-contact="{login.user}" <sip:{login.user}@127.0.0.1>
-media_encryption=srtp
-media_encryption_mandatory=1
-verify_server_certs=0
-verify_server_cn=0
-use_ipv6=0
-[rtp]
-audio_rtp_port=-1
-[sound]
-echocancellation=0
-[audio_codec_0]
-mime=PCMU
-rate=8000
-enabled=1
-[proxy_0]
-reg_proxy=<sip:127.0.0.1:{login.port};transport=tls>
-reg_route=<sip:127.0.0.1:{login.port};transport=tls>
-reg_identity={login.uri}
-reg_expires=600
-reg_sendregister=1
-[auth_info_0]
-username={login.user}
-passwd={login.password}
-realm=sip.twilio.com
-"""
 
 
 class Linphone(Program):
     """One softphone, registered over TLS; its calls are sealed by SRTP, and it answers them.
 
-    It says the sound of the file `says`, 16-bit mono at 8 kHz, over and over.
+    `config` is its configuration file. It says the sound of the file `says`, 16-bit mono at 8 kHz,
+    over and over.
     """
 
-    def __init__(self, folder: Path, login: Login, says: Path) -> None:
+    def __init__(self, folder: Path, config: str, uri: str, says: Path) -> None:
         (folder / ".local/share/linphone").mkdir(parents=True)  # it does not start without
-        config, self._heard = folder / "linphonerc", folder / "heard.wav"
-        config.write_text(CONFIG.format(login=login))
+        written, self._heard = folder / "linphonerc", folder / "heard.wav"
+        written.write_text(f"{config}[sound]\nechocancellation=0\n")
         program = which("linphonec") or "linphonec"
         told = ("-d", "5", "-l", "/dev/stderr")  # all that happens, which is all it says reliably
-        super().__init__(program, "-a", "-c", str(config), *told, env=environment(HOME=str(folder)))
-        self.uri = login.uri
+        super().__init__(
+            program, "-a", "-c", str(written), *told, env=environment(HOME=str(folder))
+        )
+        self.uri = uri
         self.types("soundcard use files")
         self.types(f"play {says}")
         self.types(f"record {self._heard}")

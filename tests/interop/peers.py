@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
 import pytest
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A user of a SIP domain, whose TLS is at `port` of loopback."""
-
-    user: str
-    password: str
-    domain: str
-    port: int
-
-    @property
-    def uri(self) -> str:
-        return f"sip:{self.user}@{self.domain}"
 
 
 def needs(program: str) -> None:

@@ -1,4 +1,4 @@
-"""linphone and baresip as the phones of a SIP domain: TLS and SRTP, registered, both ways.
+"""linphone and baresip as docs/sip-phones.md sets them up: TLS and SRTP, registered, both ways.
 
 What they hear, and what is recorded of what they say, is compared with what was said.
 """
@@ -6,6 +6,8 @@ What they hear, and what is recorded of what they say, is compared with what was
 from __future__ import annotations
 
 import io
+import re
+import subprocess
 import urllib.request
 import wave
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 from baresip import Baresip, modules_folder
 from linphone import Linphone
-from peers import Login, free_port, needs, needs_file
+from peers import free_port, needs, needs_file
 from served import Answer, Application, Up, environment, response, serving
 from test_baresip import sound_of
 
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.interop
 
 Phone = Linphone | Baresip
 HEARD = 0.5  # of the pieces: a busy machine drops some, and what was never said has none
-DOMAIN, PASSWORD = "desk.sip.twilio.com", "Correct-Horse-1"
+PAGE, DOMAIN = Path(__file__).parents[2] / "docs" / "sip-phones.md", "phones.example.org"
 FIRST = "Good morning, this is the first thing that you hear."
 SECOND = "The line was silent for you while this was said to nobody."
 THIRD = "Welcome back, and thank you for your patience."
@@ -35,22 +37,26 @@ class Desk:
 
     def __init__(self, up: Up, port: int, folder: Path) -> None:
         self.up, self._port, self._folder = up, port, folder
-        domain = up.post("SIP/Domains.json", DomainName=DOMAIN, SipRegistration="true")
+        needs("curl")
+        given = environment(
+            TWILIO_ACCOUNT_SID=up.account_sid, TWILIO_AUTH_TOKEN=up.auth_token,
+            VOICE_URL="http://127.0.0.1:9/voice",
+        )  # fmt: skip
+        command = ["bash", "-euo", "pipefail", "-c", self.printed("sh")]
+        ran = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 0, ran.stderr
+        [domain] = up.get("SIP/Domains.json")["domains"]
         self._domain = f"SIP/Domains/{domain['sid']}"
-        users = up.post("SIP/CredentialLists.json", FriendlyName="desk")["sid"]
-        for name in ("alice", "bob"):
-            path = f"SIP/CredentialLists/{users}/Credentials.json"
-            up.post(path, Username=name, Password=PASSWORD)
-        for use in ("Calls", "Registrations"):
-            path = f"{self._domain}/Auth/{use}/CredentialListMappings.json"
-            up.post(path, CredentialListSid=users)
+
+    def printed(self, kind: str) -> str:
+        """A block of the page, with the places where this platform is."""
+        [block] = re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        there = block.replace("http://127.0.0.1:8080", self.up.api)
+        return there.replace("127.0.0.1:5061", f"127.0.0.1:{self._port}")
 
     def answers(self, app: Application) -> None:
         """The application of calls to the domain."""
         self.up.post(f"{self._domain}.json", VoiceUrl=f"{app.url}/voice")
-
-    def login(self, user: str) -> Login:
-        return Login(user, PASSWORD, DOMAIN, self._port)
 
     def said(self, text: str) -> bytes:
         return sound_of(text, self.up)
@@ -74,7 +80,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 @pytest.fixture
 def alice(desk: Desk, tmp_path: Path) -> Iterator[Linphone]:
     needs("linphonec")
-    with Linphone(tmp_path / "alice", desk.login("alice"), desk.file(THIRD)) as phone:
+    says, uri = desk.file(THIRD), f"sip:alice@{DOMAIN}"
+    with Linphone(tmp_path / "alice", desk.printed("ini"), uri, says) as phone:
         yield phone
 
 
@@ -83,14 +90,10 @@ def bob(desk: Desk, tmp_path: Path) -> Iterator[Baresip]:
     needs("baresip")
     needs_file(modules_folder() / "srtp.so")
     (tmp_path / "bob").mkdir()
-    login = desk.login("bob")
-    account = (
-        f"auth_user=bob;auth_pass={PASSWORD};regint=600;answermode=auto;audio_codecs=PCMU;"
-        f'mediaenc=srtp-mand;outbound="sip:127.0.0.1:{login.port};transport=tls"'
-    )
-    with Baresip(
-        tmp_path / "bob", account, ("srtp.so",), aor=f"bob@{DOMAIN}", says=20 * desk.said(THIRD)
-    ) as phone:
+    aor, _, account = desk.printed("text").strip().removeprefix("<sip:").partition(">;")
+    account += ";answermode=auto;audio_codecs=PCMU"
+    says = 20 * desk.said(THIRD)
+    with Baresip(tmp_path / "bob", account, ("srtp.so",), aor=aor, says=says) as phone:
         phone.until("REGISTER_OK")
         yield phone
 
