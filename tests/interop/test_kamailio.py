@@ -78,18 +78,26 @@ def test_a_call_in_is_heard_and_ended_through_it(
     assert ports.node in proxy.passed("BYE")
 
 
-@pytest.mark.parametrize("transport", ["u1", "t1"])
-def test_what_a_caller_changes_and_ends_goes_through_it(
-    node: Up, proxy: Kamailio, ports: Ports, transport: str
+@pytest.mark.parametrize(
+    ("scenario", "transport"),
+    [
+        ("uac_prack_update_hold", "u1"),
+        ("uac_prack_update_hold", "t1"),
+        ("uac_session_timer", "u1"),
+        ("uac_refer_declined", "u1"),
+    ],
+)
+def test_what_happens_in_a_dialog_goes_through_it(
+    node: Up, proxy: Kamailio, ports: Ports, scenario: str, transport: str
 ) -> None:
-    """PRACK, UPDATE, hold, resume and BYE; from TCP it turns them into datagrams for us."""
+    """PRACK, UPDATE, hold, resume, refreshes of ours, transfers, BYE; over TCP on one side only."""
     needs("sipp")
-    number = f"+1555010038{'1' if transport == 'u1' else '2'}"
+    number = f"+155501003{50 + len(scenario) + (transport == 't1')}"
     verbs = "<Pause length='1'/><Play digits='ww1wwwwwwwwwwwwwwwwwwww1'/>"
     app = Application({"/voice": response(verbs)})
     with serving(app):
         node.number(number, VoiceUrl=f"{app.url}/voice", StatusCallback=f"{app.url}/status")
-        run = Run("uac_prack_update_hold", transport=transport, seconds=20)
+        run = Run(scenario, transport=transport, seconds=20)
         done = run.call("127.0.0.1", ports.own, number)
         assert (done.successful, done.failed) == (1, 0), (done.output, proxy.err.text)
         app.gets("/status", CallStatus="completed")
