@@ -45,6 +45,7 @@ class MediaLeg:
         self.id = id
         self.host = host
         self.codec = ""
+        self.room: object = None  # where it was seated last
         self._jobs = jobs
         self._stats: asyncio.Future[Stats] = asyncio.get_running_loop().create_future()
         self._closing = False

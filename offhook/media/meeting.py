@@ -40,6 +40,7 @@ class Room:
     async def add(self, leg: MediaLeg, *, speaks: bool = True, hears: bool = True) -> None:
         """Seat a leg, which leaves any other room. Raises MediaFull when its worker cannot be
         linked with the others."""
+        leg.room = self
         async with self._laying:
             await self._lay({leg.host})
         self._seats[leg.id] = Seat(leg, speaks, hears)
@@ -58,7 +59,10 @@ class Room:
             await self._clear()
         for gone in self._tables.keys() & dead:
             await self._unlink(gone)
-        self._seats = {id: seat for id, seat in self._seats.items() if not seat.leg.closed}
+        seats, self._seats = self._seats, {}
+        for id, seat in seats.items():
+            if seat.leg.room is self and not seat.leg.closed:
+                self._seats[id] = seat
         for each in hosts.union(seat.leg.host for seat in self._seats.values()):
             if each not in self._tables:
                 await self._set(each)

@@ -231,6 +231,16 @@ class TestGarbage:
         assert studio.events("closed", 1)[0].value.refused == 5
 
 
+def test_packets_without_sound_keep_a_call_alive(studio):
+    """RFC 6263: sent in a silence so that what is between the two sides stays open."""
+    studio.engine.expect(1, 2.0)
+    listen(studio, 1, FAR, range(5))
+    for n in range(10):
+        studio.arrive(1, FarEnd().packet(5 + n, b"", payload_type=20))
+        studio.tick(50)
+    assert studio.events("dead", 1) == []
+
+
 def test_a_leg_from_which_nothing_comes_is_reported_dead_once(studio):
     studio.engine.expect(1, 2.0)
     listen(studio, 1, FAR, range(20))
