@@ -45,7 +45,9 @@ class Unpacker:
     def lost(self, ts: int) -> Pcm | None:
         """What to hear in place of a frame that has not come; None if the codec does not know."""
         self._decode(ts)
-        self._fill(after(ts, self._from) + SAMPLES)
+        length = after(ts, self._from) + SAMPLES
+        while len(self._line) < length and len(made := self.coder.conceal()):
+            self._line = np.concatenate((self._line, made))
         frame = self._cut(ts)
         self._drop(ts + SAMPLES & MASK)
         return frame
@@ -61,14 +63,8 @@ class Unpacker:
         length = after(ts, self._from)
         if length < 0 or length - len(self._line) >= AHEAD:
             self._line, self._from, length = self._line[:0], ts, 0
-        self._fill(length)
         gap = np.zeros(max(length - len(self._line), 0), np.int16)
         self._line = np.concatenate((self._line[:length], gap, self.coder.decode(payload)))
-
-    def _fill(self, length: int) -> None:
-        """Lengthen the line by what the codec makes of nothing."""
-        while len(self._line) < length and len(made := self.coder.conceal()):
-            self._line = np.concatenate((self._line, made))
 
     def _cut(self, ts: int) -> Pcm | None:
         start = after(ts, self._from)

@@ -287,6 +287,8 @@ async def test_a_worker_that_dies_ends_its_legs_and_another_takes_its_place(tmp_
         await playing
         assert await told == "the media worker died"
         assert not plane.healthy
+        with pytest.raises(MediaFull, match="died"):
+            await plane.open_rtp(LOOPBACK, near=here)
         assert await here.close() == Stats()
         recorded = await recorder.done()
         assert (recorded.seconds, recorded.reason) == (1.0, "ended"), "what had been written"
