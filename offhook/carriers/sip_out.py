@@ -91,6 +91,10 @@ class CallsOut:
         """As `Carrier.dial`. 404 is a number that no trunk takes, 503 a hop that cannot be reached
         or never replied. A phone that is registered here is called wherever it is; 480 if it is
         not."""
+        if self._hands_over(target):
+            hop = self._board.ourselves
+            way = Way(parse_uri(f"sip:{bracketed(hop.host)}:{hop.port}"), hop=hop)
+            return await self._dial_way(target, ringing, way, patient=True)
         contacts = await self.phones.reached(target.to) if self.phones else None
         if contacts is not None:
             return await self._dial_phones(target, ringing, contacts)
@@ -101,6 +105,12 @@ class CallsOut:
         except BadSip as wrong:
             raise CarrierError(404, wrong.reason) from wrong
         return await self._dial_way(target, ringing, way, patient=True)
+
+    def _hands_over(self, target: Target) -> bool:
+        """Whether this is to take the place of a phone in a call that it has with us: how one that
+        talks to two of us connects them (RFC 5589 section 7)."""
+        given = {name.lower(): value for name, value in target.headers}
+        return "replaces" in given and self._board.endpoint.has_call(given["replaces"])
 
     async def _dial_phones(
         self, target: Target, ringing: Ringing, contacts: Sequence[Contact]

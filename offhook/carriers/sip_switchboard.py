@@ -263,6 +263,12 @@ class Switchboard:
 
     # Where we are
 
+    @property
+    def ourselves(self) -> Hop:
+        """Where we hear ourselves."""
+        host, port = self.wire.place("UDP")
+        return Hop("UDP", {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)
+
     def address(self, hop: Hop) -> str:
         """Our address as this hop should see it."""
         own = _own(self.wire.place(hop.transport)[0], hop)

@@ -29,7 +29,7 @@ from offhook.sip.core import (
 from offhook.sip.dialog import Dialog
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send
-from offhook.sip.inbound import Inbound, Incoming, take_over
+from offhook.sip.inbound import Inbound, Incoming, named, take_over
 from offhook.sip.interval import Interval, too_short
 from offhook.sip.layer import Layer, Tell, server_key, stamped
 from offhook.sip.message import (
@@ -222,6 +222,12 @@ class Endpoint:
         self, asked: Registering, status: int, now: float, *fields: Field, reason: str = ""
     ) -> None:
         self._core.reply(asked.transaction, status, now, *fields, reason=reason)
+
+    def has_call(self, replaces: str) -> bool:
+        """Whether the value of a Replaces field names a call that is up here (RFC 3891)."""
+        with suppress(BadSip):
+            return named((replaces,), self._core).session is not None
+        return False
 
     def restore(self, data: dict[str, Any]) -> Session:
         """The session of a dialog whose process is gone, from `Dialog.data`: good for a BYE."""

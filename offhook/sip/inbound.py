@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.sip.core import ALLOW, SDP, SUPPORTED, Core, Over
@@ -36,8 +37,10 @@ class TakeOver:
 def take_over(request: Request, core: Core) -> TakeOver | None:
     """None without a Replaces field. Raises BadSip where it cannot be read."""
     values = request.values("replaces")
-    if not values:
-        return None
+    return named(values, core) if values else None
+
+
+def named(values: Sequence[str], core: Core) -> TakeOver:
     call_id, _, rest = values[0].partition(";")
     params = dict(split_params(f";{rest}"))
     if len(values) > 1 or not params.get("to-tag") or not params.get("from-tag"):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from urllib.parse import quote
+from xml.sax.saxutils import escape
 
 from exchange_app import OURS, App
-from exchange_phones import ELSEWHERE, THERE, not_told, sip, to
+from exchange_phones import ELSEWHERE, HERE, THERE, not_told, sip, to
 
 from offhook.errors import CarrierError
-from offhook.line.leg import Leg
+from offhook.line.leg import Leg, Transfer
 from offhook.testing import Offhook
 from offhook.testing.udp import rough
 from offhook.testing.voice import Ear, speak
@@ -148,3 +150,47 @@ async def test_datagrams_that_are_lost_are_made_up_for(offhook: Offhook):
             assert (await leg.ended).code == 200
         await asyncio.sleep(40)
     assert {call.status for call in offhook.calls} == {"completed"}
+
+
+async def test_a_phone_that_talks_to_two_connects_them(offhook: Offhook):
+    """RFC 5589 section 7: an attended transfer, with Replaces in Refer-To."""
+    alices: list[Leg] = []
+    ears = {"bob": Ear()}
+
+    async def alice(leg: Leg) -> None:
+        alices.append(leg)
+        await leg.answer()
+        await leg.ended
+
+    async def bob(leg: Leg) -> None:
+        await leg.answer()
+        leg.media.tap(ears["bob"].feed)
+        await asyncio.sleep(12)
+        await leg.media.play(speak("Bob speaking."))
+        await leg.ended
+
+    app = App(
+        f'<Dial referUrl="/refer"><Sip>sip:alice@{THERE}</Sip></Dial>',
+        refer=lambda request: (
+            f"<Dial><Sip>{escape(request.params['ReferTransferTarget'])}</Sip></Dial>"
+        ),
+    )
+    offhook.number(OURS, voice=app)
+    offhook.number("+15550177", voice=App(f"<Dial><Sip>sip:bob@{ELSEWHERE}</Sip></Dial>"))
+    async with sip(offhook, there=alice, elsewhere=bob) as phone:
+        call = await offhook.call(OURS)
+        await call.hears_nothing(2)
+        second = await phone.dial(to("+15550177"), not_told)
+        await call.hears_nothing(2)
+        dialog = second.about.dialog
+        ours, theirs = (dialog[end].rpartition("tag=")[2] for end in ("remote", "local"))
+        replaces = quote(f"{dialog['call_id']};to-tag={ours};from-tag={theirs}")
+        fared = await alices[0].refer(f"sip:+15550177@{HERE}?Replaces={replaces}")
+        assert fared == Transfer(202, 200)
+        await second.ended
+        await call.says("Is this Bob?")
+        assert ears["bob"].text.strip() == "Is this Bob?"
+        await call.hears("Bob speaking.")
+        await call.hang_up()
+        await asyncio.sleep(1)
+    assert {each.status for each in offhook.calls} == {"completed"}
