@@ -9,6 +9,7 @@ import pytest
 from sip_carriers import Phone, carrier, not_ringing, target, traced
 from sip_peer import SDP, ack, field, invite, sender, sender_call
 
+from offhook.carriers.trunks import Trunk
 from offhook.line.leg import HungUp, Transfer, Wish
 
 
@@ -82,6 +83,24 @@ class TestReplaces:
             hanging = asyncio.ensure_future(phone.leg.hang_up())
             await second.hears("BYE")
             await hanging
+
+    async def test_ours_take_a_place_with_us_where_strangers_may_not(self):
+        phone, known = Phone(), Trunk("t", allow=("127.0.0.9",))
+        async with carrier("0.0.0.0", phone, trunks=(known,)) as here:
+            first = await sender_call("127.0.0.9")
+            to = field(first.answer, "To").partition("tag=")[2]
+            replaces = f"raw@127.0.0.9;to-tag={to};from-tag=a"
+            stranger = await sender("127.0.0.8")
+            stranger.says(invite("127.0.0.8", None, f"Replaces: {replaces}"))
+            await stranger.hears("SIP/2.0 403")
+            headers = (("Replaces", replaces),)
+            leg = await here.dial(target("sip:x@127.0.0.77", headers=headers), not_ringing)
+            await first.hears("BYE")
+            await asyncio.sleep(1)
+            assert not phone.leg.ended.done()
+            assert len(phone.legs) == 1
+            await leg.hang_up()
+            assert (await phone.leg.ended).by == "far"
 
     async def test_without_a_common_codec_the_call_stays_where_it_is(self):
         phone = Phone()
