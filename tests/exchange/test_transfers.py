@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from exchange_app import AGENT, CALLER, OURS, App, codes
 
@@ -108,6 +110,15 @@ class TestReferUrl:
         await call.hears_nothing(5)
         assert await call.transfers(CAROL) == 603
         assert (call.state == "over", codes(offhook)) == (False, [13802])
+
+    async def test_of_two_who_ask_at_once_the_first_is_heard(self, offhook: Offhook):
+        offhook.number(OURS, voice=App(TALK, refer="<Say>On you go.</Say>"))
+        call = await offhook.call(OURS, from_=ALICE)
+        agent = await offhook.phone(AGENT).rings()
+        await agent.answered()
+        told = await asyncio.gather(agent.transfers(CAROL), call.transfers(CAROL))
+        assert told == [200, 603]
+        await call.hears("On you go.")
 
     async def test_when_they_have_parted_it_is_declined_again(self, offhook: Offhook):
         offhook.number(OURS, voice=App(TALK, after="<Pause length='60'/>"))
