@@ -85,10 +85,10 @@ class Outbound:
         self._cancelling = False
         self._sessions: dict[str, Session] = {}  # by the tag of the one who answered
         self._give_up_at: float | None = None
-        core.callers[(self.call_id, self.tag)] = self
         agent = ("User-Agent", core.agent)
         fields = (self._contact(invitation.hop), ALLOW, SUPPORTED, agent, SDP)
         self._transaction = self._invite((*fields, *invitation.fields), now)
+        core.callers[(self.call_id, self.tag)] = self
 
     def _contact(self, hop: Hop) -> Field:
         routes = [address for name, address in self.invitation.fields if name == "Route"]

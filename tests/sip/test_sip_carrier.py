@@ -633,6 +633,7 @@ class TestTrunks:
             with pytest.raises(CarrierError) as refused:
                 await here.dial(target(call_sid="CA\r\nX-Evil: 1"), not_ringing)
             assert refused.value.code == 400
+            assert (here.load.dialogs, here.load.transactions) == (0, 0)
 
 
 async def test_what_is_no_sip_is_counted():
