@@ -42,11 +42,10 @@ class Provisionals:
         self._rseq = 1 + int(layer.rand()[:7], 16) % 2**30
         self._waiting: Waiting | None = None
         self._next: Response | None = None
-        self._settled = False
 
     @property
     def wake_at(self) -> float | None:
-        return self._waiting.next_at if self._waiting and not self._settled else None
+        return self._waiting.next_at if self._waiting else None
 
     def send(self, response: Response, now: float) -> None:
         if self._waiting:
@@ -75,7 +74,7 @@ class Provisionals:
     def fire(self, now: float) -> bool:
         """Repeats what waits; False when it has waited for too long (64*T1)."""
         waiting = self._waiting
-        if waiting is None or self._settled or now < waiting.next_at:
+        if waiting is None or now < waiting.next_at:
             return True
         if now >= waiting.until:
             self._waiting = None
@@ -86,5 +85,5 @@ class Provisionals:
         return True
 
     def settle(self) -> None:
-        """A final response is sent: nothing is repeated any more, a late PRACK is still known."""
-        self._next, self._settled = None, True
+        """A final response is sent: nothing follows any more, a late PRACK is still known."""
+        self._next = None

@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -24,32 +25,45 @@ SLOW, LARGE = 5, 600  # seconds for one input, MB of memory for all: beyond is a
 STATISTICS = re.compile(r"stat::(\w+):\s+(\d+)")
 COVERED = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)")
 EXAMPLES = 50
+INSTRUMENTED = ["offhook.sip", "offhook.carriers", "offhook.media", "offhook.twiml"]
+Target = Callable[[bytes], None]
 
 
-def guided(name: str, seconds: float) -> None:
-    """In a process of its own: atheris does not come back."""
+def targets() -> dict[str, Target]:
+    from fuzz_carrier import carrier
+    from fuzz_endpoints import ENDPOINTS
+    from fuzz_targets import PARSERS
+
+    return PARSERS | ENDPOINTS | {"carrier": carrier}
+
+
+def one(name: str, seconds: float) -> None:
+    """A target, in a process of its own: atheris does not come back."""
+    if not GUIDED:
+        shaped(name, targets()[name], seconds)
+        return
     import atheris
 
-    with atheris.instrument_imports(
-        include=["offhook.sip", "offhook.carriers", "offhook.media", "offhook.twiml"]
-    ):
+    with atheris.instrument_imports(include=INSTRUMENTED):
         target = targets()[name]
+    shaped(name, target, SHAPED * seconds)
     known, found = HERE / "corpus" / name, BUILD / name
     found.mkdir(parents=True, exist_ok=True)
     options = [
-        f"-max_total_time={max(1, round(seconds))}", f"-timeout={SLOW}", f"-rss_limit_mb={LARGE}",
-        f"-dict={HERE / 'words.dict'}", f"-artifact_prefix={BUILD / name}-", "-print_final_stats=1",
+        f"-max_total_time={max(1, round((1 - SHAPED) * seconds))}", f"-timeout={SLOW}",
+        f"-rss_limit_mb={LARGE}", f"-dict={HERE / 'words.dict'}",
+        f"-artifact_prefix={BUILD / name}-", "-print_final_stats=1",
     ]  # fmt: skip
     atheris.Setup([sys.argv[0], *options, str(found), str(known)], target)
     atheris.Fuzz()
 
 
-def shaped(name: str, seconds: float) -> None:
+def shaped(name: str, target: Target, seconds: float) -> None:
     """Says how many inputs there were. A failure is shrunk, shown and left in build/fuzz."""
     from fuzz_shapes import shaped
     from hypothesis import HealthCheck, given, settings
 
-    target, tried, until = targets()[name], 0, time.monotonic() + seconds
+    tried, until, last = 0, time.monotonic() + seconds, BUILD / f"{name}-shaped"
     quiet = settings(
         max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
@@ -59,34 +73,32 @@ def shaped(name: str, seconds: float) -> None:
     def once(data: bytes) -> None:
         nonlocal tried
         tried += 1
-        BUILD.mkdir(parents=True, exist_ok=True)
-        last = BUILD / f"{name}-shaped"
         try:
             target(data)
         except BaseException:
+            last.parent.mkdir(parents=True, exist_ok=True)
             last.write_bytes(data)
             raise
 
     while time.monotonic() < until:
         once()
-    print(f"shaped inputs: {tried}")
+    print(f"shaped inputs: {tried}", flush=True)
 
 
-def targets() -> dict:
-    from fuzz_carrier import carrier
-    from fuzz_endpoints import ENDPOINTS
-    from fuzz_targets import PARSERS
+def part(name: str, seconds: float) -> tuple[str, bool]:
+    """All that it said, and whether nothing was found."""
+    command = [sys.executable, __file__, "one", name, str(seconds)]
+    patience = 120 + 10 * seconds
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=patience, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"{name} hangs", False
+    return done.stdout + done.stderr, done.returncode == 0
 
-    return PARSERS | ENDPOINTS | {"carrier": carrier}
 
-
-def part(way: str, name: str, seconds: float) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, __file__, way, name, str(seconds)]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-
-
-def told(name: str, done: list[subprocess.CompletedProcess[str]]) -> str:
-    text = "".join(each.stdout + each.stderr for each in done)
+def told(name: str, text: str) -> str:
     numbers = dict(STATISTICS.findall(text))
     tried = re.search(r"shaped inputs: (\d+)", text)
     covered = COVERED.findall(text)
@@ -98,31 +110,28 @@ def told(name: str, done: list[subprocess.CompletedProcess[str]]) -> str:
     )
 
 
-def why(failed: subprocess.CompletedProcess[str]) -> str:
+def why(text: str) -> str:
     """What it said, without the fuzzer's own progress."""
-    lines = (failed.stdout + failed.stderr).splitlines()
-    return "\n".join(line for line in lines if not line.startswith(("#", "stat:", "INFO:")))[-4000:]
+    lines = (line for line in text.splitlines() if not line.startswith(("#", "stat:", "INFO:")))
+    return "\n".join(lines)[-4000:]
 
 
 def run(seconds: float, names: list[str]) -> int:
-    share, broken = seconds / len(names), []
+    broken = []
     for name in names:
-        ways = [("shaped", SHAPED), ("guided", 1 - SHAPED)] if GUIDED else [("shaped", 1.0)]
-        done = [part(way, name, share * of) for way, of in ways]
-        print(told(name, done), flush=True)
-        failed = [each for each in done if each.returncode]
-        if failed:
+        text, fine = part(name, seconds / len(names))
+        print(told(name, text), flush=True)
+        if not fine:
             broken.append(name)
-            print("\n".join(map(why, failed)), flush=True)
+            print(why(text), flush=True)
     if broken:
         print(f"broken: {', '.join(broken)}; their inputs are {BUILD}/<target>-...")
     return 1 if broken else 0
 
 
 def main(arguments: list[str]) -> int:
-    if arguments[:1] in (["guided"], ["shaped"]):
-        way, name, seconds = arguments
-        (guided if way == "guided" else shaped)(name, float(seconds))
+    if arguments[:1] == ["one"]:
+        one(arguments[1], float(arguments[2]))
         return 0
     seconds = float(arguments[0]) if arguments else 600.0
     return run(seconds, arguments[1:] or sorted(targets()))

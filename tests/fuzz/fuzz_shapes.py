@@ -135,4 +135,4 @@ COMPOSED = {
 
 def shaped(target: str) -> SearchStrategy[bytes]:
     composed = COMPOSED.get(target)
-    return edited(target) | composed if composed else edited(target)
+    return edited(target) if composed is None else edited(target) | composed

@@ -437,12 +437,15 @@ def test_news_of_a_transfer_end_in_time(transport: str):
 
 
 @proves("subscription")
-@pytest.mark.parametrize(("state", "seconds"), [("active;expires=50", 50), ("active", 180)])
+@pytest.mark.parametrize(
+    ("state", "seconds"),
+    [("active;expires=50", 50), ("active", 180), ("active;expires=999999", 3600)],
+)
 def test_we_wait_for_news_as_long_as_was_said(state: str, seconds: int):
     """As long as they said, or as long as ours: then the outcome is not known."""
     talk, caller, event = taken()
     event.referral.take(talk.now)
-    talk.line.fates[CALLEE] = lambda data: () if b"NOTIFY" in data else (0.01,)
+    talk.line.fates[CALLEE] = lambda data: () if data.startswith(b"NOTIFY") else (0.01,)
     talk.line.flush()
     data = next(data for _, data in talk.callee.sent if word(parse(data)) == "NOTIFY")
     data = data.replace(b"active;expires=180", state.encode())
