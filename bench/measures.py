@@ -12,7 +12,7 @@ from bench.target import NUMBERS, Target
 
 RAMP = 20  # calls a second until all are up
 SETTLE = 2.0  # seconds between the last call's answer and the measurement
-WARM = 10  # calls before a measurement: what the first ones cost is not each one's
+WARM = 10  # calls at a time before a measurement: what the first ones cost is not each one's
 MEMORY = 100.0  # kB a call, at most
 ROOM = 10  # seats in a conference
 SHORT = Path(__file__).with_name("short.xml")
@@ -64,7 +64,7 @@ class Held:
 
 def held(program: Path, target: Target, number: str, plan: Plan, *extra: object) -> Held:
     """Calls held for a window; CPU and memory of all of the server's processes."""
-    size = ("-n", WARM, "-c", WARM, "-r", RAMP, "-d", SETTLE)
+    size = ("-n", 5 * WARM, "-c", WARM, "-r", RAMP, "-d", 1)
     with Load(program, "-t", target.sip, "-u", number, *size, *extra) as load:
         load.result()
     before = memory(target.pid)
@@ -73,10 +73,11 @@ def held(program: Path, target: Target, number: str, plan: Plan, *extra: object)
     with Load(program, "-t", target.sip, "-u", number, *size, *extra) as load:
         up = load.wait_until_up(plan.calls)
         time.sleep(SETTLE)
+        grown = memory(target.pid) - before
         began, used = time.monotonic(), cpu(target.pid)
         time.sleep(plan.window)
         used, elapsed = cpu(target.pid) - used, time.monotonic() - began
-        grown = memory(target.pid) - before
+        grown = min(grown, memory(target.pid) - before)  # without what waits for the collector
         result = load.result()
     return Held(
         up=up,
