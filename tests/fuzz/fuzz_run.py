@@ -9,7 +9,9 @@ the end, and belongs into `corpus` with its repair.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
+import itertools
 import re
 import subprocess
 import sys
@@ -25,6 +27,7 @@ SLOW, LARGE = 5, 600  # seconds for one input, MB of memory for all: beyond is a
 STATISTICS = re.compile(r"stat::(\w+):\s+(\d+)")
 COVERED = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)")
 EXAMPLES = 50
+SWEEP = 200  # inputs between two collections
 INSTRUMENTED = ["offhook.sip", "offhook.carriers", "offhook.media", "offhook.twiml"]
 Target = Callable[[bytes], None]
 
@@ -54,8 +57,20 @@ def one(name: str, seconds: float) -> None:
         f"-rss_limit_mb={LARGE}", f"-dict={HERE / 'words.dict'}",
         f"-artifact_prefix={BUILD / name}-", "-print_final_stats=1",
     ]  # fmt: skip
-    atheris.Setup([sys.argv[0], *options, str(found), str(known)], target)
+    atheris.Setup([sys.argv[0], *options, str(found), str(known)], swept(target))
     atheris.Fuzz()
+
+
+def swept(target: Target) -> Target:
+    """The same; what it leaves to the collector is collected, so that LARGE is about leaks."""
+    turns = itertools.count(1)
+
+    def swept_target(data: bytes) -> None:
+        target(data)
+        if next(turns) % SWEEP == 0:
+            gc.collect()
+
+    return swept_target
 
 
 def shaped(name: str, target: Target, seconds: float) -> None:
