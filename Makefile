@@ -14,10 +14,10 @@ up: $(VENV)/installed
 	$(BIN)/offhook up --data $(DATA)
 
 # A file's tests stay together, to share what takes seconds to start, and in the order of their names:
-# by their number of tests, the long soak would come last and alone. No more than four at a time: some
-# listen to sound, which has its time.
+# by their number of tests, the long soak would come last and alone. Three at a time, however few cores:
+# many wait for sound, which has its time; more would disturb those that listen to it.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
