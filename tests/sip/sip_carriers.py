@@ -9,9 +9,12 @@ from typing import Any
 
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
 from offhook.carriers.sip_dns import Answer
+from offhook.exchange.exchange import Route
 from offhook.line.leg import HungUp, Leg, Target
 from offhook.media.plane import MediaPlane
+from offhook.server import sip_carrier
 from offhook.sip.location import Question, Record
+from offhook.testing import Offhook
 
 OnCall = Callable[[Leg, str, str], Awaitable[None]]
 
@@ -103,3 +106,14 @@ def first_lines(leg: Leg) -> list[str]:
         for kind, data in traced(leg)
         if kind == "sip"
     ]
+
+
+@asynccontextmanager
+async def sip_of(offhook: Offhook) -> AsyncIterator[SipCarrier]:
+    """The SIP carrier of a platform in virtual time, as `offhook up` gives it one."""
+    opened = await sip_carrier(offhook.platform.settings, offhook.platform)
+    offhook.platform.routes.append(Route(opened, opened.takes, opened.emergency))
+    try:
+        yield opened
+    finally:
+        await opened.close()

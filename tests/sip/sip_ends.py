@@ -178,3 +178,14 @@ def lose(times: int, *words: str) -> Fate:
         return (LATENCY,)
 
     return fate
+
+
+OPTIONS = sip("""
+OPTIONS sip:x SIP/2.0
+Via: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK1
+From: <sip:a@b>;tag=a
+To: <sip:x>
+Call-ID: one
+CSeq: 1 OPTIONS
+Content-Length: 0
+""")

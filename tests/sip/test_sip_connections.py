@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target
-from sip_ends import sip
+from sip_ends import OPTIONS
 from sip_peer import sender
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -21,15 +21,6 @@ from offhook.carriers.sip_tls import Listeners
 from offhook.carriers.trunks import Trunk
 from offhook.sip.message import Request, parse, respond
 
-OPTIONS = sip("""
-OPTIONS sip:x SIP/2.0
-Via: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK1
-From: <sip:a@b>;tag=a
-To: <sip:x>
-Call-ID: one
-CSeq: 1 OPTIONS
-Content-Length: 0
-""")
 PING, PONG = b"\r\n\r\n", b"\r\n"
 
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier, not_ringing, target
+from sip_carriers import Phone, carrier, not_ringing, sip_of, target
 
-from offhook.carriers.sip_carrier import SipCarrier
-from offhook.exchange.exchange import Route
-from offhook.server import sip_carrier
 from offhook.testing import Offhook
 
 OURS, CALLER, AGENT = "+15550100", "127.0.0.9", "127.0.0.8"
@@ -34,16 +30,6 @@ def uncollected() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-
-
-@asynccontextmanager
-async def sip_of(offhook: Offhook) -> AsyncIterator[SipCarrier]:
-    sip = await sip_carrier(offhook.platform.settings, offhook.platform)
-    offhook.platform.routes.append(Route(sip, sip.takes))
-    try:
-        yield sip
-    finally:
-        await sip.close()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier, not_ringing, target
+from sip_carriers import Phone, carrier, not_ringing, sip_of, target
 from sip_ends import sip
 from sip_peer import SDP, Sender, ack, field, sender
 
 from offhook import clock
 from offhook.carriers.sip_carrier import Directory, SipCarrier, SipSettings
 from offhook.exchange import sip_homes
-from offhook.exchange.exchange import Route
 from offhook.media.plane import MediaPlane
 from offhook.model.sip_domains import (
     REALM,
@@ -28,7 +25,6 @@ from offhook.model.sip_domains import (
     mapping_claim,
 )
 from offhook.model.sip_registrations import Home
-from offhook.server import sip_carrier
 from offhook.sip import digest
 from offhook.store import sip_domains as tables
 from offhook.testing import Offhook, Request
@@ -69,16 +65,6 @@ async def set_up(offhook: Offhook, voice: Any = "", **more: Any) -> None:
             )  # type: ignore[arg-type]
 
     await offhook.platform.exchange.store.write(write)
-
-
-@asynccontextmanager
-async def sip_of(offhook: Offhook) -> AsyncIterator[SipCarrier]:
-    opened = await sip_carrier(offhook.platform.settings, offhook.platform)
-    offhook.platform.routes.append(Route(opened, opened.takes, opened.emergency))
-    try:
-        yield opened
-    finally:
-        await opened.close()
 
 
 class Desk:

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-from sip_carriers import Phone, carrier, not_ringing, target
+from sip_carriers import Phone, carrier, not_ringing, sip_of, target
 
-from offhook.carriers.sip_carrier import SipCarrier
 from offhook.cli.story import lines
-from offhook.exchange.exchange import Route
-from offhook.server import sip_carrier
 from offhook.testing import Offhook
 
 OURS, CALLER, AGENT = "+15550100", "127.0.0.9", "127.0.0.8"
-
-
-@asynccontextmanager
-async def sip_of(offhook: Offhook) -> AsyncIterator[SipCarrier]:
-    sip = await sip_carrier(offhook.platform.settings, offhook.platform)
-    offhook.platform.routes.append(Route(sip, sip.takes))
-    try:
-        yield sip
-    finally:
-        await sip.close()
 
 
 async def figures(offhook: Offhook, sid: str) -> list[dict[str, Any]]:

@@ -8,23 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target, traced
-from sip_ends import sip
+from sip_ends import OPTIONS
 
 from offhook.carriers.sip_carrier import SipCarrier
 from offhook.carriers.trunks import Trunk
 from offhook.errors import CarrierError
 
 pytestmark = pytest.mark.real_time
-
-OPTIONS = sip("""
-OPTIONS sip:x SIP/2.0
-Via: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK1
-From: <sip:a@b>;tag=a
-To: <sip:x>
-Call-ID: one
-CSeq: 1 OPTIONS
-Content-Length: 0
-""")
 
 
 @asynccontextmanager
