@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from xml.etree import ElementTree
 
 from starlette.types import Message, Scope
 
-from offhook import clock, sids
+from offhook import app, clock, sids
+from offhook.api.app import api_app
+from offhook.config.settings import Settings
 from offhook.exchange.exchange import Exchange, Route, Rules
 from offhook.exchange.journal import Journal
 from offhook.line.leg import Leg, Ringing, Target, Text
@@ -26,6 +28,7 @@ from offhook.media.plane import MediaPlane
 from offhook.model.account import Account, IncomingPhoneNumber
 from offhook.speech.encode import mp3
 from offhook.store import Store, records
+from offhook.testing.speech import TestVoice
 from offhook.webhooks.ask import Webhooks
 from offhook.webhooks.notify import Notifier
 from offhook.webhooks.transport import Incoming, Outgoing
@@ -195,3 +198,20 @@ async def furnish(
     await store.write(records.accounts.insert, account)
     await store.write(records.numbers.insert, ours)
     return account, ours
+
+
+@asynccontextmanager
+async def line(settings: Settings) -> AsyncIterator[Api]:
+    """The API of a whole platform, with a simulated network; applications answer with nothing."""
+
+    async def send(request: Outgoing) -> Incoming:
+        asked.append(request)
+        return Incoming(200, (("Content-Type", "text/xml"),), b"<Response/>")
+
+    asked: list[Outgoing] = []
+    parts = app.Parts(await MediaPlane.local(range(20000, 20200)), TestVoice(), send)
+    async with app.running(settings, parts) as running:
+        await app.open_lines(running)
+        account, number = await furnish(running.exchange.store)
+        exchange = running.exchange
+        yield Api(api_app(exchange), exchange, account, number, asked)

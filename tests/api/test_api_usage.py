@@ -6,8 +6,6 @@ reference: accounts, Usage records and Usage triggers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,20 +14,16 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from api_client import OURS, Api, Serving, furnish
+from api_client import OURS, Api, Serving, furnish, line
 
-from offhook import app, clock, sids
-from offhook.api.app import api_app
+from offhook import clock, sids
 from offhook.config.prices import Prices
 from offhook.config.settings import Settings
 from offhook.exchange import billing, messages, recovery, usage
-from offhook.media.plane import MediaPlane
 from offhook.model.call import Call
 from offhook.model.message import Message
 from offhook.model.usage import Period, month_after, of_message, period_of
 from offhook.store import records
-from offhook.testing.speech import TestVoice
-from offhook.webhooks.transport import Incoming, Outgoing
 
 THEIRS = "+14155550123"
 PRICES = Prices(
@@ -42,21 +36,8 @@ PRICES = Prices(
 KEEP = {"Trim": "do-not-trim"}
 
 
-@asynccontextmanager
-async def line(folder: Path) -> AsyncIterator[Api]:
-    """A whole platform with a price list; applications answer with silence."""
-
-    async def send(request: Outgoing) -> Incoming:
-        asked.append(request)
-        return Incoming(200, (("Content-Type", "text/xml"),), b"<Response/>")
-
-    asked: list[Outgoing] = []
-    parts = app.Parts(await MediaPlane.local(range(20000, 20200)), TestVoice(), send)
-    async with app.running(Settings(data=folder, prices=PRICES), parts) as running:
-        await app.open_lines(running)
-        account, number = await furnish(running.exchange.store)
-        exchange = running.exchange
-        yield Api(api_app(exchange), exchange, account, number, asked)
+def priced(folder: Path) -> Settings:
+    return Settings(data=folder, prices=PRICES)
 
 
 async def used(api: Api, category: str, path: str = "", **query: Any) -> Any:
@@ -67,7 +48,7 @@ async def used(api: Api, category: str, path: str = "", **query: Any) -> Any:
 
 
 async def test_a_call_is_priced_and_counted_when_it_ends(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(priced(tmp_path)) as api:
         twiml = "<Response><Pause length='61'/></Response>"
         form = {"To": THEIRS, "From": OURS, "Twiml": twiml, "Record": "true"} | KEEP
         call = (await api.post("Calls.json", **form)).json
@@ -90,7 +71,7 @@ async def test_a_call_is_priced_and_counted_when_it_ends(tmp_path: Path) -> None
 
 
 async def test_the_balance_is_the_opening_one_less_what_was_used(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(priced(tmp_path)) as api:
         assert (await api.get("Balance.json")).json["balance"] == "10.0"
         form = {"To": THEIRS, "From": OURS, "Twiml": "<Response><Pause length='61'/></Response>"}
         await api.post("Calls.json", **form)
@@ -104,7 +85,7 @@ async def test_the_balance_is_the_opening_one_less_what_was_used(tmp_path: Path)
 
 
 async def test_a_call_that_nobody_answers_costs_nothing(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(priced(tmp_path)) as api:
         form = {"To": THEIRS, "From": OURS, "Twiml": "<Response/>"}
         call = (await api.post("Calls.json", **form)).json
         await api.post(call["uri"], Status="canceled")
@@ -114,7 +95,7 @@ async def test_a_call_that_nobody_answers_costs_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_text_is_priced_by_its_segments(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(priced(tmp_path)) as api:
         form = {"To": THEIRS, "From": OURS, "Body": "x" * 200}
         text = (await api.post("Messages.json", **form)).json
         await api.exchange.settle()
@@ -127,7 +108,7 @@ async def test_a_text_is_priced_by_its_segments(tmp_path: Path) -> None:
 
 
 async def test_a_text_that_comes_in_counts(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(priced(tmp_path)) as api:
         text = await messages.on_text(api.exchange, OURS, THEIRS, "Hi")
         assert text is not None
         assert text.price == "-0.00750"
@@ -136,7 +117,7 @@ async def test_a_text_that_comes_in_counts(tmp_path: Path) -> None:
 
 
 async def test_a_call_that_a_crash_interrupted_is_priced_and_counted(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(priced(tmp_path)) as api:
         live = a_call(account_sid=api.account.sid, status="in-progress", duration=None)
         now = clock.utc()
         live = replace(live, start_time=now - timedelta(seconds=90), date_updated=now)
@@ -149,7 +130,7 @@ async def test_a_call_that_a_crash_interrupted_is_priced_and_counted(tmp_path: P
 
 
 async def test_once_a_minute_triggers_are_told_of(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(priced(tmp_path)) as api:
         keeping = asyncio.create_task(usage.keep(api.exchange))
         made = await trigger(api, TriggerValue="1")
         await spent(api, clock.utc())

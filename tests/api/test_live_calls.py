@@ -6,40 +6,16 @@ reference: REST voice, Calls and call subresources.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from api_client import OURS, Api, furnish
+from api_client import OURS, Api, line
 
-from offhook import app
-from offhook.api.app import api_app
 from offhook.config.settings import Settings
-from offhook.media.plane import MediaPlane
-from offhook.testing.speech import TestVoice
-from offhook.webhooks.transport import Incoming, Outgoing
 
 THEIRS = "+14155550123"
 LONG = "<Response><Pause length='600'/></Response>"
 PATIENCE = 60  # virtual seconds
-
-
-@asynccontextmanager
-async def line(folder: Path) -> AsyncIterator[Api]:
-    """The API of a whole platform; applications answer with nothing."""
-
-    async def send(request: Outgoing) -> Incoming:
-        asked.append(request)
-        return Incoming(200, (("Content-Type", "text/xml"),), b"<Response/>")
-
-    asked: list[Outgoing] = []
-    parts = app.Parts(await MediaPlane.local(range(20000, 20200)), TestVoice(), send)
-    async with app.running(Settings(data=folder), parts) as running:
-        await app.open_lines(running)
-        account, number = await furnish(running.exchange.store)
-        exchange = running.exchange
-        yield Api(api_app(exchange), exchange, account, number, asked)
 
 
 async def until(api: Api, path: str, status: str) -> Any:
@@ -60,7 +36,7 @@ async def answered(api: Api, **more: Any) -> str:
 
 async def test_a_live_call_is_ended(tmp_path: Path) -> None:
     """M28."""
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         path = await answered(api)
         assert (await api.post(path, Status="completed")).status == 200
         over = await until(api, path, "completed")
@@ -69,14 +45,14 @@ async def test_a_live_call_is_ended(tmp_path: Path) -> None:
 
 
 async def test_canceling_has_no_effect_on_a_call_in_progress(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         path = await answered(api)
         assert (await api.post(path, Status="canceled")).json["status"] == "in-progress"
 
 
 async def test_a_live_call_is_redirected(tmp_path: Path) -> None:
     """M28: to a URL, and to a document in the request."""
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         path = await answered(api)
         assert (await api.post(path, Twiml=LONG)).json["status"] == "in-progress"
         reply = await api.post(path, Url="http://application.test/next", Method="GET")
@@ -90,14 +66,14 @@ async def test_a_live_call_is_redirected(tmp_path: Path) -> None:
 
 
 async def test_a_time_limit_ends_a_live_call(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         path = await answered(api)
         assert (await api.post(path, TimeLimit="20")).status == 200
         assert int((await until(api, path, "completed"))["duration"]) in range(19, 23)
 
 
 async def test_a_live_call_is_recorded_paused_and_stopped(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         base = (await answered(api)).removesuffix(".json") + "/Recordings"
         begun = await api.post(f"{base}.json", RecordingChannels="dual")
         assert (begun.status, begun.json["status"]) == (201, "in-progress")
@@ -119,7 +95,7 @@ async def test_a_live_call_is_recorded_paused_and_stopped(tmp_path: Path) -> Non
 
 async def test_a_whole_call_is_recorded_when_asked_for(tmp_path: Path) -> None:
     """M17: Record in the REST request, and what the last callback then says."""
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         callback = "http://application.test/status"
         path = await answered(api, Record="true", StatusCallback=callback)
         await asyncio.sleep(5)
@@ -135,7 +111,7 @@ async def test_a_whole_call_is_recorded_when_asked_for(tmp_path: Path) -> None:
 
 
 async def test_a_call_that_nobody_answers(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         form = {"To": "sip:nobody@nowhere.invalid", "From": "desk", "Twiml": LONG}
         path = (await api.post("Calls.json", **form)).json["uri"]
         over = await until(api, path, "failed")
