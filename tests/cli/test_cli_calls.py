@@ -81,7 +81,10 @@ def test_the_packets_of_a_call_are_a_capture_file(up: Up, offhook: Offhook, tmp_
     rows = json.loads(offhook("calls", "--json").out)
     [sid] = [row["sid"] for row in rows if row["from"] == "+15550002222"]
     file = tmp_path / "call.pcap"
-    shown = offhook("calls", "show", sid, "--pcap", str(file))
+    for _ in range(20):  # how the sound fared is told a moment after the call's end
+        shown = offhook("calls", "show", sid, "--pcap", str(file))
+        if "sound PCMU: " in shown.out:
+            break
     assert f"wrote {file}" in shown.err
     assert "SIP <- 127.0.0.1" in shown.out
     assert "SIP -> 127.0.0.1" in shown.out
