@@ -1,9 +1,10 @@
-"""Provisional responses that are repeated until they are acknowledged.  RFC 3262."""
+"""Responses that are repeated until they are acknowledged.  RFC 3261 section 13.3.1.4, RFC 3262."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from math import inf
 
 from offhook.sip.layer import Layer
 from offhook.sip.message import Field, Request, Response
@@ -25,13 +26,32 @@ def rack(rseq: int, invite: Request) -> Field:
     return ("RAck", f"{rseq} {invite.cseq.number} INVITE")
 
 
-@dataclass(slots=True)
-class Waiting:
-    response: Response
-    rseq: int
-    until: float
-    next_at: float
-    wait: float = T1
+class Repeated:
+    """A response that is sent, and again while nobody acknowledges it, for 64*T1.
+
+    The time between two doubles up to `longest` seconds: T2 for a 2xx, any for a provisional one.
+    """
+
+    def __init__(
+        self, layer: Layer, transaction: Transaction, response: Response, now: float, longest: float
+    ) -> None:
+        self.transaction = transaction
+        self._layer, self._response, self._longest = layer, response, longest
+        self._wait, self._until = T1, now + 64 * T1
+        self.wake_at = now + T1
+        layer.respond(transaction, response, now)
+
+    def fire(self, now: float) -> bool:
+        """False when it has waited for too long."""
+        if now < self.wake_at:
+            return True
+        if now >= self._until:
+            return False
+        self._layer.counts["retransmitted"] += 1
+        self._layer.respond(self.transaction, self._response, now)
+        self._wait = min(2 * self._wait, self._longest)
+        self.wake_at = min(now + self._wait, self._until)
+        return True
 
 
 class Provisionals:
@@ -40,12 +60,12 @@ class Provisionals:
     def __init__(self, layer: Layer, invite: Transaction) -> None:
         self._layer, self._invite = layer, invite
         self._rseq = 1 + int(layer.rand()[:7], 16) % 2**30
-        self._waiting: Waiting | None = None
+        self._waiting: Repeated | None = None
         self._next: Response | None = None
 
     @property
     def wake_at(self) -> float | None:
-        return self._waiting.next_at if self._waiting else None
+        return self._waiting.wake_at if self._waiting else None
 
     def send(self, response: Response, now: float) -> None:
         if self._waiting:
@@ -54,16 +74,14 @@ class Provisionals:
         self._rseq += 1
         fields = (*response.fields, RELIABLY, ("RSeq", str(self._rseq)))
         numbered = replace(response, fields=fields)
-        self._waiting = Waiting(numbered, self._rseq, now + 64 * T1, now + T1)
-        self._layer.respond(self._invite, numbered, now)
+        self._waiting = Repeated(self._layer, self._invite, numbered, now, inf)
 
     def acknowledged(self, prack: Request, now: float) -> bool:
         """Whether this PRACK is for the one that waits (section 3)."""
-        found, waiting = _RACK.fullmatch(prack.get("rack")), self._waiting
-        cseq = self._invite.request.cseq.number
-        if not found or waiting is None or found[3] != "INVITE":
+        found, cseq = _RACK.fullmatch(prack.get("rack")), self._invite.request.cseq.number
+        if not found or self._waiting is None or found[3] != "INVITE":
             return False
-        if (int(found[1]), int(found[2])) != (waiting.rseq, cseq):
+        if (int(found[1]), int(found[2])) != (self._rseq, cseq):
             return False
         self._waiting = None
         following, self._next = self._next, None
@@ -73,15 +91,9 @@ class Provisionals:
 
     def fire(self, now: float) -> bool:
         """Repeats what waits; False when it has waited for too long (64*T1)."""
-        waiting = self._waiting
-        if waiting is None or now < waiting.next_at:
-            return True
-        if now >= waiting.until:
+        if self._waiting and not self._waiting.fire(now):
             self._waiting = None
             return False
-        self._layer.respond(self._invite, waiting.response, now)
-        waiting.wait *= 2
-        waiting.next_at = min(now + waiting.wait, waiting.until)
         return True
 
     def settle(self) -> None:

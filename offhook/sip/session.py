@@ -13,8 +13,8 @@ from offhook.sip.core import ALLOW, SDP, SUPPORTED, By, Core, Over, Party, Wante
 from offhook.sip.dialog import Dialog
 from offhook.sip.hop import Send
 from offhook.sip.message import Field, Message, Request, Response, respond
-from offhook.sip.reliable import Provisionals
-from offhook.sip.transactions import T1, T2, Transaction
+from offhook.sip.reliable import Provisionals, Repeated
+from offhook.sip.transactions import T2, Transaction
 
 NO_ACK = "no ACK within 32 seconds"
 NOT_REFRESHED = "the session was not refreshed"
@@ -81,17 +81,6 @@ class Info:
         return self.session.serial
 
 
-@dataclass(slots=True)
-class Unacked:
-    """A 2xx of ours that is repeated until its ACK comes."""
-
-    transaction: Transaction
-    response: Response
-    until: float
-    next_at: float
-    wait: float = T1
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """A re-INVITE or UPDATE of ours. One that only `refreshes` is nobody's business."""
@@ -125,7 +114,7 @@ class Session:
         self._transfers = referral.Transfers(core, self.party, self._told)
         self._ending = False
         self._bye_wanted = False
-        self._unacked: Unacked | None = None
+        self._unacked: Repeated | None = None  # a 2xx of ours
         self._theirs: Transaction | None = None  # an offer that waits for our answer
         self._ours: Change | None = None  # an offer of ours that waits for theirs
         self._repeat: tuple[float, Change] | None = None  # when one that met theirs is sent again
@@ -142,8 +131,7 @@ class Session:
     def answer(self, transaction: Transaction, response: Response, now: float) -> None:
         """Sends a 2xx and repeats it until the ACK (section 13.3.1.4)."""
         self.said = response.body
-        self._unacked = Unacked(transaction, response, now + 64 * T1, now + T1)
-        self.core.layer.respond(transaction, response, now)
+        self._unacked = Repeated(self.core.layer, transaction, response, now, T2)
         self._rearm()
 
     def acked(self, request: Request, now: float) -> None:
@@ -160,7 +148,7 @@ class Session:
     @property
     def wake_at(self) -> float | None:
         times = [
-            self._unacked.next_at if self._unacked else None,
+            self._unacked.wake_at if self._unacked else None,
             self._repeat[0] if self._repeat else None,
             None if self._ending else self.timer.wake_at,
         ]
@@ -170,8 +158,9 @@ class Session:
         self.core.layer.alarms.set(self)
 
     def fire(self, now: float) -> None:
-        if self._unacked and now >= self._unacked.next_at:
-            self._repeat_answer(self._unacked, now)
+        if self._unacked and not self._unacked.fire(now):
+            self._unacked = None
+            self._give_up(408, NO_ACK, now)
         if self._repeat and now >= self._repeat[0]:
             change, self._repeat = self._repeat[1], None
             if not self._send_change(change, now):
@@ -182,16 +171,6 @@ class Session:
         elif due == "expired":
             self._give_up(408, NOT_REFRESHED, now)
         self._rearm()
-
-    def _repeat_answer(self, waiting: Unacked, now: float) -> None:
-        if now >= waiting.until:
-            self._unacked = None
-            self._give_up(408, NO_ACK, now)
-            return
-        self.core.layer.counts["retransmitted"] += 1
-        self.core.layer.respond(waiting.transaction, waiting.response, now)
-        waiting.wait = min(2 * waiting.wait, T2)
-        waiting.next_at = min(now + waiting.wait, waiting.until)
 
     def _give_up(self, code: int, reason: str, now: float) -> None:
         """The other side is gone: a BYE it may never hear, and no waiting for its answer."""
