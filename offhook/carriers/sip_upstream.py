@@ -21,7 +21,7 @@ from offhook.carriers.sip_switchboard import Switchboard
 from offhook.carriers.trunks import Trunk
 from offhook.errors import CarrierError
 from offhook.sip.digest import Credentials
-from offhook.sip.endpoint import Enrolment, granted
+from offhook.sip.enrolment import Enrolment, granted
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send
 from offhook.sip.layer import Tell

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from offhook.sip import digest
@@ -27,6 +27,7 @@ from offhook.sip.core import (
     with_credentials,
 )
 from offhook.sip.dialog import Dialog
+from offhook.sip.enrolment import Enrolment
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send
 from offhook.sip.inbound import Inbound, Incoming, named, take_over
@@ -45,27 +46,9 @@ from offhook.sip.outbound import Invitation, Outbound
 from offhook.sip.referral import Referral, Transfers
 from offhook.sip.session import Session
 from offhook.sip.transactions import Transaction
-from offhook.sip.uri import parse_address
 
 HALF_AN_HOUR = Interval()
 _DESCRIBABLE = re.compile(r"application/(sdp|\*)|\*/\*", re.IGNORECASE)  # in an Accept
-_SECONDS = re.compile("[0-9]{1,10}")
-
-
-@dataclass(slots=True)
-class Enrolment:
-    """Where we register, and as whom, by which proxies. The rest is the same in all its REGISTERs
-    (section 10.2)."""
-
-    registrar: str
-    domain: str
-    user: str
-    hop: Hop
-    credentials: digest.Credentials
-    route: tuple[str, ...] = ()
-    call_id: str = ""
-    tag: str = ""
-    cseq: int = 0
 
 
 class Endpoint:
@@ -175,24 +158,9 @@ class Endpoint:
 
     def enrol(self, order: Enrolment, seconds: int, tell: Tell, now: float) -> None:
         """Registers us there for so long; 0 takes it back. `tell` hears the responses, or None."""
-        rand, hop = self._core.rand, order.hop
-        order.call_id, order.tag = order.call_id or rand(), order.tag or rand()[:16]
-        address = f"<sip:{order.user}@{order.domain}>"
-        contact = self._core.contact_uri(hop).replace("sip:", f"sip:{order.user}@", 1)
-        fields = (
-            ("Max-Forwards", "70"),
-            *(("Route", each) for each in order.route),
-            ("From", f"{address};tag={order.tag}"),
-            ("To", address),
-            ("Call-ID", order.call_id),
-            ("Contact", f"<{contact}>;expires={seconds}"),
-            ("Expires", str(seconds)),
-            ("Supported", "path"),
-            ALLOW,
-            ("User-Agent", self._core.agent),
-        )
-        client = digest.Client(order.credentials, rand)
-        request = Request(fields, b"", "REGISTER", order.registrar)
+        core, hop = self._core, order.hop
+        request = order.request(seconds, core.contact_uri(hop), core.agent, core.rand)
+        client = digest.Client(order.credentials, core.rand)
         self._ask(request, hop, tell, now, client, before=order.cseq)
         order.cseq += MOST_TRIES
 
@@ -355,16 +323,6 @@ class Endpoint:
     def _heard(self, serial: int, hop: Hop, data: bytes) -> None:
         if serial:
             self._core.report(Heard(serial, hop, data))
-
-
-def granted(response: Response, user: str, asked: int) -> int:
-    """How many seconds a registrar's 200 gives us: our Contact's, else its Expires, else ours."""
-    with suppress(BadSip):
-        for contact in map(parse_address, response.all("contact")):
-            if contact.parsed.user == user and _SECONDS.fullmatch(contact.param("expires")):
-                return int(contact.param("expires"))
-    expires = response.get("expires")
-    return int(expires) if _SECONDS.fullmatch(expires) else asked
 
 
 def _plain(request: Request, status: int, tag: str, reason: str) -> Response:

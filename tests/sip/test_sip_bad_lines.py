@@ -15,7 +15,7 @@ from sip_ends import End, Talk, rough, word
 
 from offhook.sip.core import Over, Registering
 from offhook.sip.digest import Credentials
-from offhook.sip.endpoint import Enrolment
+from offhook.sip.enrolment import Enrolment
 from offhook.sip.inbound import Inbound, Incoming
 from offhook.sip.message import Response
 from offhook.sip.outbound import Answered, Outbound

@@ -12,7 +12,7 @@ from sip_ends import End, Talk, sip, word
 
 from offhook.sip import digest, sdp
 from offhook.sip.core import Over
-from offhook.sip.endpoint import granted
+from offhook.sip.enrolment import granted
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send
 from offhook.sip.message import Request, Response, fault, parse

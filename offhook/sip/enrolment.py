@@ -1,0 +1,62 @@
+"""Registering at somebody else's: what we say, and what it grants.  RFC 3261 section 10.2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from offhook.sip import digest
+from offhook.sip.core import ALLOW
+from offhook.sip.grammar import BadSip
+from offhook.sip.hop import Hop
+from offhook.sip.message import Request, Response
+from offhook.sip.uri import parse_address
+
+_SECONDS = re.compile("[0-9]{1,10}")
+
+
+@dataclass(slots=True)
+class Enrolment:
+    """Where we register, and as whom, by which proxies. The rest is the same in all its REGISTERs
+    (section 10.2)."""
+
+    registrar: str
+    domain: str
+    user: str
+    hop: Hop
+    credentials: digest.Credentials
+    route: tuple[str, ...] = ()
+    call_id: str = ""
+    tag: str = ""
+    cseq: int = 0
+
+    def request(self, seconds: int, contact: str, agent: str, rand: Callable[[], str]) -> Request:
+        """A REGISTER without its CSeq, for calls to reach us at `contact`."""
+        self.call_id, self.tag = self.call_id or rand(), self.tag or rand()[:16]
+        address = f"<sip:{self.user}@{self.domain}>"
+        contact = contact.replace("sip:", f"sip:{self.user}@", 1)
+        fields = (
+            ("Max-Forwards", "70"),
+            *(("Route", each) for each in self.route),
+            ("From", f"{address};tag={self.tag}"),
+            ("To", address),
+            ("Call-ID", self.call_id),
+            ("Contact", f"<{contact}>;expires={seconds}"),
+            ("Expires", str(seconds)),
+            ("Supported", "path"),
+            ALLOW,
+            ("User-Agent", agent),
+        )
+        return Request(fields, b"", "REGISTER", self.registrar)
+
+
+def granted(response: Response, user: str, asked: int) -> int:
+    """How many seconds a registrar's 200 gives us: our Contact's, else its Expires, else ours."""
+    with suppress(BadSip):
+        for contact in map(parse_address, response.all("contact")):
+            if contact.parsed.user == user and _SECONDS.fullmatch(contact.param("expires")):
+                return int(contact.param("expires"))
+    expires = response.get("expires")
+    return int(expires) if _SECONDS.fullmatch(expires) else asked
