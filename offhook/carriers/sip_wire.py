@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -16,8 +16,16 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from offhook import clock
-from offhook.carriers.sip_flows import Flow, Patience, StreamFlow, WebFlow, only_keeps_alive
-from offhook.carriers.sip_guard import Guard, site
+from offhook.carriers.sip_flows import (
+    Flows,
+    Patience,
+    StreamFlow,
+    Way,
+    WebFlow,
+    only_keeps_alive,
+    way_of,
+)
+from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_sockets import listening, peer_of
 from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
@@ -33,17 +41,12 @@ KEEP_ALIVE = 95.0  # seconds between two signs of life on connections of ours (R
 PONG_WITHIN = 10.0  # seconds for the answer of those that answered once (section 4.4.1)
 HANDSHAKE = 10.0  # seconds for TLS, and for WebSockets
 WEB = Subprotocol("sip")
-MOST_UNANSWERED = 20  # requests on one connection that are tried on another when it ends
-MOST_WAITING = 1_000_000  # bytes that one slow connection may have unsent before it is closed
 
 Receive = Callable[[bytes, Hop], None]
 Failed = Callable[[Send], None]
 Locate = Callable[[Hop], Awaitable[Hop]]
 
-
 log = structlog.get_logger("offhook.sip")
-
-Way = tuple[str, str, int, str]  # what a connection is known by: transport, host, port, name
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -72,16 +75,11 @@ class Wire:
         self._servers: list[asyncio.Server | Server] = []
         self._listeners = Listeners()
         self._trusting: ssl.SSLContext | None = None
-        self._flows: dict[int, Flow] = {}
-        self._peers: dict[int, Hop] = {}
-        self._by_address: dict[tuple[str, str, int], int] = {}
-        self._arrived: Counter[int] = Counter()  # how often anything came, by the connection
-        self._written: dict[int, deque[tuple[Send, bool]]] = {}  # and nothing came since
+        self._flows = Flows(guard, failed, self.send)
         self._connecting: dict[Way, asyncio.Task[None]] = {}
         self._waiting: dict[Way, list[Send]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving: set[asyncio.Task[Any]] = set()  # asyncio's own; they end with their sockets
-        self._last_flow = 0
         self._places: dict[str, Place] = {}
         self.ended: Callable[[Hop], None] = lambda hop: None  # is told of connections of ours
         self.host, self.port = "", 0
@@ -134,10 +132,10 @@ class Wire:
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
             peer = peer_of(transport, writer.get_extra_info("peername"))
-            if not self._has_room(peer):
+            if not self._flows.has_room(peer):
                 writer.transport.abort()
                 return
-            await self._read(reader, writer, self._enter(StreamFlow(writer), peer))
+            await self._read(reader, writer, self._flows.enter(StreamFlow(writer), peer))
 
         patience = HANDSHAKE if context else None
         server = await asyncio.start_server(
@@ -154,7 +152,7 @@ class Wire:
             assert connection.request  # it was answered
             told = ",".join(connection.request.headers.get_all("X-Forwarded-For"))
             peer = replace(peer, host=self._behind.forwarded(told, peer.host))
-            if not self._has_room(peer):
+            if not self._flows.has_room(peer):
                 return
             await self._read_web(connection, peer)
 
@@ -171,9 +169,7 @@ class Wire:
             self._udp.close()
         for server in self._servers:
             server.close()
-        self._written.clear()
-        for flow in tuple(self._flows.values()):
-            flow.close()
+        self._flows.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._serving, return_exceptions=True)
@@ -195,18 +191,18 @@ class Wire:
     @property
     def connections(self) -> Counter[str]:
         """Those that are open, by transport."""
-        return Counter(peer.transport for peer in self._peers.values())
+        return self._flows.by_transport
 
     # Out
 
     def real(self, hop: Hop) -> Hop:
         """Where what is sent to this hop arrives: at the end of its connection, if it is open."""
-        return self._peers.get(hop.flow, hop)
+        return self._flows.real(hop)
 
     def send(self, send: Send) -> None:
         """Never waits: what cannot be sent comes back through `failed`, later."""
         if send.hop.flow in self._flows:
-            self._write(send.hop.flow, send)
+            self._flows.write(send.hop.flow, send)
         elif not is_ip(send.hop.host):
             self._spawn(self._send_to_name(send))
         elif send.hop.reliable:
@@ -224,10 +220,9 @@ class Wire:
             self.send(replace(send, hop=hop))
 
     def _send_on_connection(self, send: Send) -> None:
-        way = _way(send.hop)
-        flow = self._by_address.get(way[:3])
-        if flow is not None and way[-1] in ("", self._peers[flow].name):
-            self._write(flow, send)
+        way = way_of(send.hop)
+        if (flow := self._flows.to(way)) is not None:
+            self._flows.write(flow, send)
             return
         self._waiting.setdefault(way, []).append(send)
         if way not in self._connecting:
@@ -246,11 +241,11 @@ class Wire:
                 self._failed(send)
             return
         self._connecting.pop(way, None)
-        flow = self._enter(StreamFlow(writer), hop)
+        standing = self._flows.enter(StreamFlow(writer), hop)
         for send in self._waiting.pop(way, []):
-            self._write(flow, send, fresh=True)
-        pinging = self._spawn(self._keep_alive(flow))
-        await self._read(reader, writer, flow)
+            self._flows.write(standing.flow, send, fresh=True)
+        pinging = self._spawn(self._keep_alive(standing.flow))
+        await self._read(reader, writer, standing)
         pinging.cancel()
         self.ended(hop)
 
@@ -269,82 +264,37 @@ class Wire:
     async def _keep_alive(self, flow: int) -> None:
         """Closes one whose other side used to answer and does so no longer: it is a dead end."""
         answers = False
-        while True:
-            await asyncio.sleep(KEEP_ALIVE)
-            before = self._arrived[flow]
-            self._say(flow, PING)
-            await asyncio.sleep(PONG_WITHIN)
-            answered = self._arrived[flow] > before
+        while await self._stands(flow, KEEP_ALIVE):
+            before = self._flows.arrivals(flow)
+            self._flows.say(flow, PING)
+            if not await self._stands(flow, PONG_WITHIN):
+                return
+            answered = self._flows.arrivals(flow) > before
             if answers and not answered:
                 self._guard.counts["connections dead"] += 1
-                self._flows[flow].abort()
+                self._flows.abort(flow)
             answers = answers or answered
 
-    def _write(self, flow: int, send: Send, *, fresh: bool = False) -> None:
-        if not self._say(flow, send.data):
-            self._failed(send)
-        elif send.key:
-            self._written.setdefault(flow, deque(maxlen=MOST_UNANSWERED)).append((send, fresh))
-
-    def _say(self, flow: int, data: bytes) -> bool:
-        """False where too much is waiting already: whoever does not read is not written to."""
-        out = self._flows[flow]
-        if out.waiting > MOST_WAITING:
-            self._guard.counts["slow"] += 1
-            out.abort()
-            return False
-        out.write(data)
-        return True
+    async def _stands(self, flow: int, seconds: float) -> bool:
+        """Whether a connection does, so many seconds from now."""
+        await asyncio.sleep(seconds)
+        return flow in self._flows
 
     # In
 
-    def _has_room(self, peer: Hop) -> bool:
-        """For one more connection of theirs. Who is not listened to has none."""
-        limits, known = self._guard.limits, self._peers.values()
-        same = sum(site(other.host) == site(peer.host) for other in known)
-        fits = len(known) < limits.connections and same < limits.per_source
-        fits = fits and not self._guard.bans(peer.host, clock.now())
-        self._guard.counts["connections refused"] += not fits
-        return fits
-
-    def _enter(self, flow: Flow, peer: Hop) -> int:
-        self._last_flow += 1
-        self._flows[self._last_flow] = flow
-        self._peers[self._last_flow] = replace(peer, flow=self._last_flow)
-        self._by_address[_way(peer)[:3]] = self._last_flow
-        return self._last_flow
-
-    def _leave(self, flow: int) -> None:
-        del self._flows[flow]
-        self._arrived.pop(flow, None)
-        unanswered = self._written.pop(flow, ())
-        way = _way(self._peers.pop(flow))[:3]
-        if self._by_address.get(way) == flow:
-            del self._by_address[way]
-        for send, fresh in unanswered:
-            self._lost(send, fresh=fresh)
-
-    def _lost(self, send: Send, *, fresh: bool) -> None:
-        """Its connection ended without an answer (RFC 3261 section 18.4). One that had stood for
-        a while may have been closed for idleness at that moment: a new one is tried, once."""
-        if fresh:
-            self._failed(send)
-        else:
-            self.send(replace(send, hop=replace(send.hop, flow=0)))
-
     async def _read(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: int
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hop: Hop
     ) -> None:
-        stream, hop = Stream(), self._peers[flow]
+        stream, flow = Stream(), hop.flow
         patience = Patience(self._guard.limits.idle, clock.now())
         try:
             while data := await _read_some(reader, patience.until):
-                self._heard_from(flow)
+                self._flows.heard_from(flow)
                 for message in stream.feed(data):
                     patience.heard(clock.now(), message=True)
                     self._receive(message, hop)
                 patience.heard(clock.now(), message=False)
-                self._say(flow, PONG * stream.pings)
+                self._flows.say(flow, PONG * stream.pings)
                 stream.pings = 0
         except TimeoutError:
             self._guard.counts["idle"] += 1
@@ -353,7 +303,7 @@ class Wire:
         except OSError:
             pass
         finally:
-            self._leave(flow)
+            self._flows.leave(flow)
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
@@ -361,17 +311,17 @@ class Wire:
     async def _read_web(self, connection: ServerConnection, peer: Hop) -> None:
         """Each message is one of SIP; a lone double line end asks whether we are there."""
         out = WebFlow(connection)
-        flow, sending = self._enter(out, peer), self._spawn(out.send())
-        hop, patience = self._peers[flow], Patience(self._guard.limits.idle, clock.now())
+        hop, sending = self._flows.enter(out, peer), self._spawn(out.send())
+        flow, patience = hop.flow, Patience(self._guard.limits.idle, clock.now())
         try:
             while True:
                 async with asyncio.timeout_at(patience.until):
                     message = await connection.recv()
-                self._heard_from(flow)
+                self._flows.heard_from(flow)
                 data = message.encode() if isinstance(message, str) else message
                 patience.heard(clock.now(), message=bool(data.strip()))
                 if data == PING:
-                    self._say(flow, PONG)
+                    self._flows.say(flow, PONG)
                 elif data.strip():
                     self._receive(data, hop)
         except TimeoutError:
@@ -380,11 +330,7 @@ class Wire:
             pass
         finally:
             sending.cancel()
-            self._leave(flow)
-
-    def _heard_from(self, flow: int) -> None:
-        self._arrived[flow] += 1
-        self._written.pop(flow, None)
+            self._flows.leave(flow)
 
     def _spawn(self, doing: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(doing)
@@ -397,8 +343,3 @@ async def _read_some(reader: asyncio.StreamReader, until: float) -> bytes:
     """Raises TimeoutError."""
     async with asyncio.timeout_at(until):
         return await reader.read(65536)
-
-
-def _way(hop: Hop) -> Way:
-    """With the name, if any, that a certificate must prove before this hop is trusted."""
-    return hop.transport, hop.host, hop.port, hop.name if hop.transport == "TLS" else ""
