@@ -25,6 +25,8 @@ METHODS = (
 EXTENSIONS = ("100rel", "timer", "replaces")  # RFC 3262, RFC 4028, RFC 3891
 ALLOW: Field = ("Allow", ", ".join(METHODS))
 SUPPORTED: Field = ("Supported", ", ".join(EXTENSIONS))
+# Of a re-INVITE: nothing that is said before its answer is waited for, or acknowledged.
+SUPPORTED_LATER: Field = ("Supported", "timer, replaces")
 ACCEPT: Field = ("Accept", "application/sdp")
 SDP: Field = ("Content-Type", "application/sdp")
 
@@ -182,20 +184,33 @@ def with_credentials(
 ) -> tuple[Field, ...] | None:
     """The fields of the next try after a 401 or 407, or None when trying is over.
 
-    A second challenge of the same kind is only met when it says that the nonce was stale.
+    Each realm is answered for itself, since there may be several proxies on the way (section
+    22.3); one that asks again was not content, unless it says that its nonce was stale.
     """
     if response.status not in (401, 407) or client is None or tries >= MOST_TRIES:
         return None
     proxy = response.status == 407
     asked = response.values("proxy-authenticate" if proxy else "www-authenticate")
     name = "Proxy-Authorization" if proxy else "Authorization"
-    stale = any(digest.parse(one).get("stale", "").lower() == "true" for one in asked)
-    if any(key == name for key, _ in fields) and not stale:
+    given = {_realm(value): value for key, value in fields if key == name}
+    answers = {}
+    for realm in dict.fromkeys(map(_realm, asked)):
+        of_it = [one for one in asked if _realm(one) == realm]
+        if realm not in given or any(map(_is_stale, of_it)):
+            answers[realm] = client.answer(of_it, request.method, request.uri, request.body)
+    met = {realm: answer for realm, answer in answers.items() if answer}
+    if not met:
         return None
-    answer = client.answer(asked, request.method, request.uri, request.body)
-    if answer is None:
-        return None
-    return (*(field for field in fields if field[0] != name), (name, answer))
+    kept = (field for field in fields if field[0] != name)
+    return (*kept, *((name, answer) for answer in (given | met).values()))
+
+
+def _realm(value: str) -> str:
+    return digest.parse(value).get("realm", "")
+
+
+def _is_stale(challenge: str) -> bool:
+    return digest.parse(challenge).get("stale", "").lower() == "true"
 
 
 def reason_of(request: Request) -> str:

@@ -85,18 +85,19 @@ class Client:
     ) -> str | None:
         """The Authorization value for the first challenge that can be met (RFC 8760 section 2.3).
 
-        None when none can: no known algorithm, or a qop that is neither `auth` nor absent.
+        None when none can: no known algorithm, or a qop that nobody knows.
         """
         for challenge in map(parse, challenges):
             name = challenge.get("algorithm", "MD5").upper()
             offered = [qop.strip() for qop in challenge.get("qop", "").split(",") if qop.strip()]
+            qop = next((each for each in ("auth", "auth-int") if each in offered), "")
             known = name.removesuffix("-SESS") in ALGORITHMS
-            if known and "nonce" in challenge and (not offered or "auth" in offered):
-                return self._answer(challenge, method, uri, body, bool(offered))
+            if known and "nonce" in challenge and bool(qop) == bool(offered):
+                return self._answer(challenge, method, uri, body, qop)
         return None
 
     def _answer(
-        self, challenge: dict[str, str], method: str, uri: str, body: bytes, qop: bool
+        self, challenge: dict[str, str], method: str, uri: str, body: bytes, qop: str
     ) -> str:
         nonce = challenge["nonce"]
         fields = {"realm": challenge.get("realm", ""), "nonce": nonce}
@@ -106,7 +107,7 @@ class Client:
             fields["cnonce"] = self._rand()[:16]
         if qop:
             self._used[nonce] = self._used.get(nonce, 0) + 1
-            fields |= {"qop": "auth", "nc": f"{self._used[nonce]:08x}"}
+            fields |= {"qop": qop, "nc": f"{self._used[nonce]:08x}"}
         response = response_of(self._credentials, method, uri, body, fields)
         shown = {"username": self._credentials.username, **fields, "uri": uri, "response": response}
         if "opaque" in challenge:

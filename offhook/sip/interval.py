@@ -121,9 +121,11 @@ class SessionTimer:
         return True
 
     def answered(self, response: Message, now: float) -> None:
-        """By a 2xx to our request (section 7.2): without the field, the session has no end."""
+        """By a 2xx to our request (section 7.2): without the field, the session has no end. One
+        that is too short for anybody (section 4) is taken to be the shortest that there is."""
         agreed = expires(response)
         seconds, refresher = agreed or (0, "")
+        seconds = max(seconds, LEAST) if seconds else 0
         self._begin(seconds, refresher != "uas", now)
 
     # As the side that answers

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from offhook.sip.grammar import join_params, split_list
-from offhook.sip.hop import Hop, Send
+from offhook.sip.hop import Hop, Send, default_port
 from offhook.sip.message import Request, Response
 from offhook.sip.transactions import (
     CLIENT,
@@ -211,25 +211,23 @@ class Layer:
         transaction = self.clients.get(key)
         if transaction is None:
             return
-        if transaction.grown:  # it left UDP for its size only
+        if transaction.grown and transaction.state == transaction.machine.start:
             self._resend_as_datagram(transaction, now)
             return
         self._act(transaction, transaction.happens("undeliverable", now), now)
 
     def _resend_as_datagram(self, transaction: Transaction, now: float) -> None:
-        del self.clients[transaction.key]
+        """It left UDP for its size only."""
         if len(self._datagrams_only) >= MOST_REFUSED:
             del self._datagrams_only[next(iter(self._datagrams_only))]
         self._datagrams_only[(transaction.hop.host, transaction.hop.port)] = now + NO_TCP
         hop = replace(transaction.hop, transport="UDP", flow=0)
         request = replace(transaction.request, fields=transaction.request.fields[1:])
         sent = request.via_first(self._via(hop, transaction.key[0]))
-        again = Transaction(transaction.machine, transaction.key, sent, hop, now)
-        again.tell, again.serial, again.data = transaction.tell, transaction.serial, sent.encode()
-        self.clients[again.key] = again
-        transaction.happens("undeliverable", now)
-        self._send(again)
-        self.alarms.set(again)
+        transaction.begin(sent, hop, now)
+        transaction.data, transaction.grown = sent.encode(), False
+        self._send(transaction)
+        self.alarms.set(transaction)
 
     def fire(self, now: float) -> Sleeper | None:
         """Runs the transactions' timers that are due; returns another sleeper that is, if any."""
@@ -289,7 +287,7 @@ def return_hop(request: Request, hop: Hop) -> Hop:
     via = request.via
     if not hop.reliable and via.param("rport") is not None:
         return hop
-    return replace(hop, port=via.port or 5060)
+    return replace(hop, port=via.port or default_port(hop.transport))
 
 
 def stamped(request: Request, hop: Hop) -> Request:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from offhook.sip import digest, interval, reliable
 from offhook.sip.core import (
     ALLOW,
+    MOST_TRIES,
     SDP,
     SUPPORTED,
     By,
@@ -134,7 +135,7 @@ class Outbound:
     ) -> tuple[Field, ...] | None:
         """The fields to try it with again, after a challenge or an interval that was too short."""
         least = interval.least(response)
-        if response.status == 422 and least > self._interval.seconds:
+        if response.status == 422 and least > self._interval.seconds and tries < MOST_TRIES:
             self._interval = interval.Interval(least, least)
             return fields
         return with_credentials(self._client, request, fields, response, tries)
@@ -186,7 +187,7 @@ class Outbound:
         """A 2xx: the first is the call, one from another fork is ended (section 13.2.2.4)."""
         tag = response.to.tag
         if known := self._sessions.get(tag):
-            known.acknowledge(request.cseq.number, now)
+            known.acknowledge(request, now)
             return
         try:
             dialog = Dialog.calling(request, response, self._transaction.source)
@@ -201,8 +202,7 @@ class Outbound:
         session.learn(response)
         unwanted = self._cancelling or self.over
         self._sessions[tag] = session
-        credentials = tuple(f for f in request.fields if f[0].endswith("Authorization"))
-        session.acknowledge(request.cseq.number, now, credentials)
+        session.acknowledge(request, now)
         if unwanted:
             self._abandon(session, now)
             return

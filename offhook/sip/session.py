@@ -5,11 +5,22 @@ What is offered and answered inside the bodies is none of its business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from offhook.sip import digest, interval, referral
-from offhook.sip.core import ALLOW, SDP, SUPPORTED, By, Core, Over, Party, Wanted, reason_of
+from offhook.sip.core import (
+    ALLOW,
+    SDP,
+    SUPPORTED,
+    SUPPORTED_LATER,
+    By,
+    Core,
+    Over,
+    Party,
+    Wanted,
+    reason_of,
+)
 from offhook.sip.dialog import Dialog
 from offhook.sip.hop import Send
 from offhook.sip.message import Field, Message, Request, Response, respond
@@ -83,11 +94,13 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A re-INVITE or UPDATE of ours. One that only `refreshes` is nobody's business."""
+    """A re-INVITE or UPDATE of ours. One that only `refreshes` is nobody's business; one that was
+    `lengthened` asks for the interval that a 422 named."""
 
     method: str
     body: bytes
     refreshes: bool = False
+    lengthened: bool = False
 
 
 class Session:
@@ -179,13 +192,14 @@ class Session:
 
     # Acknowledging
 
-    def acknowledge(self, cseq: int, now: float, fields: tuple[Field, ...] = ()) -> None:
-        """ACKs a 2xx; the same again for a repeated one. `fields` are the INVITE's credentials."""
-        layer = self.core.layer
+    def acknowledge(self, invite: Request, now: float) -> None:
+        """ACKs a 2xx with the credentials of its INVITE; the same again for a repeated one."""
+        layer, cseq = self.core.layer, invite.cseq.number
         if cseq in self._acks:
             layer.outputs.append(self._acks[cseq])
             return
-        ack = self.dialog.request("ACK", fields, cseq=cseq)
+        credentials = tuple(f for f in invite.fields if f[0].endswith("Authorization"))
+        ack = self.dialog.request("ACK", credentials, cseq=cseq)
         self._acks = {cseq: layer.once(ack, self.dialog.hop(), self.serial, now)}
 
     # Requests of the other side
@@ -225,9 +239,7 @@ class Session:
 
     def _receive_bye(self, request: Request, transaction: Transaction, now: float) -> None:
         self.core.reply(transaction, 200, now)
-        if self._theirs:
-            self.core.reply(self._theirs, 487, now)
-            self._theirs = None
+        self.refuse(487, now)
         self._unacked = None
         self._end("near" if self._ending else "far", 200, reason_of(request))
 
@@ -267,14 +279,13 @@ class Session:
         return (contact, ALLOW, SUPPORTED, *self.timer.answer(request, now))
 
     def _heard_about_theirs(self, what: object, now: float) -> None:
-        if what == "CANCEL" and self._theirs:
-            self.core.reply(self._theirs, 487, now)
-            self._theirs = None
+        if what == "CANCEL":
+            self.refuse(487, now)
 
     def accept(self, body: bytes, now: float) -> None:
         """Answers what was offered; the other side's Contact becomes the place to send to."""
         transaction, self._theirs = self._theirs, None
-        if transaction is None or self._ending:
+        if transaction is None:
             return
         request = transaction.request
         self.dialog.refresh(request)
@@ -316,27 +327,32 @@ class Session:
         if self._ours or self._theirs or self._unacked or self._ending or self._bye_wanted:
             return False
         self._ours = change
-        if change.body:
-            self.said = change.body
         contact = self.core.contact(self.dialog.hop(), sips=self.dialog.sips)
-        fields: tuple[Field, ...] = (contact, ALLOW, SUPPORTED, *self.timer.fields())
+        fields: tuple[Field, ...] = (contact, ALLOW, SUPPORTED_LATER, *self.timer.fields())
         fields = (*fields, *((SDP,) if change.body else ()))
         wanted = Wanted(change.method, fields, change.body)
-        self.core.ask(self.party, wanted, self._heard_of_change, now)
+
+        def heard(request: Request, response: Response | None, at: float) -> None:
+            self._heard_of_change(change, request, response, at)
+
+        self.core.ask(self.party, wanted, heard, now)
         return True
 
-    def _heard_of_change(self, request: Request, response: Response | None, now: float) -> None:
+    def _heard_of_change(
+        self, change: Change, request: Request, response: Response | None, now: float
+    ) -> None:
         status = response.status if response else 408
         if status < 200:
             return
         if response is not None and status < 300:
             self.dialog.refresh(response)
             if request.method == "INVITE":
-                self.acknowledge(request.cseq.number, now)
-        change, self._ours = self._ours, None
-        if change is None:
+                self.acknowledge(request, now)
+        if self._ours is not change:
             return  # a repeated 2xx
+        self._ours = None
         if response is not None and status < 300:
+            self.said = change.body or self.said
             self.learn(response)
             self.timer.answered(response, now)
         if not self._tried_again(change, status, response, now):
@@ -345,14 +361,17 @@ class Session:
     def _tried_again(
         self, change: Change, status: int, response: Response | None, now: float
     ) -> bool:
+        if self._ending:
+            return False
         if status == 491:  # section 14.1: who made the call waits longer
             chance = int(self.core.rand()[:6], 16)
             wait = chance % 201 / 100 if self._called else (210 + chance % 191) / 100
             self._repeat = (now + wait, change)
             self._rearm()
             return True
-        if status == 422 and response is not None:
-            return self.timer.lengthen(interval.least(response)) and self._send_change(change, now)
+        if status == 422 and response is not None and not change.lengthened:
+            longer = replace(change, lengthened=True)
+            return self.timer.lengthen(interval.least(response)) and self._send_change(longer, now)
         return False
 
     def _change_over(
@@ -371,15 +390,13 @@ class Session:
         if self.over or self._bye_wanted:
             return
         self._bye_wanted = True
-        self._repeat = None
-        if self._theirs:
-            self.refuse(487, now)
         if self._unacked is None and not self._transfers.telling:
             self._send_bye(now)
 
     def _send_bye(self, now: float) -> None:
         self._ending = True
         self._repeat = None
+        self.refuse(487, now)
         bye = Wanted("BYE", (("User-Agent", self.core.agent),))
         self.core.ask(self.party, bye, self._heard_of_bye, now)
 

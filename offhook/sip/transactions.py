@@ -149,14 +149,19 @@ class Transaction:
     def __init__(
         self, machine: Machine, key: tuple[str, ...], request: Request, hop: Hop, now: float
     ) -> None:
-        self.machine, self.key, self.request, self.hop = machine, key, request, hop
-        self.source = hop  # where the last response came from
-        self.state = machine.start
+        self.machine, self.key = machine, key
         self.data = b""
         self.grown = False  # sent over TCP only for its size
         self.serial = 0
         self.tag = ""
         self.tell: Callable[[Any, float], None] = lambda what, now: None
+        self.begin(request, hop, now)
+
+    def begin(self, request: Request, hop: Hop, now: float) -> None:
+        """From the start, maybe for a second time by another way."""
+        self.request, self.hop = request, hop
+        self.source = hop  # where the last response came from
+        self.state = self.machine.start
         self._timers: dict[str, float] = {}
         self._wait = T1
         self._enter(now)

@@ -7,10 +7,10 @@ from sip_ends import Talk, lose, rough, sip, word
 
 from offhook.sip import digest
 from offhook.sip.core import Over
-from offhook.sip.hop import Hop
+from offhook.sip.hop import Hop, Send
 from offhook.sip.inbound import Incoming
-from offhook.sip.message import Request, parse
-from offhook.sip.outbound import Answered, Progress
+from offhook.sip.message import Request, parse, respond
+from offhook.sip.outbound import Answered, Invitation, Progress
 from offhook.sip.session import Confirmed, Info, Offered, Reanswered, Session
 
 
@@ -280,6 +280,31 @@ class TestCancelling:
         assert talk.caller.said().count("CANCEL") == 3
         assert over(talk)[0].code == 487
 
+    def test_what_went_by_datagram_after_all_is_cancelled_there(self):
+        """An INVITE that is too long for one, at somebody's who has no TCP."""
+        talk = Talk()
+        call = talk.caller.endpoint.invite(
+            Invitation(
+                "sip:bob@10.0.0.2",
+                "<sip:ann@10.0.0.1>",
+                "<sip:bob@10.0.0.2>",
+                talk.callee.hop,
+                b"x" * 1400,
+            ),
+            0,
+        )
+        [tcp] = [each for each in talk.caller.endpoint.take() if isinstance(each, Send)]
+        talk.caller.endpoint.undeliverable(tcp, 0)
+        talk.line.run()
+        talk.incoming().ring(talk.now)
+        talk.line.run()
+        call.cancel(talk.now)
+        talk.line.run()
+        cancel = talk.caller.messages()[-2]
+        assert word(cancel) == "CANCEL"
+        assert cancel.via.transport == "UDP"
+        assert talk.callee.one(Over).by == "far"
+
     def test_a_cancel_that_nobody_minds_ends_the_attempt_after_32_seconds(self):
         talk = self.ringing()
         talk.line.fates["10.0.0.1"] = lambda data: ()
@@ -540,6 +565,57 @@ class TestChanging:
         assert "487" in talk.callee.said()
         assert [each.by for each in over(talk)] == ["near", "far"]
 
+    def test_an_offer_that_waits_is_refused_when_the_call_is_given_up(self):
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lose(99, "ACK")
+        caller, _ = talk.answered()
+        update = caller.dialog.request("UPDATE", body=b"a")
+        update = update.via_first("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx")
+        talk.callee.endpoint.receive(update.encode(), talk.caller.hop, talk.now)
+        talk.line.run(140)
+        assert talk.callee.one(Offered).request.body == b"a"
+        assert talk.callee.said().count("487") == 1
+        assert talk.callee.endpoint.transactions == 0
+
+    def test_a_glare_that_is_heard_of_after_the_end_wakes_nobody(self):
+        talk = Talk()
+        caller, callee = talk.answered()
+        talk.line.fates["10.0.0.2"] = lambda data: (5 if b"491" in data[:12] else 0.01,)
+        caller.reinvite(b"a", talk.now)
+        callee.reinvite(b"b", talk.now)
+        talk.line.run()
+        callee.bye(talk.now)
+        talk.line.run(100)
+        assert talk.callee.said().count("491") > 1
+        assert talk.caller.endpoint.wake_at is None
+
+    def test_a_repeated_answer_is_not_that_to_the_next_offer(self):
+        talk = Talk()
+        caller, callee = talk.answered()
+        caller.reinvite(b"a", talk.now)
+        talk.line.run()
+        callee.accept(b"answer a", talk.now)
+        talk.line.run()
+        answer = talk.callee.messages()[-1]
+        caller.reinvite(b"b", talk.now)
+        talk.caller.endpoint.receive(answer.encode(), talk.callee.hop, talk.now)
+        talk.line.run()
+        assert len(talk.caller.all(Reanswered)) == 1
+        callee.accept(b"answer b", talk.now)
+        talk.line.run()
+        assert [each.response.body for each in talk.caller.all(Reanswered) if each.response] == [
+            b"answer a",
+            b"answer b",
+        ]
+
+    def test_nothing_is_promised_that_a_changed_call_does_not_keep(self):
+        """A provisional response to a re-INVITE is not acknowledged (RFC 3262 section 4)."""
+        talk = Talk()
+        caller, _ = talk.answered()
+        caller.reinvite(b"a", talk.now)
+        talk.line.run()
+        assert talk.caller.messages()[-1].tags("supported") == ["timer", "replaces"]
+
 
 class TestInTheDialog:
     def test_an_info_is_answered_and_told(self):
@@ -614,6 +690,52 @@ class TestChallenges:
         talk.line.run()
         invite, ack = talk.caller.messages()[-2:]
         assert ack.get("proxy-authorization") == invite.get("proxy-authorization") != ""
+
+    def test_so_does_the_ack_of_a_change(self):
+        talk = Talk()
+        talk.invite(credentials=digest.Credentials("ann", "secret"))
+        talk.line.run()
+        callee = talk.incoming().answer(b"answer", talk.now)
+        talk.line.run()
+        talk.line.fates["10.0.0.1"] = lose(1, "INVITE")
+        talk.caller.one(Answered).session.reinvite(b"hold", talk.now)
+        talk.line.flush()
+        first = talk.caller.messages()[-1]
+        challenge = digest.Server("r", b"k", lambda: "ab" * 16).challenges(0)[0]
+        assert callee
+        assert isinstance(first, Request)
+        refusal = respond(first, 407, (("Proxy-Authenticate", challenge),))
+        talk.caller.endpoint.receive(refusal.encode(), talk.callee.hop, talk.now)
+        talk.line.run()
+        callee.accept(b"held", talk.now)
+        talk.line.run()
+        *_, invite, ack = talk.caller.messages()
+        assert [word(invite), word(ack)] == ["INVITE", "ACK"]
+        assert ack.get("proxy-authorization") == invite.get("proxy-authorization") != ""
+
+    def test_each_proxy_on_the_way_is_answered_for_its_realm(self):
+        """Section 22.3: the answer to the first goes along with that to the second."""
+        talk = self.challenged(407, digest.Credentials("ann", "secret"))
+        other = digest.Server("s", b"k", lambda: "cd" * 16)
+        talk.incoming().reject(407, talk.now, ("Proxy-Authenticate", other.challenges(0)[0]))
+        talk.line.run()
+        invite = talk.caller.messages()[-1]
+        assert isinstance(invite, Request)
+        answers = invite.values("proxy-authorization")
+        for server in (self.server, other):
+            verdict = server.check(answers, "INVITE", invite.uri, b"", {"ann": "secret"}, 0)
+            assert verdict == ("right", "ann")
+
+    def test_several_challenges_at_once_are_all_answered(self):
+        talk = Talk()
+        talk.invite(credentials=digest.Credentials("ann", "secret"))
+        talk.line.run()
+        servers = [digest.Server(realm, b"k", lambda: "ab" * 16) for realm in "rs"]
+        asked = [("WWW-Authenticate", each) for server in servers for each in server.challenges(0)]
+        talk.incoming().reject(401, talk.now, *asked)
+        talk.line.run()
+        answers = talk.caller.messages()[-1].values("authorization")
+        assert [digest.parse(answer)["realm"] for answer in answers] == ["r", "s"]
 
     def test_a_second_refusal_of_the_same_credentials_is_the_end(self):
         talk = self.challenged(401, digest.Credentials("ann", "wrong"))

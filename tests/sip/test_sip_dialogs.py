@@ -10,7 +10,7 @@ from sip_ends import Talk, lose, rough, word
 from offhook.sip.core import Over
 from offhook.sip.inbound import Inbound
 from offhook.sip.interval import Interval
-from offhook.sip.message import Request, Response
+from offhook.sip.message import Request, Response, respond
 from offhook.sip.outbound import Answered, Progress
 from offhook.sip.referral import Referred, Transferred
 from offhook.sip.session import Confirmed, Offered, Reanswered, Session
@@ -336,6 +336,59 @@ class TestTimersOfSessions:
         assert [m.body for m in talk.caller.messages() if word(m) == "INVITE"] == [
             b"offer", b"another", b"another",
         ]  # fmt: skip
+
+    def test_an_offer_that_was_refused_is_not_what_a_refresh_repeats(self):
+        talk = Talk(interval=Interval(1800))
+        caller, callee = talk.answered()
+        caller.reinvite(b"another", talk.now)
+        talk.line.run()
+        callee.refuse(488, talk.now)
+        talk.line.run()
+        caller.learn(Response((("Allow", "INVITE, ACK, BYE"),)))
+        talk.line.run(901)
+        assert last(talk, "INVITE", callee=False).body == b"offer"
+
+    def test_intervals_that_are_never_long_enough_have_their_limit(self):
+        talk = Talk(interval=Interval(1800))
+        talk.invite()
+        for least in range(2000, 2008):
+            talk.line.run()
+            talk.incoming().reject(422, talk.now, ("Min-SE", str(least)))
+        talk.line.run()
+        assert talk.caller.said().count("INVITE") == 4
+        assert talk.caller.one(Over).code == 422
+
+    def test_so_has_the_refresh_of_a_call(self):
+        talk = Talk(interval=Interval(1800))
+        caller, callee = talk.answered()
+        caller.reinvite(b"another", talk.now)
+        for least in range(2000, 2008):
+            talk.line.run()
+            invite = last(talk, "INVITE", callee=False)
+            assert isinstance(invite, Request)
+            refusal = respond(invite, 422, (("Min-SE", str(least)),), tag="x")
+            talk.caller.endpoint.receive(refusal.encode(), talk.callee.hop, talk.now)
+            talk.line.flush()
+            callee.refuse(500, talk.now)
+        assert talk.caller.said().count("INVITE") == 3
+        assert not caller.over
+
+    def test_an_answer_that_would_have_us_refresh_without_end_is_not_taken_at_its_word(self):
+        talk = Talk(interval=Interval(1800))
+        talk.invite()
+        talk.line.run()
+        invite = last(talk, "INVITE", callee=False)
+        assert isinstance(invite, Request)
+        fields = (
+            ("Contact", "<sip:bob@10.0.0.2>"),
+            ("Allow", "UPDATE"),
+            ("Session-Expires", "1;refresher=uac"),
+        )
+        answer = respond(invite, 200, fields, tag="x", body=b"answer")
+        talk.caller.endpoint.receive(answer.encode(), talk.callee.hop, talk.now)
+        talk.line.run(44)
+        assert talk.caller.one(Answered)
+        assert "UPDATE" not in talk.caller.said()
 
     def test_the_callee_refreshes_when_the_caller_wants_it_to(self):
         wish = (("Session-Expires", "600;refresher=uas"),)

@@ -198,7 +198,7 @@ class TestClient:
         "challenge",
         [
             'Digest realm="r", nonce="n", algorithm=SHA-512-256',
-            'Digest realm="r", nonce="n", qop="auth-int"',
+            'Digest realm="r", nonce="n", qop="auth-new"',
             'Digest realm="r"',
             'Basic realm="r"',
             'Digest realm="r", nonce="n',
@@ -207,6 +207,16 @@ class TestClient:
     )
     def test_a_challenge_that_cannot_be_met_is_not_answered(self, challenge: str):
         assert client().answer([challenge], "BYE", "sip:x") is None
+
+    def test_the_body_is_signed_where_that_is_asked(self):
+        challenge = 'Digest realm="r", nonce="n", qop="auth-int"'
+        answer = digest.parse(client().answer([challenge], "BYE", "sip:x", b"body") or "")
+        signed = [
+            response_of(Credentials("ann", "secret"), "BYE", "sip:x", body, answer)
+            for body in (b"body", b"other")
+        ]
+        assert answer["qop"] == "auth-int"
+        assert answer["response"] == signed[0] != signed[1]
 
     def test_the_next_challenge_is_tried(self):
         numbers = itertools.count()

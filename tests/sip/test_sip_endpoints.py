@@ -305,10 +305,13 @@ class TestWaysBack:
         if "rport" in via:
             assert response.via.param("rport") == str(source.port)
 
-    def test_over_tcp_it_goes_back_on_the_connection_or_where_its_sender_listens(self):
-        alone, flow = Alone(), Hop("TCP", "10.0.0.9", 40000, 7)
-        alone.hears(request("OPTIONS", via="SIP/2.0/TCP 10.0.0.9;branch=z9hG4bK1"), flow)
-        assert alone.sends[0].hop == Hop("TCP", "10.0.0.9", 5060, 7)
+    @pytest.mark.parametrize(("transport", "port"), [("TCP", 5060), ("TLS", 5061)])
+    def test_it_goes_back_on_the_connection_or_where_its_sender_listens(
+        self, transport: str, port: int
+    ):
+        alone, flow = Alone(), Hop(transport, "10.0.0.9", 40000, 7)
+        alone.hears(request("OPTIONS", via=f"SIP/2.0/{transport} 10.0.0.9;branch=z9hG4bK1"), flow)
+        assert alone.sends[0].hop == Hop(transport, "10.0.0.9", port, 7)
 
     def test_only_the_topmost_via_is_changed(self):
         via = "SIP/2.0/UDP p1;rport;branch=z9hG4bK1,SIP/2.0/UDP p2;rport"
