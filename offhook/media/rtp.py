@@ -61,9 +61,8 @@ def batches(arrived: Iterable[Arrived]) -> list[Batch]:
 
 
 def _batch(arrived: list[Arrived]) -> Batch:
-    rows = np.frombuffer(
-        b"".join(data[:ROW].ljust(ROW, b"\0") for _, data, _, _ in arrived), np.uint8
-    )
+    kept = bytearray().join(data[:ROW].ljust(ROW, b"\0") for _, data, _, _ in arrived)
+    rows = np.frombuffer(kept, np.uint8)
     return Batch(
         slots=[slot for slot, _, _, _ in arrived],
         sizes=[min(len(data), ROW) for _, data, _, _ in arrived],

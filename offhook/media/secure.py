@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 from pylibsrtp import Error, Policy, Session
 
 from offhook.media.orders import Srtp
 from offhook.media.output import Output
-from offhook.media.rtp import Batch
+from offhook.media.rtp import ROW, Batch
 
-LONGEST = 1350  # bytes that libsrtp's binding takes, its own trailer left room for
 PROFILES = {
     "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
     "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
@@ -48,20 +45,17 @@ class Lock:
         return self._out.protect_rtcp(packet)
 
     def open(self, data: bytes) -> bytes:
-        """The packet; nothing when it is forged, repeated or not for us."""
-        return _opened(self._in.unprotect, data)
+        """The packet; nothing when it is forged, repeated, not for us or too long."""
+        try:
+            return self._in.unprotect(data)
+        except (Error, ValueError):
+            return b""
 
     def open_report(self, data: bytes) -> bytes:
-        return _opened(self._in.unprotect_rtcp, data)
-
-
-def _opened(unprotect: Callable[[bytes], bytes], data: bytes) -> bytes:
-    if len(data) > LONGEST:
-        return b""
-    try:
-        return unprotect(data)
-    except Error:
-        return b""
+        try:
+            return self._in.unprotect_rtcp(data)
+        except (Error, ValueError):
+            return b""
 
 
 class Shut:
@@ -98,18 +92,20 @@ class Locks:
         self.refused.pop(slot, None)
 
     def open(self, batch: Batch) -> Batch:
-        """The packets as they were before they were sealed; what cannot be opened is empty."""
-        if not any(slot in self._locks for slot in batch.slots):
+        """The packets as they were before they were sealed, in their rows; what cannot be opened
+        is empty."""
+        locks = self._locks
+        if locks.keys().isdisjoint(batch.slots):
             return batch
-        rows, sizes = batch.rows.copy(), list(batch.sizes)
+        sizes, rows = list(batch.sizes), batch.rows.data.cast("B")
         for i, slot in enumerate(batch.slots):
-            if lock := self._locks.get(slot):
-                packet = lock.open(rows[i, : sizes[i]].tobytes())
+            if lock := locks.get(slot):
+                row = rows[i * ROW : (i + 1) * ROW]
+                packet = lock.open(bytes(row[: sizes[i]]))
                 self.refused[slot] += not packet
                 sizes[i] = len(packet)
-                rows[i] = 0
-                rows[i, : sizes[i]] = np.frombuffer(packet, np.uint8)
-        return replace(batch, rows=rows, sizes=sizes)
+                row[: sizes[i]] = packet
+        return replace(batch, sizes=sizes)
 
     def open_report(self, slot: int, data: bytes) -> bytes:
         lock = self._locks.get(slot)
