@@ -14,13 +14,12 @@ from random import Random
 
 import numpy as np
 
-from offhook.media import keys
-from offhook.media.clip import FRAME, RATE, SAMPLES
+from offhook.media.clip import FRAME, SAMPLES
 from offhook.media.codecs import Pcm
 from offhook.media.coding import Coder, agree
 from offhook.media.concealing import Concealment
 from offhook.media.inband import InBand
-from offhook.media.keypad import Keypad, Pressing
+from offhook.media.keying import Keying
 from offhook.media.mixing import add
 from offhook.media.orders import Event, RecorderOrder, Remote, Stats
 from offhook.media.output import Output
@@ -33,6 +32,7 @@ from offhook.media.rooms import Rooms, Seat
 from offhook.media.rtp import Address, Batch
 from offhook.media.secure import Locks
 from offhook.media.sending import Senders
+from offhook.media.wires import Wires
 
 CAPACITY = 2048  # legs of one engine; memory is taken as they come
 
@@ -53,22 +53,22 @@ class Engine:
         self._sound = np.zeros((2, capacity, SAMPLES), np.int16)  # heard from, said to, far ends
         self._present = np.zeros((2, capacity), np.bool_)
         self._arrived = np.zeros(capacity, np.bool_)  # present and not made up
-        self._wire: dict[int, int] = {}  # both ways
-        self._orphans: list[int] = []  # whose other end has closed, but was heard until now
         self._remote: dict[int, Remote] = {}  # of connected RTP legs
         self._taps: set[int] = set()
         self._echoes: set[int] = set()
         self._patience: dict[int, float] = {}  # seconds without packets until `dead`
-        self._keypad = Keypad()
         self._coders: dict[int, Coder] = {}  # of legs whose codec is no table
         self._senders = Senders(capacity, random, self._coders)
+        self._rooms, self._wires = Rooms(), Wires()
+        self._keying = Keying(self._remote, self._wires, self._rooms, self._senders, self._tell_key)
         self._concealment = Concealment(capacity, random)
-        self._receivers = Receivers(capacity, self._key, self._concealment.calm, self._coders)
+        self._receivers = Receivers(
+            capacity, self._keying.heard, self._concealment.calm, self._coders
+        )
         self._locks = Locks()
         self._in_band = InBand(capacity)
         self._reports = Reports(self._senders, self._receivers)
         self._players = Players(capacity)
-        self._rooms = Rooms()
         self._recorders = Recorders(2 * capacity)
         self._output = Output()
         self._tick = 0
@@ -86,8 +86,7 @@ class Engine:
         return slot
 
     def open_wire(self, leg: int, other: int) -> None:
-        here, there = self._open(leg), self._open(other)
-        self._wire[here], self._wire[there] = there, here
+        self._wires.open(self._open(leg), self._open(other))
 
     def _open(self, leg: int) -> int:
         if not self._free:
@@ -123,7 +122,7 @@ class Engine:
         if (slot := self._slot.pop(leg, None)) is None:
             return
         self._catch_up()
-        self._done(self._players.stop(slot) + self._keypad.stop(slot))
+        self._done(self._players.stop(slot) + self._keying.keypad.stop(slot))
         self._output.blocks += self._recorders.without(slot)
         self._rooms.leave(slot)
         self._tell(Event("closed", leg, self._account(slot)))
@@ -139,9 +138,7 @@ class Engine:
         return replace(stats, refused=stats.refused + self._locks.refused[slot])
 
     def _forget(self, slot: int) -> None:
-        if (other := self._wire.pop(slot, None)) is not None:
-            del self._wire[other]
-            self._orphans.append(other)
+        self._wires.close(slot)
         self._receivers.close(slot)
         self._locks.forget(slot)
         self._reports.close(slot)
@@ -167,13 +164,13 @@ class Engine:
         if (slot := self._slot.get(leg)) is None:
             self._done([job])
         else:
-            self._keypad.press(slot, [job], digits)
+            self._keying.keypad.press(slot, [job], digits)
 
     def stop(self, leg: int, job: int) -> None:
         """End a job at once."""
         if (slot := self._slot.get(leg)) is None:
             return
-        self._done(self._players.stop(slot, job) + self._keypad.stop(slot, job))
+        self._done(self._players.stop(slot, job) + self._keying.keypad.stop(slot, job))
 
     def echo(self, leg: int, on: bool) -> None:
         self._switch(self._echoes, leg, on)
@@ -251,9 +248,9 @@ class Engine:
         return None if limit is None else (self._tick + limit) * FRAME
 
     def _busy(self) -> bool:
-        if self._remote or self._players or self._keypad:
+        if self._remote or self._players or self._keying.keypad:
             return True
-        return bool(self._present[0, self._here].any())
+        return bool(self._present[0, self._wires.ends].any())
 
     def _catch_up(self) -> None:
         """Account for time that passed while nothing was due."""
@@ -283,7 +280,7 @@ class Engine:
         self._hear()
         self._say()
         self._send()
-        self._carry()
+        self._wires.carry(self._sound, self._present, self._arrived)
         self._overhear()
         self._review()
         self._locks.seal(self._output, self.rows)
@@ -292,12 +289,10 @@ class Engine:
     def _layout(self) -> None:
         self._top = max(self._leg, default=-1) + 1
         self._rtp = np.array(sorted(self._remote), np.intp)
-        listens = [slot for slot in self._rtp.tolist() if self._by_ear(slot)]
+        listens = [slot for slot in self._rtp.tolist() if self._keying.by_ear(slot)]
         self._listens = np.array(listens, np.intp)
         sends = [slot for slot in self._rtp.tolist() if self._remote[slot].send]
         self._sends = np.array(sends, np.intp)
-        self._here = np.array(list(self._wire), np.intp)
-        self._there = np.array(list(self._wire.values()), np.intp)
         self._stale = False
 
     def _hear(self) -> None:
@@ -308,7 +303,7 @@ class Engine:
             self._present[0, self._rtp] = present
         if len(self._listens):
             for slot, key in self._in_band.hear(self._listens, self._sound[0, self._listens]):
-                self._key(slot, key)
+                self._keying.heard(slot, key)
 
     def _say(self) -> None:
         heard, said = self._sound[0, : self._top], self._sound[1, : self._top]
@@ -327,10 +322,10 @@ class Engine:
     def _send(self) -> None:
         """Packets of all RTP legs, each a sound or, while a key is pressed, an event."""
         slots = self._sends
-        if self._keypad:
-            sounding, over = self._keypad.tick()
-            events = [press[0] for press in sounding if self._press(*press)]
-            slots = slots[~np.isin(slots, events)]
+        if self._keying.keypad:
+            events, over = self._keying.send(self._sound[1], self._present[1])
+            self._output.packets += events
+            slots = slots[~np.isin(slots, [slot for slot, _ in events])]
             self._done(over)
         if self._coders:
             coded = [slot for slot in slots.tolist() if slot in self._coders]
@@ -342,24 +337,13 @@ class Engine:
         if len(self._rtp):
             self._senders.advance(self._rtp, 1)
 
-    def _carry(self) -> None:
-        """What one end of a wire says, the other hears."""
-        if len(self._here):
-            self._sound[0, self._here] = self._sound[1, self._there]
-            self._present[0, self._here] = self._present[1, self._there]
-            self._arrived[self._here] = self._present[1, self._there]
-        if self._orphans:
-            self._sound[0, self._orphans] = 0
-            self._present[0, self._orphans] = self._arrived[self._orphans] = False
-            self._orphans.clear()
-
     def _overhear(self) -> None:
         for slot in self._taps:
             if self._arrived[slot]:
                 self._tell(Event("heard", self._leg[slot], self._sound[0, slot].tobytes()))
         if self._recorders:
             live = np.array((self._arrived, self._present[1]))[:, : self._top]
-            live[0, self._here] = True  # a simulated phone is never cut off, only silent
+            live[0, self._wires.ends] = True  # a simulated phone is never cut off, only silent
             self._output.blocks += self._recorders.record(self._sound, live)
 
     def _review(self) -> None:
@@ -372,45 +356,10 @@ class Engine:
                 del self._patience[slot]
                 self._tell(Event("dead", self._leg[slot]))
 
-    # Keys
+    # What is told
 
-    def _press(self, slot: int, pressing: Pressing, beat: keys.Beat) -> bool:
-        """One tick of a key; True if the leg's packet of this tick is an event."""
-        if slot in self._wire:
-            if beat.ticks == 1:
-                self._key(self._wire[slot], beat.key)
-            return False
-        remote = self._remote.get(slot)
-        if remote is None:
-            return False
-        if remote.dtmf_payload_type is None:
-            if not beat.ended:
-                self._sound[1, slot] = keys.tone(beat.key)[beat.ticks - 1]
-                self._present[1, slot] = True
-            return False
-        if beat.ticks == 1:
-            pressing.start = self._senders.now(slot)
-        payload = keys.event(beat, remote.dtmf_clock // RATE)
-        packet = self._senders.event(
-            slot, remote.dtmf_payload_type, pressing.start, beat.ticks == 1, payload
-        )
-        self._output.packets.append((slot, packet))
-        return True
-
-    def _key(self, slot: int, key: str) -> None:
-        """The far end of this leg pressed a key; in a room of two the other's far end gets it."""
+    def _tell_key(self, slot: int, key: str) -> None:
         self._tell(Event("key", self._leg[slot], key))
-        other = self._rooms.partner(slot)
-        if other is None or (self._by_ear(slot) and self._by_ear(other)):
-            return
-        if other in self._wire:
-            self._key(self._wire[other], key)
-        else:
-            self._keypad.press(other, [], key)
-
-    def _by_ear(self, slot: int) -> bool:
-        """Whether keys of this leg are tones among the sound."""
-        return slot in self._remote and self._remote[slot].dtmf_payload_type is None
 
     def _done(self, jobs: Iterable[int]) -> None:
         for job in jobs:

@@ -51,7 +51,7 @@ class Studio(Engine):
     def pressed(self, leg: int, key: str) -> None:
         """The far end pressed a key, says its signalling."""
         if (slot := self._slot.get(leg)) is not None:
-            self._key(slot, key)
+            self._keying.heard(slot, key)
 
     def enter(self, slot: int, data: bytes, source: Address) -> bytes:
         """A datagram to one of `doors`: its RTP, as sealed as it came, or nothing."""
