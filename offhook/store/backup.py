@@ -11,16 +11,18 @@ from sqlalchemy import func, make_url
 from offhook.store import engines, records
 from offhook.store.store import sqlite_url
 
-PAGES = 4096  # copied at a time; writers go on in between
-
 
 def copy(database: Path, to: Path) -> None:
-    """A database as it is at one moment (SQLite's online backup), also while it is in use."""
+    """A database as it is at one moment (SQLite's online backup), also while it is in use.
+
+    It is read in one step, during which writers go on: a copy in several steps begins again
+    whenever somebody else wrote in between, and would never end while calls are made.
+    """
     with (
         closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as source,
         closing(sqlite3.connect(to)) as target,
     ):
-        source.backup(target, pages=PAGES)
+        source.backup(target)
 
 
 def move_files(database: Path, old: str, new: str) -> None:
