@@ -45,7 +45,8 @@ class Retention(Section):
     """How long things are kept."""
 
     traces_days: float = Field(default=30, ge=0)
-    """Days that the events, webhooks and signalling of calls and messages are kept; 0: for ever."""
+    """Days that the events, webhooks and signalling of calls and messages, and what the debugger
+    was told, are kept; 0: for ever."""
 
     recordings_days: float = Field(default=0, ge=0)
     """Days that recordings are kept; 0: for ever."""

@@ -28,7 +28,10 @@ async def keep(exchange: Exchange, trace_days: float, recording_days: float) -> 
 
 
 async def _forget_traces(exchange: Exchange, before: datetime) -> None:
+    """What happened on calls, and what the debugger was told."""
     while await exchange.store.write(records.events.forget, before):
+        await asyncio.sleep(0)
+    while await exchange.store.write(records.notifications.forget, before):
         await asyncio.sleep(0)
 
 

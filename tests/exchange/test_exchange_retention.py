@@ -11,7 +11,7 @@ from pathlib import Path
 from exchange_app import AGENT, OURS, App
 
 from offhook import clock
-from offhook.exchange import retention
+from offhook.exchange import debugger, retention
 from offhook.store import records
 from offhook.testing import Offhook
 
@@ -66,8 +66,12 @@ async def test_traces_go_in_time(offhook: Offhook) -> None:
     async with keeping(offhook, 1, 0):
         await asyncio.sleep(DAY / 2)
         assert await store.read(records.events.of, sid)
+        debugger.note(offhook.platform.exchange, offhook.account_sid, 11200)
         await asyncio.sleep(DAY)
         assert await store.read(records.events.of, sid) == []
+        assert await store.read(records.notifications.count) == 1
+        await asyncio.sleep(DAY / 2)
+        assert await store.read(records.notifications.count) == 0
         assert (await statuses(offhook), sound.exists()) == (["completed"], True)
 
 
