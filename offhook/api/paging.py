@@ -6,7 +6,6 @@ shift it.  reference: REST conventions sections 3.2, 4 and 5.1.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from offhook.store.table import Records, UnknownPlace, Where
 T = TypeVar("T")
 
 _PAGING = {"Page", "PageSize", "PageToken", "AfterSid"}
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +157,26 @@ def dates(sent: Sent, name: str, field: str, *, until: str = "<=") -> list[Where
 
 
 def _bounds(field: str, sign: str, moment: datetime, is_day: bool, until: str) -> list[Where]:
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    next_day = day + timedelta(days=1)
+    """What is told in whole seconds is compared in whole seconds."""
     if sign == ">":
         return [Where(field, ">=", moment)]
     if sign == "<":
-        inclusive_day = is_day and until == "<="
-        return [Where(field, "<", next_day) if inclusive_day else Where(field, until, moment)]  # type: ignore[arg-type]
-    return [Where(field, ">=", day), Where(field, "<", next_day)]
+        return [Where(field, "<", _behind(moment, is_day) if until == "<=" else moment)]
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return [Where(field, ">=", day), Where(field, "<", _behind(day, is_day=True))]
+
+
+def _behind(moment: datetime, is_day: bool) -> datetime:
+    """The end of that day or second; the last day there is ends with time itself."""
+    step = timedelta(days=1) if is_day else timedelta(seconds=1)
+    return min(moment.replace(microsecond=0), _END - step) + step
 
 
 def _moment(name: str, value: str) -> tuple[datetime, bool]:
     """The date and time that is meant, in UTC, and whether only the day was given."""
     try:
         moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ApiError(20001, f"{name} is not a date: {value[:60]}", 400) from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment, bool(_DAY.fullmatch(value))
+    return moment, len(value) <= len("2016-08-31")

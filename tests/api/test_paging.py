@@ -156,3 +156,33 @@ async def test_paging_in_xml_is_in_attributes(serving: Serving) -> None:
         following: ElementTree.Element
         [following] = (await api.get(page.attrib["nextpageuri"])).xml
         assert [each.findtext("Body") for each in following] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"DateSent": "9999-12-31"}, []),
+        ({"DateSent<": "9999-12-31"}, [0]),
+        ({"DateSent<": "9999-12-31T23:59:59-05:00"}, 20001),
+        ({"DateSent>": "0001-01-01"}, [0]),
+        ({"DateSent>": "0001-01-01T00:00:00+05:00"}, 20001),
+        ({"DateSent<": "20260301"}, [0]),
+        ({"DateSent<": "2026-03-01T13:00:05+01:00"}, [0]),
+        ({"DateSent<": "2026-03-01T12:00:04Z"}, []),
+        ({"DateSent>": "2026-03-01T12:00:05Z"}, [0]),
+        ({"DateSent>": "2026-03-01T12:00:06Z"}, []),
+    ],
+)
+async def test_dates_are_compared_as_they_are_told_and_up_to_the_end_of_time(
+    serving: Serving, query: dict[str, str], found: Any
+) -> None:
+    """It is told to the second, whatever the fraction, and times with an offset are times too."""
+    async with serving() as api:
+        at = MARCH.replace(hour=12, second=5, microsecond=400_000)
+        stored = Message(
+            sids.new("SM"), api.account.sid, THEIRS, OURS, "0", "outbound-api", at, at,
+            status="sent", date_sent=at,
+        )  # fmt: skip
+        await api.exchange.store.write(records.messages.insert, stored)
+        reply = await api.get("Messages.json", **query)
+        assert (reply.json["code"] if reply.status == 400 else bodies(reply.json)) == found
