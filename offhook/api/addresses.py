@@ -84,7 +84,7 @@ async def calling(at: At, from_: str, to: str) -> Caller:
         return Caller(number, sid)
     if number == MAGIC and at.exchange.rules.magic_numbers:
         return Caller(number)
-    if to.startswith("client:"):
+    if to.lower().startswith("client:"):
         return Caller(number)
     if to.lower().startswith("sip"):
         if _CLIENT.fullmatch(from_) or _SIP_USER.fullmatch(number):

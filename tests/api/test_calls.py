@@ -146,6 +146,7 @@ async def test_any_token_may_call_sip_and_clients(serving: Serving) -> None:
     async with serving() as api:
         assert (await place(api, To="sip:a@b.test", From="front-desk")).status == 201
         assert (await place(api, To="client:tommy", From="client:jenny")).status == 201
+        assert (await place(api, To="Client:tommy", From="jenny")).status == 201
         refused = await place(api, To="sip:a@b.test", From="front desk")
         assert refused.code == (400, 21212)
 

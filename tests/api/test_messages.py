@@ -114,12 +114,13 @@ async def test_a_scheduled_message_has_a_time(serving: Serving) -> None:
         assert (await send(api, **service, SendAt=at)).code == (404, 21701)
 
 
-async def test_what_is_missing_is_named_in_order(serving: Serving) -> None:
+@pytest.mark.parametrize("path", ["Messages.json", "SMS/Messages.json"])
+async def test_what_is_missing_is_named_in_order(serving: Serving, path: str) -> None:
     async with serving() as api:
-        assert (await api.post("Messages.json")).code == (400, 21604)
-        assert (await api.post("Messages.json", To="x")).code == (400, 21603)
-        assert (await api.post("Messages.json", To="x", From_="y")).code == (400, 21602)
-        assert (await api.post("Messages.json", To="x", From_="y", Body="z")).code == (400, 21211)
+        assert (await api.post(path)).code == (400, 21604)
+        assert (await api.post(path, To="x")).code == (400, 21603)
+        assert (await api.post(path, To="x", From_="y")).code == (400, 21602)
+        assert (await api.post(path, To="x", From_="y", Body="z")).code == (400, 21211)
 
 
 async def test_a_body_is_any_language_and_counted_in_segments(serving: Serving) -> None:

@@ -156,6 +156,8 @@ async def test_the_sound_is_mp3_too(serving: Serving, tmp_path: Path) -> None:
             assert part.headers["content-range"] == f"bytes {start}-{end - 1}/{size}"
         beyond = await api.request("GET", path, headers={"range": f"bytes={size}-"})
         assert (beyond.status, beyond.headers["content-range"]) == (416, f"bytes */{size}")
+        absurd = await api.request("GET", path, headers={"range": f"bytes={'9' * 5000}-"})
+        assert (absurd.status, len(absurd.body)) == (200, size)
 
 
 async def test_a_part_and_the_head_of_the_sound(serving: Serving, tmp_path: Path) -> None:

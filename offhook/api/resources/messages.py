@@ -121,8 +121,8 @@ async def _callback(at: At, sent: str, application_sid: str, field: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CreateSms:
-    from_: str = text(missing=21603)
     to: str = text(missing=21604)
+    from_: str = text(missing=21603)
     body: str = text(missing=21602)
     status_callback: str = link(bad=21609)
     application_sid: str = text()
