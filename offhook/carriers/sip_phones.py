@@ -197,7 +197,7 @@ async def fork(
             else:
                 aside(_let_go(tasks, leg))
                 return leg
-    except asyncio.CancelledError:
+    except BaseException:  # given up, or one of the calls crashed
         await _let_go(tasks, None)
         raise
     raise min(refusals, key=_telling)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from offhook.sip import digest
+from offhook.sip import bodies, digest
 from offhook.sip.core import (
     ACCEPT,
     ALLOW,
@@ -82,11 +82,11 @@ class Endpoint:
             self.counts["malformed"] += 1
             return
         if isinstance(message, Response):
-            self._receive_response(message, wrong, data, hop, now)
+            self._receive_response(bodies.alone(message), wrong, data, hop, now)
         elif wrong:
             self._refuse_malformed(message, wrong, hop)
         else:
-            self._receive_request(stamped(message, hop), data, hop, now)
+            self._receive_request(stamped(bodies.alone(message), hop), data, hop, now)
 
     def fire(self, now: float) -> None:
         while sleeper := self._layer.fire(now):

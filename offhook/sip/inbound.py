@@ -15,6 +15,7 @@ from offhook.sip.reliable import Provisionals
 from offhook.sip.session import Session
 from offhook.sip.transactions import Transaction
 
+RING_AGAIN = 60.0  # seconds; proxies give up a call that nothing is heard of (section 13.3.1.1)
 _SECONDS = re.compile("[0-9]{1,10}")
 
 
@@ -69,6 +70,7 @@ class Inbound:
         self._refusal: tuple[int, str] = (487, "")
         self._provisionals: Provisionals | None = None  # where the caller insists on an answer
         self._expires_at: float | None = None
+        self._ring_at: float | None = None
         transaction.tell = self._heard
         core.dialogs[dialog.key] = self
 
@@ -78,7 +80,8 @@ class Inbound:
             self.core.layer.respond(self._transaction, respond(self.request, 100), now)
 
     def ring(self, now: float) -> None:
-        """180, repeated until it is acknowledged where the caller insists on that (RFC 3262).
+        """180, every minute anew, repeated until it is acknowledged where the caller insists on
+        that (RFC 3262).
 
         Such a caller who left the offer to us would have to get it now, and rings on its own.
         """
@@ -93,7 +96,8 @@ class Inbound:
             if self._provisionals is None:
                 self._provisionals = Provisionals(self.core.layer, self._transaction)
             self._provisionals.send(response, now)
-            self.core.layer.alarms.set(self)
+        self._ring_at = now + RING_AGAIN
+        self.core.layer.alarms.set(self)
 
     def _contact(self) -> Field:
         return self.core.contact(self.source, sips=self._dialog.sips)
@@ -107,7 +111,7 @@ class Inbound:
     @property
     def wake_at(self) -> float | None:
         repeat = self._provisionals.wake_at if self._provisionals else None
-        times = [at for at in (repeat, self._expires_at) if at is not None]
+        times = [at for at in (repeat, self._expires_at, self._ring_at) if at is not None]
         return None if self.over else min(times, default=None)
 
     def fire(self, now: float) -> None:
@@ -115,6 +119,8 @@ class Inbound:
             self._cancelled(now, 487, "the invitation expired")
         if self._provisionals and not self.over and not self._provisionals.fire(now):
             self.reject(504, now, reason="No PRACK")
+        if self._ring_at is not None and now >= self._ring_at:
+            self.ring(now)
         self.core.layer.alarms.set(self)
 
     def answer(self, body: bytes, now: float) -> Session | None:

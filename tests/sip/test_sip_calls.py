@@ -89,6 +89,20 @@ class TestRefusing:
 
 
 class TestNobodyThere:
+    def test_ringing_is_told_again_every_minute(self):
+        """A proxy on the way would give up what it hears nothing of (section 13.3.1.1)."""
+        talk = Talk()
+        talk.invite()
+        talk.line.run()
+        call = talk.incoming()
+        began = talk.now
+        call.ring(began)
+        talk.line.run(150)
+        assert talk.callee.when("180") == [round(began + at, 3) for at in (0, 60, 120)]
+        call.answer(b"answer", talk.now)
+        talk.line.run(100)
+        assert talk.callee.said().count("180") == 3
+
     def test_an_invite_that_is_never_answered_ends_after_32_seconds(self):
         """Timer B; not a ring timeout, so its code is 503 and not 408."""
         talk = Talk()

@@ -106,13 +106,39 @@ class TestAnswersOfTheEndpoint:
         assert word(response) == "482"
         assert len(alone.end.all(Incoming)) == 1
 
-    @pytest.mark.parametrize("type", ["text/plain", "multipart/mixed;boundary=x", ""])
+    @pytest.mark.parametrize(
+        "type", ["text/plain", "multipart/mixed;boundary=x", "multipart/mixed", 'multipart/x;"', ""]
+    )
     def test_a_body_that_is_no_sdp_is_415(self, type: str):
         """Section 8.2.3."""
         lines = request("INVITE", f"Content-Type: {type}") + b"hello"
         [response] = Alone().hears(lines)
         assert word(response) == "415"
         assert response.get("accept") == "application/sdp"
+
+    @pytest.mark.parametrize("boundary", ["one", '"o n;e"'])
+    def test_a_description_in_company_is_read_alone(self, boundary: str):
+        """ISUP, or where the caller is, beside it (RFC 5621)."""
+        line = f"--{boundary.strip(chr(34))}"
+        body = f"""
+{line}
+Content-Type: application/isup;version=itu
+
+v=1
+{line}
+Content-Disposition: session
+Content-Type: application/sdp
+
+v=0
+s=-
+
+{line}--
+"""
+        alone = Alone()
+        fields = [f"c: multipart/mixed; x=1; boundary={boundary}"]
+        assert alone.hears(request("INVITE", *fields) + body.replace("\n", "\r\n").encode()) == []
+        [incoming] = alone.end.all(Incoming)
+        assert incoming.call.request.body == b"v=0\r\ns=-\r\n"
 
     def test_a_body_in_a_code_is_415(self):
         fields = ("Content-Type: application/sdp", "e: gzip")

@@ -12,7 +12,9 @@ from sip_peer import SDP, Sender, ack, field, sender
 
 from offhook import clock
 from offhook.carriers.sip_carrier import Directory, SipCarrier, SipSettings
+from offhook.carriers.sip_phones import fork
 from offhook.exchange import sip_homes
+from offhook.line.leg import Leg
 from offhook.media.plane import MediaPlane
 from offhook.model.sip_domains import (
     REALM,
@@ -358,3 +360,21 @@ async def test_whoever_asks_while_the_store_is_broken_is_told_so():
     assert (load.calls, load.transactions, load.dialogs) == (0, 0, 0)
     await opened.close()
     assert phone.legs == []
+
+
+async def test_a_call_to_one_phone_that_crashes_leaves_no_other_ringing():
+    given_up: list[str] = []
+
+    async def crashes() -> Leg:
+        raise RuntimeError("no socket is left")
+
+    async def rings() -> Leg:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            given_up.append("the other")
+        raise AssertionError("nobody answers")
+
+    with pytest.raises(RuntimeError):
+        await fork([rings(), crashes()], lambda doing: None)
+    assert given_up == ["the other"]
