@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from api_client import OURS, THEIRS, Api, Reply, Serving, furnish
-from test_live_calls import answered, line, until
+from api_client import OURS, THEIRS, Api, Reply, Serving, furnish, line
+from test_live_calls import answered, until
 
 from offhook import clock
+from offhook.config.settings import Settings
 from offhook.exchange import standing, texting
 from offhook.exchange.texting import MessageOrder
 from offhook.model.account import Account
@@ -168,7 +169,7 @@ async def test_a_text_that_waits_fails_when_its_account_is_suspended(serving: Se
 
 
 async def test_an_account_that_is_suspended_loses_its_calls(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         child, _ = await furnish(api.exchange.store, api.account.sid, "+14155550111")
         family = replace(api, account=child)
         path = await answered(family, From="+14155550111")
@@ -199,7 +200,7 @@ async def test_a_call_that_rings_is_given_up_when_its_account_is_suspended(
 
 
 async def test_with_their_parent_subaccounts_lose_their_calls(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         child, _ = await furnish(api.exchange.store, api.account.sid, "+14155550111")
         path = await answered(replace(api, account=child), From="+14155550111")
         live = api.exchange.live[path.rpartition("/")[2].removesuffix(".json")]
@@ -210,7 +211,7 @@ async def test_with_their_parent_subaccounts_lose_their_calls(tmp_path: Path) ->
 
 
 async def test_a_number_that_is_released_loses_its_calls(tmp_path: Path) -> None:
-    async with line(tmp_path) as api:
+    async with line(Settings(data=tmp_path)) as api:
         path = await answered(api)
         assert (await api.delete(f"IncomingPhoneNumbers/{api.number.sid}.json")).status == 204
         assert (await until(api, path, "completed"))["end_time"]
