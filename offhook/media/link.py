@@ -5,25 +5,12 @@ Each is a length in four bytes and a pickle; both ends are this program.
 
 from __future__ import annotations
 
-import copyreg
 import pickle
 import struct
 from collections.abc import Iterator
 from typing import Any
 
-from offhook.media.clip import Clip
-from offhook.media.orders import Remote, Stats
-
 LENGTH = struct.Struct("<I")
-
-
-def _by_position(one: Any) -> tuple[type, tuple[Any, ...]]:
-    """A record's own way of being pickled looks its fields up, by name, at both ends."""
-    return type(one), tuple([getattr(one, name) for name in one.__slots__])
-
-
-for each in (Clip, Remote, Stats):
-    copyreg.pickle(each, _by_position)
 
 
 def frame(message: list[Any]) -> bytes:
