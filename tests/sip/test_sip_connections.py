@@ -93,6 +93,20 @@ class TestStreams:
                 assert await third.is_closed()
             assert there.counts["connections refused"] == 1
 
+    async def test_one_that_asks_and_does_not_read_is_closed(self):
+        """Before the answers that wait for it take all the memory there is."""
+        asked = OPTIONS.replace(b"<sip:a@b>", b"<sip:a@b>;x=" + b"x" * 30_000)
+        async with serving() as there, stranger(there) as other:
+            with clock.outside("answers that nobody reads"), pytest.raises(ConnectionError):
+                for n in range(5000):
+                    one = b"%d" % n
+                    other.says(asked.replace(b"z9hG4bK1", b"z9hG4bK" + one).replace(b"one", one))
+                    await other.writer.drain()
+            assert there.counts["slow"] == 1
+            async with stranger(there) as next_:
+                next_.says(OPTIONS)
+                assert (await next_.hears()).startswith(b"SIP/2.0 200")
+
 
 class Server:
     """The far side of connections of ours."""
