@@ -67,7 +67,7 @@ class Engine:
         )
         self._locks = Locks()
         self._in_band = InBand(capacity)
-        self._reports = Reports(self._senders, self._receivers)
+        self._reports = Reports(self._senders, self._receivers, random)
         self._players = Players(capacity)
         self._recorders = Recorders(2 * capacity)
         self._output = Output()

@@ -60,7 +60,8 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What became of a leg's packets. Jitter and round trip as RFC 3550 computes them."""
+    """What became of a leg's packets. Jitter and round trip as RFC 3550 computes them; a worker
+    looks once a frame for what has come, so that a round trip may seem a frame longer."""
 
     packets_sent: int = 0
     packets_received: int = 0

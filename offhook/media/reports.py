@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
+from random import Random
 
 from offhook.media import rtcp
 from offhook.media.orders import Stats, Tally
@@ -19,6 +21,7 @@ STRIDE = 37  # between the turns of two neighbours, so that reports do not come 
 class Account:
     """What a leg's far end reported, and where our last report to it stood."""
 
+    name: bytes  # ours to the far end, drawn for each leg (RFC 7022 section 4.2)
     heard: int = 0  # middle bits of the NTP time of the far end's last report
     heard_at: float = 0.0
     round_trip: float = 0.0  # seconds
@@ -32,7 +35,8 @@ class Account:
 
 
 class Reports:
-    def __init__(self, senders: Senders, receivers: Receivers) -> None:
+    def __init__(self, senders: Senders, receivers: Receivers, random: Random) -> None:
+        self._random = random
         self._senders = senders
         self._receivers = receivers
         self._accounts: dict[int, Account] = {}
@@ -40,7 +44,8 @@ class Reports:
         self._turns: list[set[int]] = [set() for _ in range(EVERY)]
 
     def open(self, slot: int) -> None:
-        self._accounts[slot] = Account()
+        name = b64encode(self._random.getrandbits(96).to_bytes(12, "big"))
+        self._accounts[slot] = Account(name)
 
     def connect(self, slot: int, codec: str) -> None:
         self._accounts[slot].codec = codec
@@ -101,7 +106,7 @@ class Reports:
 
     def goodbye(self, slot: int) -> bytes:
         """The last report of a leg."""
-        return rtcp.goodbye(int(self._senders.ssrc[slot]))
+        return rtcp.goodbye(int(self._senders.ssrc[slot]), self._accounts[slot].name)
 
     def due(self, tick: int, at: float) -> list[tuple[int, bytes]]:
         """The reports that this tick sends, by slot."""
@@ -116,7 +121,8 @@ class Reports:
             octets = senders.octets(slot) & MASK
             sent = (rtcp.ntp(at), senders.now(slot), packets & MASK, octets)
         account.sent = packets
-        return rtcp.report(int(senders.ssrc[slot]), sent, self._reception(slot, account, at))
+        reception = self._reception(slot, account, at)
+        return rtcp.report(int(senders.ssrc[slot]), account.name, sent, reception)
 
     def _reception(self, slot: int, account: Account, at: float) -> rtcp.Reception | None:
         stream = self._receivers.stream(slot)

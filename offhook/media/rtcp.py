@@ -10,7 +10,7 @@ SENDER_REPORT: Final = 200
 RECEIVER_REPORT: Final = 201
 DESCRIPTION: Final = 202
 BYE: Final = 203
-CNAME: Final = b"offhook"
+CNAME: Final = 1  # the item of a description that every one has
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,22 @@ def middle(stamp: int) -> int:
     return stamp >> 16 & 0xFFFFFFFF
 
 
-def report(ssrc: int, sent: tuple[int, int, int, int] | None, reception: Reception | None) -> bytes:
-    """A compound packet: a report and our name. `sent`: NTP and RTP time, packets, octets."""
+def report(
+    ssrc: int, name: bytes, sent: tuple[int, int, int, int] | None, reception: Reception | None
+) -> bytes:
+    """A compound packet: a report, and our name. `sent`: NTP and RTP time, packets, octets."""
     blocks = b"" if reception is None else _block(reception)
     body = struct.pack("!I", ssrc)
     if sent is not None:
         body += struct.pack("!QIII", *sent)
     kind = RECEIVER_REPORT if sent is None else SENDER_REPORT
-    name = struct.pack("!IBB", ssrc, 1, len(CNAME)) + CNAME + b"\0"
-    return _packet(kind, len(blocks) // 24, body + blocks) + _packet(DESCRIPTION, 1, name)
+    item = struct.pack("!IBB", ssrc, CNAME, len(name)) + name + b"\0"
+    return _packet(kind, len(blocks) // 24, body + blocks) + _packet(DESCRIPTION, 1, item)
 
 
-def goodbye(ssrc: int) -> bytes:
+def goodbye(ssrc: int, name: bytes) -> bytes:
     """We send no more (section 6.6): an empty report, our name and a BYE."""
-    return report(ssrc, None, None) + _packet(BYE, 1, struct.pack("!I", ssrc))
+    return report(ssrc, name, None, None) + _packet(BYE, 1, struct.pack("!I", ssrc))
 
 
 def _packet(kind: int, count: int, body: bytes) -> bytes:

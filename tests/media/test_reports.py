@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from base64 import b64decode
 from dataclasses import replace
 from itertools import pairwise
 
@@ -22,6 +23,13 @@ def reports(studio: Studio, leg: int = 1) -> list[rtcp.Report]:
     sent = [pair for output in studio.outputs for pair in output.reports]
     read = [rtcp.read(data) for slot, data in sent if slot == studio.slots[leg]]
     return [report for report in read if report]
+
+
+def name(data: bytes) -> bytes:
+    """The canonical name in a compound packet (section 6.5.1)."""
+    at = data.index(bytes([0x81, rtcp.DESCRIPTION])) + 8
+    assert data[at] == 1
+    return data[at + 2 : at + 2 + data[at + 1]]
 
 
 def stats(studio: Studio, leg: int = 1) -> Stats:
@@ -51,24 +59,26 @@ class TestPackets:
     def test_what_is_written_is_read(self, sent, reception):
         ntp = None if sent is None else rtcp.middle(sent[0])
         receptions = () if reception is None else (reception,)
-        assert rtcp.read(rtcp.report(7, sent, reception)) == rtcp.Report(7, ntp, receptions)
+        assert rtcp.read(rtcp.report(7, b"far", sent, reception)) == rtcp.Report(7, ntp, receptions)
 
     def test_a_compound_packet_names_its_sender_after_the_report(self):
         """Section 6.1: a report first, a source description with a CNAME in every one."""
-        data = rtcp.report(7, None, None)
+        data = rtcp.report(7, b"far", None, None)
         lengths = struct.unpack_from("!H", data, 2)[0] * 4 + 4
         assert data[1] == rtcp.RECEIVER_REPORT
         assert data[lengths + 1] == rtcp.DESCRIPTION
-        assert rtcp.CNAME in data
+        assert b"\x01\x03far\0" in data
         assert len(data) % 4 == 0
 
     def test_a_report_is_found_behind_another_packet(self):
         bye = b"\x81\xcb\0\1\0\0\0\7"
-        assert rtcp.read(bye + rtcp.report(7, None, BLOCK)) == rtcp.Report(7, None, (BLOCK,))
+        assert rtcp.read(bye + rtcp.report(7, b"far", None, BLOCK)) == rtcp.Report(
+            7, None, (BLOCK,)
+        )
 
     @pytest.mark.parametrize("cut", [1, 7, 20, 30, 50])
     def test_a_packet_cut_short_is_nothing(self, cut):
-        data = rtcp.report(7, (1, 2, 3, 4), BLOCK)[:52]
+        data = rtcp.report(7, b"far", (1, 2, 3, 4), BLOCK)[:52]
         assert rtcp.read(data[:cut]) is None
 
     @given(st.binary(max_size=120))
@@ -111,6 +121,20 @@ class TestSending:
         assert octets == sum(len(one.payload) for one in before) != packets * 160
         assert rtp_time == before[-1].ts + 160, "what is being said in the moment of the report"
 
+    def test_every_leg_has_a_name_of_its_own_and_keeps_it(self, studio):
+        """RFC 7022 section 4.2: 96 bits by chance, in 16 characters; the same in every report."""
+        studio.rtp_leg(2)
+        studio.tick(600)
+        studio.engine.close(1)
+        sent = [pair for output in studio.outputs for pair in output.reports]
+        sent += [pair[:2] for pair in studio.engine.collect().farewells]
+        names = {
+            leg: {name(data) for slot, data in sent if slot == studio.slots[leg]} for leg in (1, 2)
+        }
+        assert len(names[1]) == len(names[2]) == 1
+        assert names[1].isdisjoint(names[2])
+        assert all(len(b64decode(one)) == 12 for one in names[1] | names[2])
+
     def test_who_leaves_says_goodbye(self, studio):
         """Section 6.6."""
         talk(studio, list(range(10)))
@@ -133,7 +157,7 @@ class TestReceiving:
         ssrc = studio.sent(1)[0].ssrc
         block = replace(BLOCK, ssrc=ssrc, **changes)  # type: ignore[arg-type]
         studio.engine.now = studio.now
-        studio.engine.report(studio.slots[1], rtcp.report(9, None, block))
+        studio.engine.report(studio.slots[1], rtcp.report(9, b"far", None, block))
 
     def test_the_round_trip_is_what_is_left_without_the_far_ends_delay(self, studio):
         studio.tick(100)
@@ -142,6 +166,16 @@ class TestReceiving:
         figures = stats(studio)
         assert figures.round_trip_ms == pytest.approx(50, abs=0.1)
         assert (figures.far_lost, figures.far_jitter_ms) == (4, 5)
+
+    @pytest.mark.parametrize(
+        ("codec", "number", "clock"), [("PCMA", 8, 8000), ("G722", 9, 8000), ("opus", 111, 48000)]
+    )
+    def test_the_far_ends_jitter_is_in_the_clock_of_the_payload(self, codec, number, clock):
+        studio = Studio()
+        studio.rtp_leg(1, replace(AGREED, codec=codec, payload_type=number))
+        studio.tick(10)
+        self.answer(studio, jitter=clock * 7 // 1000)
+        assert stats(studio).far_jitter_ms == 7
 
     @pytest.mark.parametrize(
         "data",
@@ -158,7 +192,7 @@ class TestReceiving:
         studio.engine.report(studio.slots[1], data)
         ssrc = studio.sent(1)[0].ssrc
         block = replace(BLOCK, ssrc=ssrc, last_report=0, lost=7)
-        studio.engine.report(studio.slots[1], data + rtcp.report(9, None, block))
+        studio.engine.report(studio.slots[1], data + rtcp.report(9, b"far", None, block))
         assert stats(studio).far_lost == 7
 
     def test_who_reports_is_alive_though_he_says_nothing(self, studio):
@@ -167,7 +201,7 @@ class TestReceiving:
         talk(studio, list(range(10)))
         for _ in range(12):
             studio.tick(250)
-            studio.engine.report(studio.slots[1], rtcp.report(0xFEED, None, None))
+            studio.engine.report(studio.slots[1], rtcp.report(0xFEED, b"far", None, None))
         assert studio.events("dead", 1) == []
         studio.tick(501)
         assert len(studio.events("dead", 1)) == 1
@@ -177,19 +211,19 @@ class TestReceiving:
         talk(studio, list(range(10)))
         for _ in range(3):
             studio.tick(250)
-            studio.engine.report(studio.slots[1], rtcp.report(0xBAD, None, None))
+            studio.engine.report(studio.slots[1], rtcp.report(0xBAD, b"far", None, None))
         assert len(studio.events("dead", 1)) == 1
 
     def test_a_report_on_somebody_else_is_not_ours(self, studio):
         studio.tick(10)
-        studio.engine.report(studio.slots[1], rtcp.report(9, None, replace(BLOCK, ssrc=1)))
+        studio.engine.report(studio.slots[1], rtcp.report(9, b"far", None, replace(BLOCK, ssrc=1)))
         assert stats(studio).far_lost == 0
 
     def test_our_next_report_says_when_theirs_came(self, studio):
         talk(studio, list(range(100)))
         studio.engine.now = studio.now
         theirs = (rtcp.ntp(77.25), 0, 1, 160)
-        studio.engine.report(studio.slots[1], rtcp.report(9, theirs, None))
+        studio.engine.report(studio.slots[1], rtcp.report(9, b"far", theirs, None))
         came = studio.now
         while not reports(studio):
             studio.tick()

@@ -140,7 +140,9 @@ def test_reports_are_sealed_and_opened():
     [packet] = [rtp.read(far.opens.unprotect(sent(studio, leg)[0]))]
     assert packet
     lost = rtcp.Reception(packet.ssrc, 0, 17, 0, 0, 0, 0)
-    studio.engine.report(studio.slots[leg], far.seals.protect_rtcp(rtcp.report(7, None, lost)))
+    studio.engine.report(
+        studio.slots[leg], far.seals.protect_rtcp(rtcp.report(7, b"far", None, lost))
+    )
     studio.engine.close(leg)
     [closed] = studio.events("closed", leg)
     assert isinstance(closed.value, Stats)

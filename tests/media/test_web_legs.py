@@ -370,7 +370,7 @@ def test_reports_share_the_port():
     assert rtcp.read(far.opens.unprotect_rtcp(reports[0]))
     media = next(data for data, _ in desk.sent if data[1] & 0x7F == 0)
     ssrc = int.from_bytes(media[8:12])
-    told = rtcp.report(7, None, rtcp.Reception(ssrc, 0, 11, 0, 0, 0, 0))
+    told = rtcp.report(7, b"far", None, rtcp.Reception(ssrc, 0, 11, 0, 0, 0, 0))
     desk.arrive(far.seals.protect_rtcp(told))
     assert desk.stats().far_lost == 11
 
@@ -394,7 +394,7 @@ def test_feedback_that_we_have_no_use_for_is_read_past():
     desk.tick()
     ssrc = int.from_bytes(desk.sent[-1][0][8:12])
     odd = [bytes([0x80 | kind, packet, 0, 3]) + bytes(12) for kind, packet in FEEDBACK]
-    told = rtcp.report(7, None, rtcp.Reception(ssrc, 0, 12, 0, 0, 0, 0))
+    told = rtcp.report(7, b"far", None, rtcp.Reception(ssrc, 0, 12, 0, 0, 0, 0))
     for data in (*odd, b"".join((*odd, told))):
         desk.arrive(far.seals.protect_rtcp(data))
     stats = desk.stats()
@@ -426,7 +426,7 @@ def test_other_legs_may_have_their_reports_on_one_port_as_well(srtp: Srtp | None
     seals, opens = Session(policy(b"t" * 30)), Session(policy(b"o" * 30))
     first = desk.sent[0][0]
     ssrc = int.from_bytes((opens.unprotect(first) if srtp else first)[8:12])
-    told = rtcp.report(7, None, rtcp.Reception(ssrc, 0, 13, 0, 0, 0, 0))
+    told = rtcp.report(7, b"far", None, rtcp.Reception(ssrc, 0, 13, 0, 0, 0, 0))
     desk.arrive(seals.protect_rtcp(told) if srtp else told)
     for n in range(5):
         packet = FarEnd().packet(n)

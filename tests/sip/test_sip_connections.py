@@ -97,11 +97,15 @@ class TestStreams:
         """Before the answers that wait for it take all the memory there is."""
         asked = OPTIONS.replace(b"<sip:a@b>", b"<sip:a@b>;x=" + b"x" * 30_000)
         async with serving() as there, stranger(there) as other:
-            with clock.outside("answers that nobody reads"), pytest.raises(ConnectionError):
+
+            async def ask() -> None:
                 for n in range(5000):
                     one = b"%d" % n
                     other.says(asked.replace(b"z9hG4bK1", b"z9hG4bK" + one).replace(b"one", one))
                     await other.writer.drain()
+
+            with clock.outside("answers that nobody reads"), pytest.raises(ConnectionError):
+                await ask()
             assert there.counts["slow"] == 1
             async with stranger(there) as next_:
                 next_.says(OPTIONS)
