@@ -237,7 +237,7 @@ class SipCarrier:
         else:
             self._board.entries[call.serial].trunk = admitted.trunk.name if admitted.trunk else ""
             call.trying(now)
-            self._board.spawn(self._take(call, admitted.trunk, home))
+            self._board.spawn(self._take(call, admitted, home))
 
     def _take_over(self, call: Inbound, wanted: TakeOver, now: float) -> None:
         """Another phone for a call that we have: the call itself does not notice (RFC 3891)."""
@@ -250,6 +250,8 @@ class SipCarrier:
             entry.leg.taken_over(call, offered_by(call))
         except CarrierError as refused:
             call.reject(refused.code, now)
+        except sdp.BadSdp:  # in the clear, and the call is sealed
+            call.reject(488, now)
         else:
             self._board.take_over(call, entry.leg, session.serial)
 
@@ -282,15 +284,15 @@ class SipCarrier:
         challenges = self._logins.challenges(at, stale=verdict == "stale")
         return 401, tuple(("WWW-Authenticate", each) for each in challenges)
 
-    async def _take(self, call: Inbound, trunk: Trunk | None, home: bool) -> None:
-        request = call.request
+    async def _take(self, call: Inbound, admitted: Admitted, home: bool) -> None:
+        request, trunk = call.request, admitted.trunk
         to, from_ = sip_parties.called(request, trunk), sip_parties.caller(request, trunk)
         if home:
             to = sip_parties.whole(Address(request.uri))
             from_ = sip_parties.whole(request.from_)
         leg = None
         try:
-            if leg := await self._arrive(call, trunk):
+            if leg := await self._arrive(call, admitted):
                 await self._on_call(leg, to, from_)
         except Exception as error:
             status = error.code if isinstance(error, CarrierError) else 500
@@ -300,12 +302,14 @@ class SipCarrier:
             if leg:
                 await leg.hang_up()
 
-    async def _arrive(self, call: Inbound, trunk: Trunk | None) -> SipLeg | None:
+    async def _arrive(self, call: Inbound, admitted: Admitted) -> SipLeg | None:
         """The call as a leg, or None when the caller did not wait. Raises CarrierError."""
-        offered = offered_by(call)
+        sealed = admitted.sealed
+        offered = offered_by(call, sealed=sealed)
         speaker = replace(call.source, host=self._origin(call))
-        about = sip_parties.about_call(call.request, speaker, trunk)
-        sound = await self._open_sound(speaker, None, "web" if call.source.web else "clear")
+        about = sip_parties.about_call(call.request, speaker, admitted.trunk)
+        offers: Offers = "web" if call.source.web else "sealed" if sealed else "clear"
+        sound = await self._open_sound(speaker, None, offers, sealed=sealed)
         entry = self._board.entries.get(call.serial)
         if call.over or entry is None:
             await sound.media.close()
@@ -333,7 +337,9 @@ class SipCarrier:
 
     # Sound
 
-    async def _open_sound(self, hop: Hop, near: MediaLeg | None, offers: Offers) -> Sound:
+    async def _open_sound(
+        self, hop: Hop, near: MediaLeg | None, offers: Offers, *, sealed: bool = False
+    ) -> Sound:
         host, *nearby = self._board.sound_addresses(hop)
         bound = self._board.wire.host
         if bound == "::":  # a leg has sockets of one kind
@@ -345,6 +351,7 @@ class SipCarrier:
         id, drawn = int(self._rand()[:8], 16), "".join(self._rand() for _ in range(3))  # 384 bits
         ours = sdp.Ours(
             host, media.port, id, secret=hashlib.sha512(drawn.encode()).digest(),
-            secured=offers == "sealed", web=offers == "web", nearby=tuple(nearby),
+            secured=offers == "sealed", strict=sealed or offers == "sealed", web=offers == "web",
+            nearby=tuple(nearby),
         )  # fmt: skip
         return Sound(media, ours, self.settings.rtp_timeout)

@@ -283,12 +283,13 @@ def key_of(request: Message) -> str:
     return key if key in _KEYS else ""
 
 
-def offered_by(call: Inbound) -> list[sdp.Media] | None:
-    """The offer of an INVITE; None leaves it to us. Raises CarrierError."""
+def offered_by(call: Inbound, *, sealed: bool = False) -> list[sdp.Media] | None:
+    """The offer of an INVITE; None leaves it to us. Raises CarrierError, also for sound in the
+    clear where it must be `sealed`."""
     try:
         offered = sdp.parse(call.request.body) if call.request.body else None
     except sdp.BadSdp as wrong:
         raise CarrierError(488, str(wrong)) from wrong
-    if offered is not None and not sdp.speakable(offered):
+    if offered is not None and not sdp.speakable(offered, strict=sealed):
         raise CarrierError(488, "no common codec")
     return offered

@@ -7,7 +7,7 @@ not able to (408, 500, 502, 503, 504). Never after somebody rang or refused: the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -16,7 +16,7 @@ from offhook import clock
 from offhook.carriers import sip_parties
 from offhook.carriers.sip_leg import SipLeg
 from offhook.carriers.sip_locator import Locator, retry_after
-from offhook.carriers.sip_phones import NOT_REGISTERED, SipPhones, fork
+from offhook.carriers.sip_phones import NOT_REGISTERED, Reached, SipPhones, fork
 from offhook.carriers.sip_settings import SipSettings
 from offhook.carriers.sip_sound import Offers, Sound
 from offhook.carriers.sip_switchboard import Entry, Switchboard
@@ -30,7 +30,6 @@ from offhook.sip import digest
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, bracketed, hop_of, is_ip, is_secure
 from offhook.sip.outbound import Invitation, Outbound
-from offhook.sip.registrar import Contact
 from offhook.sip.uri import Uri, parse_address, parse_uri
 
 log = structlog.get_logger("offhook.sip")
@@ -54,12 +53,14 @@ class Failed(CarrierError):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a call leaves: to `uri`, by the proxies of `route`. A `hop` that is known is taken."""
+    """How a call leaves: to `uri`, by the proxies of `route`. A `hop` that is known is taken. Its
+    sound must be `sealed` if that is said, here or by the URI that was dialled."""
 
     uri: Uri
     trunk: Trunk | None = None
     route: tuple[str, ...] = ()
     hop: Hop | None = None
+    sealed: bool = False
 
     @property
     def first(self) -> Uri:
@@ -95,9 +96,9 @@ class CallsOut:
             hop = self._board.ourselves
             way = Way(parse_uri(f"sip:{bracketed(hop.host)}:{hop.port}"), hop=hop)
             return await self._dial_way(target, ringing, way, patient=True)
-        contacts = await self.phones.reached(target.to) if self.phones else None
-        if contacts is not None:
-            return await self._dial_phones(target, ringing, contacts)
+        reached = await self.phones.reached(target.to) if self.phones else None
+        if reached is not None:
+            return await self._dial_phones(target, ringing, reached)
         if not target.to.startswith(("sip:", "sips:")):
             return await self._dial_number(target, ringing)
         try:
@@ -112,9 +113,8 @@ class CallsOut:
         given = {name.lower(): value for name, value in target.headers}
         return "replaces" in given and self._board.endpoint.has_call(given["replaces"])
 
-    async def _dial_phones(
-        self, target: Target, ringing: Ringing, contacts: Sequence[Contact]
-    ) -> Leg:
+    async def _dial_phones(self, target: Target, ringing: Ringing, reached: Reached) -> Leg:
+        contacts = reached.contacts
         if not contacts:
             told = f"{target.to} is not registered"
             target.trace.add("debugger", {"code": NOT_REGISTERED, "message": told})
@@ -125,7 +125,12 @@ class CallsOut:
             ringing(leg, early and alone)  # of several, none is heard before one answers
 
         ways = [
-            Way(parse_uri(each.uri), None, each.path, None if each.path else each.hop)
+            Way(
+                parse_uri(each.uri),
+                route=each.path,
+                hop=None if each.path else each.hop,
+                sealed=reached.sealed,
+            )
             for each in contacts
         ]
         calls = [self._dial_way(target, rang, way, patient=True) for way in ways]
@@ -300,4 +305,4 @@ def _offers(target: Target, way: Way) -> Offers:
     if hop_of(way.uri).web or (way.hop and way.hop.web):
         return "web"
     asked = target.to.startswith(("sip:", "sips:")) and is_secure(parse_uri(target.to))
-    return "sealed" if (way.trunk.srtp if way.trunk else asked) else "clear"
+    return "sealed" if way.sealed or (way.trunk.srtp if way.trunk else asked) else "clear"

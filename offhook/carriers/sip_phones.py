@@ -28,6 +28,7 @@ from offhook.sip.uri import parse_uri
 
 NOT_REGISTERED = 32220  # reference: error codes
 TAKES_NONE, WRONG_USER, TOO_MANY, BAD_TIME = 32215, 32210, 32212, 32214
+IN_THE_CLEAR = 32014
 
 log = structlog.get_logger("offhook.sip")
 
@@ -46,6 +47,14 @@ class Directory:
     save: Callable[[SipRegistration], None]
     note: Callable[[str, int, str], None]
     registered: tuple[SipRegistration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The phones behind an address. `sealed`: their sound must be."""
+
+    contacts: tuple[Contact, ...]
+    sealed: bool
 
 
 class SipPhones:
@@ -118,9 +127,13 @@ class SipPhones:
         if username != address.user:
             self._directory.note(home.account_sid, WRONG_USER, f"{aor}: {username} may not")
             return 403, ()
+        private = self._board.places.private(request, asked.source)
+        if home.secure and not private:
+            self._directory.note(home.account_sid, WRONG_USER, f"{aor}: not by TLS")
+            return 403, ()
         self._owners[aor] = home.account_sid
         try:
-            listed = self.registrar.register(aor, request, asked.source, at)
+            listed = self.registrar.register(aor, request, asked.source, at, private=private)
         except Refused as refused:
             if code := {423: BAD_TIME, 403: TOO_MANY}.get(refused.status):
                 self._directory.note(home.account_sid, code, f"{aor}: {refused.reason}")
@@ -159,24 +172,31 @@ class SipPhones:
         source = self._board.places.origin(request, call.source.host)
         if home.limits and not within(source, home.networks):
             return 403, ()
-        if not home.asks:
-            return Admitted(None)
-        verdict, _ = self._check(home, request, home.callers, at)
-        if verdict == "right":
-            return Admitted(None)
-        return 401, self._challenges(home, at, stale=verdict == "stale")
+        verdict = self._check(home, request, home.callers, at)[0] if home.asks else "right"
+        if verdict != "right":
+            return 401, self._challenges(home, at, stale=verdict == "stale")
+        if home.secure and not self._board.places.private(request, call.source):
+            told = f"{home.name} is secure, and {request.from_.uri} called without TLS"
+            self._directory.note(home.account_sid, IN_THE_CLEAR, told)
+            return 403, ()
+        return Admitted(None, sealed=home.secure)
 
     # Calls to them
 
-    async def reached(self, uri: str) -> tuple[Contact, ...] | None:
-        """The phones behind a sip: URI; None where it is not at a domain of ours."""
+    async def reached(self, uri: str) -> Reached | None:
+        """The phones behind a sip: URI; None where it is not at a domain of ours. Behind sips:, and
+        at a secure domain, those alone that TLS leads to."""
         try:
             parsed, aor = parse_uri(uri), aor_of(uri)
         except BadSip:
             return None
-        if await self._directory.home(parsed.host.lower(), "") is None:
+        home = await self._directory.home(parsed.host.lower(), "")
+        if home is None:
             return None
-        return self.registrar.contacts(aor, clock.utc().timestamp())
+        contacts = self.registrar.contacts(aor, clock.utc().timestamp())
+        if home.secure or parsed.scheme == "sips":
+            contacts = tuple(each for each in contacts if each.private)
+        return Reached(contacts, home.secure)
 
 
 async def fork(

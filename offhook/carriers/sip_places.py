@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from offhook.carriers.trunks import plain, within
-from offhook.sip.hop import is_ip, is_loopback
+from offhook.sip.hop import Hop, is_ip, is_loopback
 from offhook.sip.message import Request, parse, parse_via
 
 
@@ -49,6 +49,19 @@ class Places:
             return source
         vias = [parse_via(each) for each in request.all("via")[1:]]
         return self._before(source, (via.param("received") or via.host for via in vias))
+
+    def private(self, request: Request, source: Hop) -> bool:
+        """Whether it came by TLS, to us or to the proxies that we trust. Of what passed one, and of
+        WebSockets, whose TLS a web server may end, the sender's own Via says it. Raises BadSip."""
+        vias = [parse_via(each) for each in request.all("via")]
+        if source.web:
+            return source.private or vias[0].transport == "WSS"
+        host, transport = source.host, source.transport
+        for via in vias[1:]:
+            if not self.trusts(host):
+                break
+            host, transport = via.param("received") or via.host, via.transport
+        return transport in ("TLS", "WSS")
 
     def forwarded(self, header: str, source: str) -> str:
         """As `origin`, of a WebSocket: the field X-Forwarded-For, the nearest at its end."""

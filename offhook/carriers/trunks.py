@@ -105,9 +105,10 @@ def _fits(trunk: Trunk, digits: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """May come in. `trunk` is None for a phone on this machine."""
+    """May come in. `trunk` is None for a phone. `sealed`: its sound must be."""
 
     trunk: Trunk | None
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

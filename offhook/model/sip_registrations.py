@@ -15,6 +15,7 @@ class Home:
     """A domain: who may register (`phones`), and who may call it.
 
     A call `asks` for a username of `callers`, is limited to `networks`, or both; else nobody may.
+    Where it is `secure`, nothing comes or goes in the clear, neither signalling nor sound.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Home:
     asks: bool = False
     limits: bool = False
     networks: tuple[str, ...] = ()
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,11 @@ class Hop:
         return self.transport != "UDP"
 
     @property
+    def private(self) -> bool:
+        """Whether nobody on the way reads along."""
+        return self.transport in ("TLS", "WSS")
+
+    @property
     def web(self) -> bool:
         """Whether only browsers are there."""
         return self.transport in ("WS", "WSS")

@@ -6,7 +6,7 @@ Times are seconds since 1970, since registrations outlive the process.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from offhook.sip.grammar import BadSip
@@ -28,7 +28,8 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One phone. `received` is where its REGISTER came from; `instance` names the device."""
+    """One phone. `received` is where its REGISTER came from; `instance` names the device. Those
+    that are `private` are reached by TLS all the way."""
 
     uri: str
     expires_at: float
@@ -38,6 +39,7 @@ class Contact:
     instance: str = ""
     path: tuple[str, ...] = ()
     agent: str = ""
+    private: bool = False
 
     @property
     def key(self) -> str:
@@ -50,6 +52,8 @@ class Contact:
         if self.path:
             return hop_of(parse_address(self.path[0]).parsed)
         stated = hop_of(parse_uri(self.uri))
+        if stated.private and not self.private:  # it wants calls by TLS and came without
+            return stated
         direct = is_ip(stated.host) and stated.host == self.received.host
         plain = not self.received.reliable and stated.transport == self.received.transport
         return stated if direct and plain else self.received
@@ -89,7 +93,9 @@ class Registrar:
         """Phones that are registered."""
         return sum(len(self.contacts(aor, at)) for aor in self._contacts)
 
-    def register(self, aor: str, request: Request, source: Hop, at: float) -> tuple[Field, ...]:
+    def register(
+        self, aor: str, request: Request, source: Hop, at: float, *, private: bool = False
+    ) -> tuple[Field, ...]:
         """Takes a REGISTER that was let in; the fields of its 200. Raises Refused, or BadSip."""
         known = self.contacts(aor, at)[::-1]
         wanted = request.all("contact")
@@ -100,7 +106,10 @@ class Registrar:
             _in_order(known, request)
             following: tuple[Contact, ...] = ()
         else:
-            asked = [_contact(parse_address(text), request, source, at) for text in wanted]
+            asked = [
+                replace(_contact(parse_address(text), request, source, at), private=private)
+                for text in wanted
+            ]
             following = _merged(known, asked, request, at)
         self._keep(aor, following)
         return _listed(following, at)

@@ -7,20 +7,17 @@ answer by port 0. Feedback (an F at the end of the profile) is agreed to and not
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from offhook.sip import crypto, ice
 from offhook.sip.crypto import Crypto
-from offhook.sip.hop import is_ip
+from offhook.sip.sdp_media import MUX, NOISE, REVERSED, BadSdp, Direction, Media, parse
+
+__all__ = ["BadSdp", "Media", "parse"]  # besides what is here
 
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
-Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
-
-STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000"}
-NOISE = "CN/8000"  # RFC 3389
 NAMES: dict[Codec, str] = {
     "PCMU": "PCMU/8000", "PCMA": "PCMA/8000", "G722": "G722/8000", "opus": "opus/48000/2",
 }  # fmt: skip
@@ -31,66 +28,18 @@ OUR_KEYS_TYPES = {8000: 101, 48000: 110}
 KEYS = {8000: "TELEPHONE-EVENT/8000", 48000: "TELEPHONE-EVENT/48000"}
 OPUS = "maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0"  # RFC 7587 section 6.1
 FRAME_MS, LONGEST_MS = 20, 120  # of a packet that we send, and that we understand
-MAX_MEDIA = 32
+WEB, ICE_LITE = "UDP/TLS/RTP/SAVPF", "a=ice-lite"
 MID = "0"  # of the one section that we offer to browsers
-WEB, ICE_LITE, MUX = "UDP/TLS/RTP/SAVPF", "a=ice-lite", "a=rtcp-mux"
-
-REVERSED: dict[Direction, Direction] = {
-    "sendrecv": "sendrecv",
-    "sendonly": "recvonly",
-    "recvonly": "sendonly",
-    "inactive": "inactive",
-}
-_UNSPECIFIED = ("0.0.0.0", "::")
-_MEDIA = re.compile(r"(\S+) ([0-9]{1,5})(?:/[0-9]+)? (\S+) (\S.*)")
-_TYPE = re.compile(r"[0-9]{1,3}")
-_CONNECTION = re.compile(r"IN IP[46] ([^\s/]+)\S*")
-
-
-class BadSdp(Exception):
-    """A description that cannot be read, or in which there is nothing that we speak (488)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """One m= section. `codecs` maps its payload types, in order of preference, to NAME/RATE."""
-
-    kind: str
-    port: int
-    protocol: str
-    formats: tuple[str, ...]
-    host: str
-    direction: Direction
-    codecs: dict[int, str]
-    cryptos: tuple[Crypto, ...] = ()  # those that we can do, in order of preference
-    web: ice.Side | None = None
-    mux: bool = False  # reports share the port
-    mid: str = ""
-    bundled: bool = False
-
-    @property
-    def profile(self) -> str:
-        return self.protocol.upper().removesuffix("F")
-
-    @property
-    def secured(self) -> bool:
-        """Whether it must be sealed; keys without that are for those who like (RFC 8643)."""
-        return self.profile in ("RTP/SAVP", "UDP/TLS/RTP/SAVP")
-
-    @property
-    def held(self) -> bool:
-        """On hold in the old way: an address that is none (RFC 3264 section 8.4). A browser's is
-        not known yet."""
-        return self.web is None and self.host in _UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
     """Our side: where we listen, and the o= line's identity. `version` grows with each change.
 
-    `secret` is what our keys are made of; with `secured` we offer nothing in the clear. With `web`
-    we offer what browsers take: `fingerprint` is that of our certificate, `nearby` where we can be
-    reached beside `host`, `active` that the handshake was ours to begin.
+    `secret` is what our keys are made of; with `secured` we offer nothing in the clear, and if
+    `strict`, we agree to nothing in the clear either. With `web` we offer what browsers take:
+    `fingerprint` is that of our certificate, `nearby` where we can be reached beside `host`,
+    `active` that the handshake was ours to begin.
     """
 
     host: str
@@ -99,6 +48,7 @@ class Ours:
     version: int = 1
     secret: bytes = field(default=b"", repr=False)
     secured: bool = False
+    strict: bool = False
     web: bool = False
     fingerprint: str = ""
     nearby: tuple[str, ...] = ()
@@ -133,71 +83,15 @@ class Agreed:
     mux: bool = False
 
 
-def parse(body: bytes) -> list[Media]:
-    """The media sections, in order. Raises BadSdp."""
-    text = body.decode("utf-8", "replace").replace("\r\n", "\n")
-    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
-    if not lines or lines[0] != "v=0" or any(line[1:2] != "=" for line in lines):
-        raise BadSdp("not a session description")
-    starts = [n for n, line in enumerate(lines) if line.startswith("m=")]
-    if len(starts) > MAX_MEDIA:
-        raise BadSdp("too many media sections")
-    general = lines[: starts[0]] if starts else lines
-    ends = [*starts[1:], len(lines)]
-    return [_media(lines[a:b], general) for a, b in zip(starts, ends, strict=False)]
+def speakable(offered: list[Media], *, strict: bool = False) -> bool:
+    """Whether an answer could take any of these; `strict` as in Ours."""
+    return bool(_able(offered, strict))
 
 
-def _media(lines: list[str], general: list[str]) -> Media:
-    found = _MEDIA.fullmatch(lines[0][2:])
-    if not found or int(found[2]) > 65535:
-        raise BadSdp(f"not a media line: {lines[0][:80]!r}")
-    kind, port, protocol, formats = found.groups()
-    place = _host(lines) or _host(general)
-    if not place and port != "0":
-        raise BadSdp("media without a connection address")
-    names = tuple(formats.split())
-    direction = _direction(lines) or _direction(general) or "sendrecv"
-    cryptos = [crypto.read(line[9:]) for line in lines if line.startswith("a=crypto:")]
-    media = Media(
-        kind, int(port), protocol, names, place, direction, _codecs(names, lines),
-        tuple(one for one in cryptos if one), mux=MUX in lines, mid=ice.mid(lines),
-    )  # fmt: skip
-    web = ice.read(lines, general) if media.secured else None
-    return replace(media, web=web, bundled=ice.bundled(media.mid, general))
-
-
-def _host(lines: list[str]) -> str:
-    for line in lines:
-        if line.startswith("c="):
-            found = _CONNECTION.fullmatch(line[2:].strip())
-            if not found or not is_ip(found[1]):
-                raise BadSdp(f"not a connection line: {line[:80]!r}")
-            return found[1]
-    return ""
-
-
-def _direction(lines: list[str]) -> Direction | None:
-    for line in lines:
-        name = line[2:]
-        if line.startswith("a=") and name in REVERSED:
-            return name
-    return None
-
-
-def _codecs(formats: Iterable[str], lines: list[str]) -> dict[int, str]:
-    named = dict(STATIC)
-    for line in lines:
-        if line.startswith("a=rtpmap:"):
-            number, _, name = line[9:].partition(" ")
-            if _TYPE.fullmatch(number):
-                named[int(number)] = name.strip().upper().removesuffix("/1")
-    wanted = (int(name) for name in formats if _TYPE.fullmatch(name) and int(name) < 128)
-    return {number: named[number] for number in wanted if number in named}
-
-
-def speakable(offered: list[Media]) -> bool:
-    """Whether an answer could take any of these."""
-    return any(map(_speaks, offered))
+def _able(offered: list[Media], strict: bool) -> list[Media]:
+    """Sealed ones before others."""
+    able = [media for media in offered if _speaks(media) and (media.sealable or not strict)]
+    return sorted(able, key=lambda media: not media.secured)
 
 
 def offer(ours: Ours) -> bytes:
@@ -223,7 +117,7 @@ def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
     offerer's preferred codec, G.711 before others; every other section is refused (RFC 3264
     section 6).
     """
-    able = sorted(filter(_speaks, offered), key=lambda media: not media.secured)
+    able = _able(offered, ours.strict)
     if not able:
         raise BadSdp("no common codec")
     chosen = able[0]

@@ -37,6 +37,7 @@ def home(connection: Connection, name: str, username: str, realm: str) -> Home |
         callers=_hashes(credentials.user(connection, calling, username)),
         asks=bool(calling), limits=bool(guarded),
         networks=tuple(f"{each.ip_address}/{each.cidr_prefix_length}" for each in networks),
+        secure=domain.secure,
     )  # fmt: skip
 
 

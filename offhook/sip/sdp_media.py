@@ -1,0 +1,134 @@
+"""What a session description says: its media sections.  RFC 4566, RFC 3264, RFC 3605."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from offhook.sip import crypto, ice
+from offhook.sip.crypto import Crypto
+from offhook.sip.hop import is_ip
+
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+
+STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000"}
+NOISE = "CN/8000"  # RFC 3389
+MAX_MEDIA = 32
+MUX = "a=rtcp-mux"
+
+REVERSED: dict[Direction, Direction] = {
+    "sendrecv": "sendrecv",
+    "sendonly": "recvonly",
+    "recvonly": "sendonly",
+    "inactive": "inactive",
+}
+_UNSPECIFIED = ("0.0.0.0", "::")
+_MEDIA = re.compile(r"(\S+) ([0-9]{1,5})(?:/[0-9]+)? (\S+) (\S.*)")
+_TYPE = re.compile(r"[0-9]{1,3}")
+_CONNECTION = re.compile(r"IN IP[46] ([^\s/]+)\S*")
+
+
+class BadSdp(Exception):
+    """A description that cannot be read, or in which there is nothing that we speak (488)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One m= section. `codecs` maps its payload types, in order of preference, to NAME/RATE."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    host: str
+    direction: Direction
+    codecs: dict[int, str]
+    cryptos: tuple[Crypto, ...] = ()  # those that we can do, in order of preference
+    web: ice.Side | None = None
+    mux: bool = False  # reports share the port
+    mid: str = ""
+    bundled: bool = False
+
+    @property
+    def profile(self) -> str:
+        return self.protocol.upper().removesuffix("F")
+
+    @property
+    def secured(self) -> bool:
+        """Whether it must be sealed; keys without that are for those who like (RFC 8643)."""
+        return self.profile in ("RTP/SAVP", "UDP/TLS/RTP/SAVP")
+
+    @property
+    def sealable(self) -> bool:
+        """Whether its sound is sealed if we would have it so."""
+        return self.secured or bool(self.cryptos)
+
+    @property
+    def held(self) -> bool:
+        """On hold in the old way: an address that is none (RFC 3264 section 8.4). A browser's is
+        not known yet."""
+        return self.web is None and self.host in _UNSPECIFIED
+
+
+def parse(body: bytes) -> list[Media]:
+    """The media sections, in order. Raises BadSdp."""
+    text = body.decode("utf-8", "replace").replace("\r\n", "\n")
+    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
+    if not lines or lines[0] != "v=0" or any(line[1:2] != "=" for line in lines):
+        raise BadSdp("not a session description")
+    starts = [n for n, line in enumerate(lines) if line.startswith("m=")]
+    if len(starts) > MAX_MEDIA:
+        raise BadSdp("too many media sections")
+    general = lines[: starts[0]] if starts else lines
+    ends = [*starts[1:], len(lines)]
+    return [_media(lines[a:b], general) for a, b in zip(starts, ends, strict=False)]
+
+
+def _media(lines: list[str], general: list[str]) -> Media:
+    found = _MEDIA.fullmatch(lines[0][2:])
+    if not found or int(found[2]) > 65535:
+        raise BadSdp(f"not a media line: {lines[0][:80]!r}")
+    kind, port, protocol, formats = found.groups()
+    place = _host(lines) or _host(general)
+    if not place and port != "0":
+        raise BadSdp("media without a connection address")
+    names = tuple(formats.split())
+    direction = _direction(lines) or _direction(general) or "sendrecv"
+    cryptos = [crypto.read(line[9:]) for line in lines if line.startswith("a=crypto:")]
+    media = Media(
+        kind, int(port), protocol, names, place, direction, _codecs(names, lines),
+        tuple(one for one in cryptos if one), mux=MUX in lines, mid=ice.mid(lines),
+    )  # fmt: skip
+    web = ice.read(lines, general) if media.secured else None
+    return replace(media, web=web, bundled=ice.bundled(media.mid, general))
+
+
+def _host(lines: list[str]) -> str:
+    for line in lines:
+        if line.startswith("c="):
+            found = _CONNECTION.fullmatch(line[2:].strip())
+            if not found or not is_ip(found[1]):
+                raise BadSdp(f"not a connection line: {line[:80]!r}")
+            return found[1]
+    return ""
+
+
+def _direction(lines: list[str]) -> Direction | None:
+    for line in lines:
+        name = line[2:]
+        if line.startswith("a=") and name in REVERSED:
+            return name
+    return None
+
+
+def _codecs(formats: Iterable[str], lines: list[str]) -> dict[int, str]:
+    named = dict(STATIC)
+    for line in lines:
+        if line.startswith("a=rtpmap:"):
+            number, _, name = line[9:].partition(" ")
+            if _TYPE.fullmatch(number):
+                named[int(number)] = name.strip().upper().removesuffix("/1")
+    wanted = (int(name) for name in formats if _TYPE.fullmatch(name) and int(name) < 128)
+    return {number: named[number] for number in wanted if number in named}
