@@ -108,6 +108,7 @@ class Sound:
             srtp=_srtp(agreed),
             web=_web(agreed, self._identity),
             mux=agreed.mux,
+            reports=agreed.reports,
         )
         self._browser = agreed.web[1] if agreed.web else None
         self._ours = replace(  # of offers and answers to come

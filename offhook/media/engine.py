@@ -133,7 +133,7 @@ class Engine:
         if slot not in self._remote:
             return Stats()
         if goodbye := self._locks.seal_report(slot, self._reports.goodbye(slot)):
-            self._output.farewells.append((slot, goodbye, self.target(slot)))
+            self._output.farewells.append((slot, goodbye, self._receivers.reports_to(slot)))
         stats = self._reports.last(slot)
         return replace(stats, refused=stats.refused + self._locks.refused[slot])
 
@@ -347,7 +347,8 @@ class Engine:
             self._output.blocks += self._recorders.record(self._sound, live)
 
     def _review(self) -> None:
-        self._output.reports += self._reports.due(self._tick, self.now)
+        due, where = self._reports.due(self._tick, self.now), self._receivers.reports_to
+        self._output.reports += [(slot, report, where(slot)) for slot, report in due]
         for slot, seconds in list(self._patience.items()):
             if not seconds or slot not in self._remote:
                 continue

@@ -14,7 +14,6 @@ from offhook.media.orders import Event
 from offhook.media.output import Output
 from offhook.media.ports import MediaFull
 from offhook.media.rtp import Address, Arrived, batches
-from offhook.media.sockets import above
 from offhook.media.studio import Studio
 
 P = ParamSpec("P")
@@ -121,10 +120,8 @@ class LocalHost:
             self._sockets[slot][0].sendto(packet, self._studio.target(slot))
         for slot, packet, target in output.replies:
             self._sockets[slot][0].sendto(packet, target)
-        for slot, packet in output.reports:
-            self._sockets[slot][1].sendto(packet, above(self._studio.target(slot)))
-        for slot, packet, target in output.farewells:
-            self._sockets[slot][1].sendto(packet, above(target))
+        for slot, packet, target in (*output.reports, *output.farewells):
+            self._sockets[slot][1].sendto(packet, target)
         self._studio.write(output.blocks)
         for event in output.events:
             if event.kind == "closed":

@@ -41,7 +41,7 @@ class Remote:
     """Where a leg sends its RTP, as the session description says; `receive` and `send` are ours.
 
     With `srtp` or `web`, nothing goes or is taken in the clear. With `web` or `mux`, reports share
-    the port (RFC 5761).
+    the port (RFC 5761); else `reports` is where they go, if that was said (RFC 3605).
     """
 
     host: str
@@ -56,6 +56,7 @@ class Remote:
     srtp: Srtp | None = None
     web: Web | None = None
     mux: bool = False
+    reports: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ class Output:
 
     media: list[int] = field(default_factory=list)
     packets: list[tuple[int, bytes]] = field(default_factory=list)  # others, by slot, the same way
-    reports: list[tuple[int, bytes]] = field(default_factory=list)  # RTCP, to the port above
-    farewells: list[tuple[int, bytes, Address]] = field(default_factory=list)  # RTCP, likewise
     replies: list[tuple[int, bytes, Address]] = field(default_factory=list)  # to where it says
+    reports: list[tuple[int, bytes, Address]] = field(default_factory=list)  # RTCP, likewise
+    farewells: list[tuple[int, bytes, Address]] = field(default_factory=list)  # of legs that close
     events: list[Event] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)

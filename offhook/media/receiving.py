@@ -127,6 +127,17 @@ class Receivers:
     def target(self, slot: int) -> Address:
         return self._peers[slot].target
 
+    def reports_to(self, slot: int) -> Address:
+        """Where reports go: with the sound; where that goes as agreed, to what was said of them
+        (RFC 3605); else to the port above (RFC 3550 section 11)."""
+        target, remote = self._peers[slot].target, self._peers[slot].remote
+        if remote.mux or remote.web:
+            return target
+        host, port, *rest = target
+        if remote.reports and (host, port) == (remote.host, remote.port):
+            return remote.reports
+        return (host, port + 1, *rest)
+
     def stream(self, slot: int) -> Stream | None:
         """What has been received of the present stream; None before its first packet."""
         if not self._known[slot]:

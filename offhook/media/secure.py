@@ -124,5 +124,5 @@ class Locks:
         media = [(n, locks[n].seal(bytes(rows[n]))) for n in output.media if n in locks]
         output.media = [slot for slot in output.media if slot not in locks]
         output.packets = [one for one in events + media if one[1]]
-        reports = [(n, self.seal_report(n, p)) for n, p in output.reports]
+        reports = [(n, self.seal_report(n, p), to) for n, p, to in output.reports]
         output.reports = [one for one in reports if one[1]]

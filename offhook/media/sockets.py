@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import selectors
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
@@ -113,32 +113,17 @@ class Sockets:
                 sockets[slot].sendto(rows[slot], target(slot))
             except OSError:
                 pass
-        self._send_each(self._rtp, output.packets, target)
-        for slot, packet, where in output.replies:
-            with suppress(OSError):
-                self._rtp[slot].sendto(packet, where)
-        self._send_each(self._rtcp, output.reports, lambda slot: above(target(slot)))
-        for slot, packet, where in output.farewells:
-            with suppress(OSError):
-                self._rtcp[slot].sendto(packet, above(where))
-
-    def _send_each(
-        self,
-        sockets: dict[int, socket.socket],
-        packets: Iterable[tuple[int, bytes]],
-        target: Callable[[int], Address],
-    ) -> None:
-        for slot, packet in packets:
+        for slot, packet in output.packets:
             try:  # noqa: SIM105 - as hot, where sound is sealed
                 sockets[slot].sendto(packet, target(slot))
             except OSError:
                 pass
-
-
-def above(address: Address) -> Address:
-    """Where the reports go (RFC 3550 section 11)."""
-    host, port, *rest = address
-    return (host, port + 1, *rest)
+        for slot, packet, where in output.replies:
+            with suppress(OSError):
+                self._rtp[slot].sendto(packet, where)
+        for slot, packet, where in (*output.reports, *output.farewells):
+            with suppress(OSError):
+                self._rtcp[slot].sendto(packet, where)
 
 
 def _bound(ip: str, port: int) -> socket.socket:

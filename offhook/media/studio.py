@@ -73,7 +73,7 @@ class Studio(Engine):
         output = super().process(batches, at)
         if shared := self.doors.slots:
             output.replies += self.doors.again(at)
-            output.packets += [one for one in output.reports if one[0] in shared]
+            output.replies += [one for one in output.reports if one[0] in shared]
             output.reports = [one for one in output.reports if one[0] not in shared]
         return output
 

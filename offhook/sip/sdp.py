@@ -65,7 +65,8 @@ class Agreed:
     """What both sides said yes to. `send` and `receive` are ours; `nowhere` is the old hold.
 
     `keys` are ours and theirs, of one suite, where the sound is sealed; `web` are ours and theirs
-    where a browser is at the other end. `mux`: reports share the port.
+    where a browser is at the other end. `mux`: reports share the port; else they go to `reports`,
+    if that is said.
     """
 
     host: str
@@ -81,6 +82,7 @@ class Agreed:
     keys: tuple[Crypto, Crypto] | None = None
     web: tuple[ice.Side, ice.Side] | None = None
     mux: bool = False
+    reports: tuple[str, int] | None = None
 
 
 def speakable(offered: list[Media], *, strict: bool = False) -> bool:
@@ -195,6 +197,7 @@ def _agreed(
         keys=keys,
         web=web,
         mux=media.mux,
+        reports=media.reports,
     )
 
 

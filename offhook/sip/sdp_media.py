@@ -28,6 +28,7 @@ _UNSPECIFIED = ("0.0.0.0", "::")
 _MEDIA = re.compile(r"(\S+) ([0-9]{1,5})(?:/[0-9]+)? (\S+) (\S.*)")
 _TYPE = re.compile(r"[0-9]{1,3}")
 _CONNECTION = re.compile(r"IN IP[46] ([^\s/]+)\S*")
+_RTCP = re.compile(r"a=rtcp:([0-9]{1,5})(?: IN IP[46] (\S+))?")
 
 
 class BadSdp(Exception):
@@ -48,6 +49,7 @@ class Media:
     cryptos: tuple[Crypto, ...] = ()  # those that we can do, in order of preference
     web: ice.Side | None = None
     mux: bool = False  # reports share the port
+    reports: tuple[str, int] | None = None  # where they go, if that is said (RFC 3605)
     mid: str = ""
     bundled: bool = False
 
@@ -99,7 +101,8 @@ def _media(lines: list[str], general: list[str]) -> Media:
     cryptos = [crypto.read(line[9:]) for line in lines if line.startswith("a=crypto:")]
     media = Media(
         kind, int(port), protocol, names, place, direction, _codecs(names, lines),
-        tuple(one for one in cryptos if one), mux=MUX in lines, mid=ice.mid(lines),
+        tuple(one for one in cryptos if one),
+        mux=MUX in lines, reports=_reports(lines, place), mid=ice.mid(lines),
     )  # fmt: skip
     web = ice.read(lines, general) if media.secured else None
     return replace(media, web=web, bundled=ice.bundled(media.mid, general))
@@ -113,6 +116,16 @@ def _host(lines: list[str]) -> str:
                 raise BadSdp(f"not a connection line: {line[:80]!r}")
             return found[1]
     return ""
+
+
+def _reports(lines: list[str], place: str) -> tuple[str, int] | None:
+    """None as well where it cannot be read, or leads nowhere."""
+    for line in lines:
+        if found := _RTCP.fullmatch(line):
+            host, port = found[2] or place, int(found[1])
+            leads = 0 < port < 65536 and is_ip(host) and host not in _UNSPECIFIED
+            return (host, port) if leads else None
+    return None
 
 
 def _direction(lines: list[str]) -> Direction | None:

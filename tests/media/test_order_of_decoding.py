@@ -116,7 +116,7 @@ def test_jitter_is_reported_in_the_clock_of_the_payload(codec: str, number: int,
     """RFC 3550 section 6.4.1; G.722's clock is 8 kHz for historical reasons, RFC 3551 4.5.2."""
     far = Far(codec, number, np.zeros(400 * SAMPLES, np.int16))
     far.arrives(in_turn(*range(400)), late=0.008)
-    reports = [rtcp.read(data) for output in far.studio.outputs for _, data in output.reports]
+    reports = [rtcp.read(data) for output in far.studio.outputs for _, data, _ in output.reports]
     said = [report.receptions[0].jitter for report in reports if report and report.receptions]
     assert said[-1] == pytest.approx(0.008 * clock, rel=0.1)
     far.studio.engine.close(far.leg)

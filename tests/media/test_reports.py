@@ -20,8 +20,8 @@ BLOCK = rtcp.Reception(0xFEED, 25, -3, 70000, 12, 0x12345678, 65536)
 
 
 def reports(studio: Studio, leg: int = 1) -> list[rtcp.Report]:
-    sent = [pair for output in studio.outputs for pair in output.reports]
-    read = [rtcp.read(data) for slot, data in sent if slot == studio.slots[leg]]
+    sent = [one for output in studio.outputs for one in output.reports]
+    read = [rtcp.read(data) for slot, data, _ in sent if slot == studio.slots[leg]]
     return [report for report in read if report]
 
 
@@ -115,7 +115,7 @@ class TestSending:
         """Section 6.4.1: without headers; a key's packets have four octets each."""
         studio.engine.press(1, 1, "5")
         studio.tick(300)
-        [(_, data)] = [pair for output in studio.outputs for pair in output.reports]
+        [(_, data, _)] = [one for output in studio.outputs for one in output.reports]
         _, rtp_time, packets, octets = struct.unpack_from("!QIII", data, 8)
         before = studio.sent(1)[:packets]
         assert octets == sum(len(one.payload) for one in before) != packets * 160
@@ -141,9 +141,29 @@ class TestSending:
         studio.engine.close(1)
         [(slot, data, where)] = studio.engine.collect().farewells
         ssrc = studio.sent(1)[0].ssrc
-        assert (slot, where) == (studio.slots[1], FAR)
+        assert (slot, where) == (studio.slots[1], (FAR[0], FAR[1] + 1))
         assert rtcp.read(data) == rtcp.Report(ssrc, None, ())
         assert data.endswith(struct.pack("!BBHI", 0x81, rtcp.BYE, 1, ssrc))
+
+    @pytest.mark.parametrize(
+        ("told", "source", "where"),
+        [
+            (None, FAR, (FAR[0], FAR[1] + 1)),
+            (("192.0.2.99", 7777), FAR, ("192.0.2.99", 7777)),
+            (("192.0.2.99", 7777), ("198.51.100.1", 999), ("198.51.100.1", 1000)),
+        ],
+    )
+    def test_reports_go_where_the_far_end_said(self, told, source, where):
+        """RFC 3605; not where its sound does not come from where it said either: that is a NAT's
+        inside."""
+        studio = Studio()
+        studio.rtp_leg(1, replace(AGREED, reports=told))
+        for n in range(300):
+            studio.arrive(1, FarEnd().packet(n), source=source)
+            studio.tick()
+        assert {to for output in studio.outputs for _, _, to in output.reports} == {where}
+        studio.engine.close(1)
+        assert [to for _, _, to in studio.engine.collect().farewells] == [where]
 
     def test_a_leg_that_was_never_connected_leaves_without_a_word(self):
         studio = Studio()

@@ -133,7 +133,7 @@ def test_reports_are_sealed_and_opened():
     studio, agreed = Studio(), keys()
     far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
     studio.tick(260)
-    reports = [data for output in studio.outputs for _, data in output.reports]
+    reports = [data for output in studio.outputs for _, data, _ in output.reports]
     assert rtcp.read(far.opens.unprotect_rtcp(reports[0]))
     with pytest.raises(Error):
         far.opens.unprotect_rtcp(reports[0][:-1] + b"\x00")

@@ -377,8 +377,12 @@ class TestACallOut:
             assert leg.ended.done()
 
 
-async def test_a_phone_that_asks_for_it_has_its_reports_with_its_sound():
-    """RFC 5761 section 5.1.1."""
+@pytest.mark.parametrize(
+    ("says", "port"),
+    [("a=rtcp-mux", 30000), ("a=rtcp:30017", 30017), ("a=rtcp:30017 IN IP4 127.0.0.1", 30017)],
+)
+async def test_a_phone_has_its_reports_where_it_wants_them(says: str, port: int):
+    """RFC 5761 section 5.1.1, RFC 3605."""
     loop, reports = asyncio.get_running_loop(), asyncio.Queue[bytes]()
 
     class Port(asyncio.DatagramProtocol):
@@ -388,11 +392,11 @@ async def test_a_phone_that_asks_for_it_has_its_reports_with_its_sound():
 
     phone = Phone()
     async with carrier(US, phone):
-        transport, _ = await loop.create_datagram_endpoint(Port, local_addr=(THEM, 30000))
+        transport, _ = await loop.create_datagram_endpoint(Port, local_addr=(THEM, port))
         peer = await sender(THEM)
-        peer.says(invite(THEM, SDP.format(host=THEM) + "a=rtcp-mux\n"), US)
+        peer.says(invite(THEM, SDP.format(host=THEM) + says + "\n"), US)
         answer = await peer.hears("SIP/2.0 200")
-        assert "a=rtcp-mux" in answer
+        assert ("a=rtcp-mux" in answer) == (says == "a=rtcp-mux")
         peer.says(ack(THEM, field(answer, "To")), US)
         async with asyncio.timeout(10):
             assert (await reports.get())[1] == rtcp.SENDER_REPORT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from sip_peer import SDP, Sender, ack, field, sender
 from offhook import clock
 from offhook.carriers.sip_carrier import Directory, SipCarrier, SipSettings
 from offhook.carriers.sip_phones import fork
+from offhook.errors import CarrierError
 from offhook.exchange import sip_homes
 from offhook.line.leg import Leg
 from offhook.media.plane import MediaPlane
@@ -75,7 +77,7 @@ class Desk:
     def __init__(self, peer: Sender, host: str, to: tuple[str, int], user: str) -> None:
         self.peer, self.host, self.to, self.user = peer, host, to, user
         self.password = PASSWORD
-        self.passed_on_from = ""  # where it stands, if this is the proxy in front of it
+        self.passed_on_from = ""  # "UDP 127.0.0.5", if this is the proxy in front of it
         self._cseq = 0
 
     async def asks(self, method: str, uri: str, to: str, *fields: str, body: str = "") -> str:
@@ -93,7 +95,7 @@ class Desk:
             [
                 f"{method} {uri} SIP/2.0",
                 f"Via: SIP/2.0/UDP {self.host};rport;branch=z9hG4bK{method}{self._cseq}",
-                *([f"Via: SIP/2.0/UDP {self.passed_on_from}"] if self.passed_on_from else []),
+                *([f"Via: SIP/2.0/{self.passed_on_from}"] if self.passed_on_from else []),
                 f"From: <sip:{self.user}@{DOMAIN}>;tag=a",
                 f"To: {to}",
                 f"Call-ID: {method}@{self.host}",
@@ -115,11 +117,12 @@ class Desk:
             "REGISTER", f"sip:{DOMAIN}", f"<sip:{user}@{DOMAIN}>", contact, *fields
         )
 
-    async def calls(self, uri: str) -> str:
-        body = SDP.format(host=self.host)
+    async def calls(self, uri: str, body: str = SDP) -> str:
+        body = body.format(host=self.host)
         contact = f"Contact: <sip:{self.host}>"
         answer = await self.asks("INVITE", uri, f"<{uri}>", contact, body=body)
-        self.peer.says(ack(self.host, field(answer, "To"), str(self._cseq)), *self.to)
+        acked = ack(self.host, field(answer, "To"), str(self._cseq))
+        self.peer.says(acked.replace(b"raw@", b"INVITE@"), *self.to)
         return answer
 
 
@@ -192,10 +195,7 @@ class TestRegistering:
             call = await proxy.hears("INVITE sip:alice@127.0.0.5 ")
             assert field(call, "Route") == path
             dialing.cancel()
-            refusal = "\n".join(
-                f"{name}: {field(call, name)}" for name in ("Via", "From", "To", "Call-ID", "CSeq")
-            )
-            proxy.says(sip(f"SIP/2.0 486 Busy\n{refusal};x=1"), here.address[0])
+            refuses(proxy, call, here.address)
             await asyncio.gather(dialing, return_exceptions=True)
 
     async def test_what_a_phone_insists_on_and_we_lack_is_420(self, offhook: Offhook):
@@ -251,8 +251,21 @@ class TestCallingADomain:
             phone = await desk(here, "127.0.0.5")
             assert (await phone.calls(f"sip:100@{DOMAIN}")).startswith(f"SIP/2.0 {status}")
             behind = await desk(here, "127.0.0.44")
-            behind.passed_on_from = "127.0.0.5"
+            behind.passed_on_from = "UDP 127.0.0.5"
             assert (await behind.calls(f"sip:100@{DOMAIN}")).startswith(f"SIP/2.0 {status}")
+
+
+def dialling_alice(offhook: Offhook) -> list[Request]:
+    """A number that dials her; what its application is told in the end."""
+    outcome: list[Request] = []
+
+    def ended(request: Request) -> str:
+        outcome.append(request)
+        return "<Response/>"
+
+    verbs = f"<Dial action='{offhook.url(ended)}'><Sip>sip:alice@{DOMAIN}</Sip></Dial>"
+    offhook.number("+15550100", voice=lambda request: f"<Response>{verbs}</Response>")
+    return outcome
 
 
 class TestCallingAPhone:
@@ -260,14 +273,7 @@ class TestCallingAPhone:
         self, offhook: Offhook
     ):
         await set_up(offhook)
-        outcome: list[Request] = []
-
-        def ended(request: Request) -> str:
-            outcome.append(request)
-            return "<Response/>"
-
-        verbs = f"<Dial action='{offhook.url(ended)}'><Sip>sip:alice@{DOMAIN}</Sip></Dial>"
-        offhook.number("+15550100", voice=lambda request: f"<Response>{verbs}</Response>")
+        outcome = dialling_alice(offhook)
         deaf, quick = Phone(answers=False), Phone()
         async with (
             sip_of(offhook) as here,
@@ -289,14 +295,7 @@ class TestCallingAPhone:
 
     async def test_nobody_registered_is_no_answer_and_32220(self, offhook: Offhook):
         await set_up(offhook)
-        outcome: list[Request] = []
-
-        def ended(request: Request) -> str:
-            outcome.append(request)
-            return "<Response/>"
-
-        verbs = f"<Dial action='{offhook.url(ended)}'><Sip>sip:alice@{DOMAIN}</Sip></Dial>"
-        offhook.number("+15550100", voice=lambda request: f"<Response>{verbs}</Response>")
+        outcome = dialling_alice(offhook)
         async with sip_of(offhook):
             await offhook.call("+15550100")
             await asyncio.sleep(3)
@@ -329,6 +328,102 @@ class TestCallingAPhone:
                 await offhook.call("+15550100")
                 await asyncio.sleep(3)
                 assert len(phone.legs) == 1
+
+
+SEALED = SDP.replace("RTP/AVP", "RTP/SAVP") + (
+    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\n"
+)
+
+
+async def by_proxy(here: SipCarrier, transport: str) -> Desk:
+    """A phone behind a proxy that we trust; it came there by this transport."""
+    phone = await desk(here, "127.0.0.44")
+    phone.passed_on_from = f"{transport} 127.0.0.5"
+    return phone
+
+
+def refuses(peer: Sender, call: str, to: tuple[str, int]) -> None:
+    named = ("Via", "From", "Call-ID", "CSeq", "To")
+    refusal = "\n".join(f"{name}: {field(call, name)}" for name in named)
+    peer.says(sip(f"SIP/2.0 486 Busy\n{refusal};tag=x\n\n"), *to)
+
+
+class TestASecureDomain:
+    """Secure: nothing comes or goes in the clear, neither signalling nor sound."""
+
+    async def test_its_phones_register_by_tls_alone(self, offhook: Offhook):
+        await set_up(offhook, secure=True)
+        async with sip_of(offhook) as here:
+            assert (await (await desk(here, "127.0.0.5")).registers()).startswith("SIP/2.0 403")
+            await asyncio.sleep(1)
+            assert codes(offhook) == [32210]
+            assert (await (await by_proxy(here, "TLS")).registers()).startswith("SIP/2.0 200")
+
+    @pytest.mark.parametrize(
+        ("transport", "body", "status"),
+        [("TLS", SEALED, "200"), ("TLS", SDP, "488"), ("UDP", SEALED, "403"), ("WS", SDP, "403")],
+    )
+    async def test_calls_to_it_come_by_tls_with_sealed_sound(
+        self, offhook: Offhook, transport: str, body: str, status: str
+    ):
+        await set_up(offhook, lambda request: "<Response><Pause/></Response>", secure=True)
+        async with sip_of(offhook) as here:
+            phone = await by_proxy(here, transport)
+            answer = await phone.calls(f"sip:100@{DOMAIN}", body)
+            assert answer.startswith(f"SIP/2.0 {status}")
+            assert ("RTP/SAVP" in answer) == (status == "200")
+            await asyncio.sleep(1)
+            assert codes(offhook) == ([32014] if status == "403" else [])
+
+    async def test_sealed_sound_stays_sealed(self, offhook: Offhook):
+        """A re-INVITE that would have it in the clear is refused, and the call goes on."""
+        await set_up(offhook, lambda request: "<Response><Pause length='9'/></Response>", secure=1)
+        async with sip_of(offhook) as here:
+            phone = await by_proxy(here, "TLS")
+            answer = await phone.calls(f"sip:100@{DOMAIN}", SEALED)
+            again = await phone.asks(
+                "INVITE", f"sip:100@{DOMAIN}", field(answer, "To"),
+                "Contact: <sip:127.0.0.44>", body=SDP.format(host="127.0.0.44"),
+            )  # fmt: skip
+            assert again.startswith("SIP/2.0 488")
+            assert here.load.calls == 1
+
+    @pytest.mark.parametrize(("secure", "profile"), [(True, "RTP/SAVP"), (False, "RTP/AVP")])
+    async def test_its_phones_are_called_with_sealed_sound(
+        self, offhook: Offhook, secure: bool, profile: str
+    ):
+        await set_up(offhook, secure=secure)
+        async with sip_of(offhook) as here:
+            phone = await by_proxy(here, "TLS")
+            path = "Path: <sip:127.0.0.44;lr>"
+            await phone.registers(path, "Require: path", "Supported: path")
+            dialing = asyncio.ensure_future(here.dial(target(f"sip:alice@{DOMAIN}"), not_ringing))
+            call = await phone.peer.hears("INVITE")
+            [media] = [line for line in call.splitlines() if line.startswith("m=")]
+            assert media.split()[2] == profile
+            refuses(phone.peer, call, here.address)
+            with pytest.raises(CarrierError, match="486"):
+                await dialing
+
+    @pytest.mark.parametrize("scheme", ["sip", "sips"])
+    async def test_a_phone_that_came_in_the_clear_is_not_called(
+        self, offhook: Offhook, scheme: str
+    ):
+        """It registered before its domain was made secure; or a sips: URI is called."""
+        await set_up(offhook)
+        async with sip_of(offhook) as here:
+            await (await desk(here, "127.0.0.5")).registers()
+            if scheme == "sip":
+                await offhook.platform.exchange.store.write(make_secure)
+            with pytest.raises(CarrierError) as refused:
+                await here.dial(target(f"{scheme}:alice@{DOMAIN}"), not_ringing)
+            assert refused.value.code == 480
+
+
+def make_secure(connection: Any) -> None:
+    domain = tables.domains.named(connection, DOMAIN)
+    assert domain
+    tables.domains.save(connection, replace(domain, secure=True))
 
 
 async def desk_at(here: SipCarrier, host: str) -> Desk:

@@ -131,6 +131,27 @@ def test_the_medias_own_address_comes_before_the_sessions():
     assert agreed.host == "2001:db8::9"
 
 
+@pytest.mark.parametrize(
+    ("line", "reports"),
+    [
+        ("a=rtcp:53020", ("10.0.0.1", 53020)),
+        ("a=rtcp:53020 IN IP4 126.16.64.4", ("126.16.64.4", 53020)),
+        ("a=rtcp:53020 IN IP6 2001:db8::1", ("2001:db8::1", 53020)),
+        ("a=rtcp:53020 IN IP4 host.example", None),
+        ("a=rtcp:53020 IN IP4 0.0.0.0", None),
+        ("a=rtcp:0", None),
+        ("a=rtcp:99999", None),
+        ("a=rtcp:x", None),
+        ("a=sendrecv", None),
+    ],
+)
+def test_reports_go_where_they_are_wanted(line: str, reports: tuple[str, int] | None):
+    """RFC 3605 section 2.1; what leads nowhere counts as not said."""
+    _, agreed = answered(f"m=audio 4000 RTP/AVP 0\n{line}\n")
+    assert agreed.reports == reports
+    assert sdp.accepted(sdp.parse(body(f"m=audio 4000 RTP/AVP 0\n{line}\n")), OURS) == agreed
+
+
 def test_what_we_do_not_speak_is_refused_in_its_place():
     """RFC 3264 section 6: as many sections, in the same order, port 0."""
     lines, _ = answered(
