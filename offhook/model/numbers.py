@@ -9,6 +9,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, ValidationResult, shortnumberinfo
 
+from offhook.model import geography
 from offhook.model.towns import town
 
 WITHHELD = {
@@ -117,16 +118,13 @@ class Place:
 def place(number: str) -> Place:
     """The rate centre of an E.164 number, as far as the numbering plan tells.
 
-    The first call loads the tables, about half a second; `load_places` does it ahead.
+    The first call loads the tables, half a second; `load_places` does it ahead.
     """
     parsed = _parsed(number, "ZZ") if number.startswith("+") else None
     if not parsed:
         return Place()
-    from phonenumbers import geocoder
-
-    country = region_of(number)
-    described = geocoder.description_for_number(parsed, "en")
-    if not described or described == geocoder.country_name_for_number(parsed, "en"):
+    country, described = region_of(number), geography.place_of(parsed)
+    if not described or described == geography.country_name(country):
         return Place(country=country)
     if parsed.country_code != 1:
         return Place(city=described.upper(), country=country)

@@ -7,7 +7,6 @@ order; nobody promises that one of them is not somebody's.  reference: Available
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -18,6 +17,7 @@ from zlib import crc32
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from offhook.model.geography import beginnings
 from offhook.model.numbers import Place, place
 
 ANY = "*"
@@ -62,13 +62,6 @@ def countries() -> dict[str, tuple[str, ...]]:
         for region in sorted(phonenumbers.SUPPORTED_REGIONS)
         if (kinds := tuple(kind for kind in KINDS if _length(region, kind)))
     }
-
-
-def name_of(region: str) -> str:
-    from phonenumbers import geocoder
-
-    number = phonenumbers.example_number(region)
-    return geocoder.country_name_for_number(number, "en") if number else region
 
 
 def country_code(region: str) -> str:
@@ -138,24 +131,10 @@ def _example(region: str, kind: str) -> str:
     return phonenumbers.national_significant_number(number) if number else ""
 
 
-@cache
-def _places() -> dict[str, list[tuple[str, str]]]:
-    """For every country code, the beginnings of numbers whose place is known, and that place."""
-    from phonenumbers.geodata import GEOCODE_DATA
-
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    codes = {str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE}
-    for prefix, names in GEOCODE_DATA.items():
-        if "en" in names:
-            size = 1 if prefix[0] in codes else 2 if prefix[:2] in codes else 3
-            found[prefix[:size]].append((prefix[size:], names["en"]))
-    return found
-
-
 def _seeds_of_places(region: str, length: int) -> list[Seed]:
     code = country_code(region)
     made: list[Seed] = []
-    for digits, name in _places().get(code, ()):
+    for digits, name in beginnings(code):
         if len(digits) >= length or not _belongs(region, code, digits[:3]):
             continue
         city, comma, state = name.rpartition(", ")

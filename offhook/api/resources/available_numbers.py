@@ -18,6 +18,7 @@ from offhook.errors import ApiError
 from offhook.exchange import inventory
 from offhook.exchange.inventory import BadPattern, Near, Offer, Wanted
 from offhook.model import plan, towns
+from offhook.model.geography import country_name
 from offhook.model.numbers import formatted, normalise, place
 from offhook.store.store import Connection
 
@@ -89,7 +90,7 @@ def _country(at: At, region: str, kinds: tuple[str, ...]) -> Rendering:
     uri = f"{own_uri(at)}/AvailablePhoneNumbers/{region}"
     return {
         "country_code": region,
-        "country": plan.name_of(region),
+        "country": country_name(region),
         "uri": uri,
         "beta": False,
         "subresource_uris": {
