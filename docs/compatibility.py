@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -11,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.api import forms
-from offhook.api.openapi import is_list, wire_path
-from offhook.api.paging import Position
+from offhook.api.openapi import query, wire_path
 from offhook.api.resource import Action
 from offhook.api.resources import EVERY
 
@@ -74,22 +71,7 @@ def _row(operation: Operation, action: Action | None) -> str:
 
 
 def _reads(action: Action, parameter: str) -> bool:
-    """Whether a form of the action has it, or else its file speaks of it: lists read filters so."""
-    module = inspect.getmodule(inspect.unwrap(action.run))
-    read = {action.form} if action.form else set()
-    if action.method == "GET":
-        read |= {Position} if is_list(action) else set()
-        read |= {each for each in vars(module).values() if _is_form(each)}
-    if parameter in {each.name for form in read for _, each in forms.parameters(form)}:
-        return True
-    source = inspect.getsource(module) if module else ""
-    if re.match(r"Parameter\d", parameter):
-        return "Parameter([1-9]" in source
-    filtered = re.search(rf'\b{parameter.rstrip("<>")}\b["=]', source)
-    return action.method == "GET" and bool(filtered)
-
-
-def _is_form(found: object) -> bool:
-    return dataclasses.is_dataclass(found) and any(
-        "parameter" in each.metadata for each in dataclasses.fields(found)
-    )
+    """Whether the action reads it: of its query or form, or as one of its numbered pairs."""
+    known = {each.name for _, each in forms.parameters(action.form)} if action.form else set()
+    numbered = bool(re.match(r"Parameter\d", parameter)) and action.key in ("streams", "siprec")
+    return numbered or parameter in known | set(query(action))

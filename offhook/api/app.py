@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
@@ -20,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from offhook import clock, sids
-from offhook.api import formats, forms, legacy, openapi, permissions, test_credentials
+from offhook.api import filters, formats, forms, legacy, openapi, permissions, test_credentials
 from offhook.api.auth import Doorkeeper, may_act_for
 from offhook.api.formats import Format
 from offhook.api.limits import Crowd
@@ -144,7 +145,7 @@ class Door:
             sent = legacy.parameters(asked.path, sent)
         at = At(
             self._exchange, account, caller, names, asked.format, asked.suffix, asked.path, sent,
-            request, asked.version,
+            request, asked.version, filters.wanted(action.filters, sent),
         )  # fmt: skip
         # Strangers do not count: they cannot use up what an account may do.
         with self._crowd.one_more(account.sid) as request.state.together:
@@ -165,7 +166,7 @@ class Door:
                 account = await self._exchange.account(names.get("account_sid", at.account.sid))
                 there = replace(at, names=names, account=account or at.account)
                 with suppress(ApiError):
-                    found = await fetch.run(there)
+                    found = await fetch.run(there, *_form(fetch, {}))
                     return _written(asked, replace(fetch, status=action.status), found)
         return None
 
@@ -175,8 +176,7 @@ class Door:
             run = test_credentials.rehearsed(action)
         elif self._exchange.rules.magic_numbers:
             test_credentials.check_magic(action, at.sent)
-        read = [forms.read(action.form, at.sent)] if action.form else []
-        return _written(asked, action, await run(at, *read))
+        return _written(asked, action, await run(at, *_form(action, at.sent)))
 
     async def _parties(
         self, request: Request, action: Action, names: dict[str, str]
@@ -203,6 +203,11 @@ class Door:
         if caller.status != "active" or (account.status != "active" and not action.dormant):
             raise ApiError(20005, f"Account {account.sid} is {account.status}", 403)
         return account, caller
+
+
+def _form(action: Action, sent: forms.Sent) -> list[Any]:
+    """The action's form, if it has one. Raises ApiError."""
+    return [forms.read(action.form, sent)] if action.form else []
 
 
 def _format(path: str, suffix: str) -> Format:

@@ -75,7 +75,11 @@ def _operation(action: Action) -> dict[str, Any]:
     told: dict[str, Any] = {
         "operationId": f"{action.method.lower()}_{where}",
         "tags": [module],
-        "parameters": [_named(name) for name in action.names] + _paging(action),
+        "parameters": [_named(name) for name in action.names]
+        + [
+            {"name": name, "in": "query", "schema": dict(schema)}
+            for name, schema in query(action).items()
+        ],
         "responses": {
             str(action.status): _answer(action),
             "default": {
@@ -88,7 +92,7 @@ def _operation(action: Action) -> dict[str, Any]:
         told["summary"] = said.split("\n")[0]
     if action.open:
         told["security"] = []
-    if action.form:
+    if action.form and action.method != "GET":
         told["requestBody"] = {"content": {FORM: {"schema": _form(action)}}}
     return told
 
@@ -98,13 +102,14 @@ def _named(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _paging(action: Action) -> list[dict[str, Any]]:
-    if not is_list(action):
-        return []
-    return [
-        {"name": each.name, "in": "query", "schema": dict(each.schema)}
-        for _, each in forms.parameters(Position)
-    ]
+def query(action: Action) -> dict[str, forms.Schema]:
+    """What a GET reads of its query, each parameter with its schema."""
+    if action.method != "GET":
+        return {}
+    paged = forms.parameters(Position) if is_list(action) else ()
+    asked = forms.parameters(action.form) if action.form else ()  # type: ignore[arg-type]
+    known = {each.name: each.schema for _, each in (*paged, *asked)}
+    return known | {each.name: each.schema for each in action.filters}
 
 
 def _form(action: Action) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Lists: one page at a time, newest first, by token, and filtered by what the query says.
+"""Lists: one page at a time, newest first, by token.
 
 A token names the record beside which the page begins, so that what is created meanwhile does not
 shift it.  reference: REST conventions sections 3.2, 4 and 5.1.
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from offhook.api import forms
 from offhook.api.formats import Rendering
-from offhook.api.forms import Sent, text
+from offhook.api.forms import text
 from offhook.api.resource import At, Listed
 from offhook.errors import ApiError
 from offhook.store.store import Connection
@@ -23,7 +22,6 @@ from offhook.store.table import Records, UnknownPlace, Where
 T = TypeVar("T")
 
 _PAGING = {"Page", "PageSize", "PageToken", "AfterSid"}
-_END = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +48,9 @@ async def page(
     where: Sequence[Where],
     render: Callable[[T], Rendering],
 ) -> Listed:
-    """The page of `table` that the query asks for, each record rendered."""
+    """The page of `table` that the query asks for, filters and all, each record rendered."""
     position = forms.read(Position, at.sent)
-    found = await at.exchange.store.read(_found, table, where, position)
+    found = await at.exchange.store.read(_found, table, [*where, *at.where], position)
     size = position.page_size
     more_behind = len(found) > size
     if position.before:
@@ -132,51 +130,3 @@ def _uri(at: At, size: int, number: int, token: str = "") -> str:
         query.append(("PageToken", token))
     suffix = ".json" if at.format == "json" else ""
     return f"{at.path}{suffix}?{urlencode(query)}"
-
-
-def exactly(sent: Sent, **names: str) -> list[Where]:
-    """A filter for each of these parameters that was sent: its field is the parameter's value."""
-    return [
-        Where(field, "=", sent[name][-1])
-        for name, field in names.items()
-        if name in sent and sent[name][-1]
-    ]
-
-
-def dates(sent: Sent, name: str, field: str, *, until: str = "<=") -> list[Where]:
-    """The filters `Name`, `Name<` and `Name>`, of a GMT day or a moment.
-
-    `Name>` is on or after. `Name<` is on or before, or strictly before where `until` is "<".
-    """
-    where = []
-    for sign in ("", "<", ">"):
-        value = sent.get(name + sign, [""])[-1]
-        if value:
-            where += _bounds(field, sign, *_moment(name + sign, value), until)
-    return where
-
-
-def _bounds(field: str, sign: str, moment: datetime, is_day: bool, until: str) -> list[Where]:
-    """What is told in whole seconds is compared in whole seconds."""
-    if sign == ">":
-        return [Where(field, ">=", moment)]
-    if sign == "<":
-        return [Where(field, "<", _behind(moment, is_day) if until == "<=" else moment)]
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return [Where(field, ">=", day), Where(field, "<", _behind(day, is_day=True))]
-
-
-def _behind(moment: datetime, is_day: bool) -> datetime:
-    """The end of that day or second; the last day there is ends with time itself."""
-    step = timedelta(days=1) if is_day else timedelta(seconds=1)
-    return min(moment.replace(microsecond=0), _END - step) + step
-
-
-def _moment(name: str, value: str) -> tuple[datetime, bool]:
-    """The date and time that is meant, in UTC, and whether only the day was given."""
-    try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ApiError(20001, f"{name} is not a date: {value[:60]}", 400) from None
-    return moment, len(value) <= len("2016-08-31")

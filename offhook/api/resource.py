@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from offhook.api.filters import Filters
 from offhook.api.formats import Format, Rendering
 from offhook.api.forms import Sent
 from offhook.exchange.exchange import Exchange
 from offhook.model.account import Account
+from offhook.store.table import Where
 
 SUFFIXES = ("json", "xml", "csv", "html", "txt", "wav", "mp3")
 RENDERED = ("", "xml", "json", "csv")
@@ -24,7 +26,8 @@ class At:
     """Where a request is: in whose account, at which resource, asking for which format.
 
     `account` is the one in the path, `caller` who asks (the same or its parent; None at an `open`
-    action). `path` is the path that was asked for, without prefix and suffix.
+    action). `path` is the path that was asked for, without prefix and suffix. `where` is what the
+    action's filters say of the records of a list.
     """
 
     exchange: Exchange
@@ -37,6 +40,7 @@ class At:
     sent: Sent
     request: Request
     version: str = VERSION
+    where: Sequence[Where] = ()
 
     @property
     def sid(self) -> str:
@@ -66,8 +70,9 @@ class Register(Protocol):
 class Action:
     """What answers a method at a path.
 
-    `open` needs no credentials; `dormant` also serves accounts that are suspended or closed;
-    `manages` is closed to standard API keys.
+    `form` is read from what was sent, the query of a GET, and handed to `run`; `filters` are a
+    list's. `open` needs no credentials; `dormant` also serves accounts that are suspended or
+    closed; `manages` is closed to standard API keys.
     """
 
     method: str
@@ -81,6 +86,7 @@ class Action:
     open: bool = False
     dormant: bool = False
     manages: bool = False
+    filters: Filters = ()
 
     @property
     def names(self) -> list[str]:

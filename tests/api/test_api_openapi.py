@@ -59,6 +59,24 @@ def test_a_list_is_described_as_a_page() -> None:
     assert {"PageSize", "Page", "PageToken"} <= {each["name"] for each in listed["parameters"]}
 
 
+def test_what_a_query_may_say_is_described() -> None:
+    """Filters are, and what else is read of a GET's query, which has no body."""
+    paths = document(EVERY)["paths"]
+    query = {
+        path: {each["name"]: each["schema"] for each in told["get"]["parameters"]}
+        for path, told in paths.items()
+        if "get" in told
+    }
+    calls = query[f"{ACCOUNT}/Calls.json"]
+    assert {"To", "From", "Status", "StartTime", "StartTime<", "EndTime>"} <= set(calls)
+    assert calls["StartTime<"]["anyOf"][0] == {"type": "string", "format": "date"}
+    found = query[f"{ACCOUNT}/AvailablePhoneNumbers/{{country}}/Local.json"]
+    assert found["PageSize"]["maximum"] == 1000
+    assert found["VoiceEnabled"] == {"type": "boolean"}
+    assert "RequestedChannels" in query[f"{ACCOUNT}/Recordings/{{sid}}.mp3"]
+    assert [path for path, told in paths.items() if "requestBody" in told.get("get", {})] == []
+
+
 @pytest.fixture
 def compatibility(monkeypatch: pytest.MonkeyPatch) -> str:
     """The page as it has to be today."""

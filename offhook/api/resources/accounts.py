@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from offhook import clock, sids
+from offhook.api.filters import exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import text, word
-from offhook.api.paging import exactly, page
+from offhook.api.paging import page
 from offhook.api.rendering import account_uri, below, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
@@ -54,11 +55,10 @@ def _insert(connection: Connection, parent: Account, account: Account) -> None:
     records.accounts.insert(connection, account)
 
 
-@accounts.get(manages=True)
+@accounts.get(manages=True, filters=exactly(FriendlyName="friendly_name", Status="status"))
 async def list_own(at: At) -> Listed:
     """The account that asks, and its subaccounts."""
-    where = exactly(at.sent, FriendlyName="friendly_name", Status="status")
-    return await page(at, records.accounts, [Where("sid", "in", await _own(at)), *where], render)
+    return await page(at, records.accounts, [Where("sid", "in", await _own(at))], render)
 
 
 async def _own(at: At) -> Sequence[str]:

@@ -8,9 +8,10 @@ from typing import Any
 import phonenumbers
 
 from offhook import clock, sids
+from offhook.api.filters import exactly, flags
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, given, text
-from offhook.api.paging import exactly, page
+from offhook.api.paging import page
 from offhook.api.reach import changed, fetched, owned
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -89,17 +90,16 @@ def _kept(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name != "auto_correct_address"}
 
 
-@addresses.get()
+@addresses.get(
+    filters=(
+        *exactly(
+            CustomerName="customer_name", FriendlyName="friendly_name", IsoCountry="iso_country"
+        ),
+        *flags(EmergencyEnabled="emergency_enabled"),
+    )
+)
 async def list_addresses(at: At) -> Listed:
-    where = [Where("account_sid", "=", at.account.sid)]
-    where += exactly(
-        at.sent, CustomerName="customer_name", FriendlyName="friendly_name",
-        IsoCountry="iso_country",
-    )  # fmt: skip
-    enabled = at.sent.get("EmergencyEnabled", [""])[-1]
-    if enabled:
-        where.append(Where("emergency_enabled", "=", enabled.lower() == "true"))
-    return await page(at, table, where, render)
+    return await page(at, table, [Where("account_sid", "=", at.account.sid)], render)
 
 
 @addresses.get("/{sid}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from offhook import clock, sids
+from offhook.api.filters import exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, given, http_method, link, text, word
-from offhook.api.paging import exactly, page
+from offhook.api.paging import page
 from offhook.api.reach import changed, fetched, owned
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -67,13 +68,9 @@ def _insert(connection: Connection, application: Application) -> int:
     return count + 1
 
 
-@applications.get()
+@applications.get(filters=exactly(FriendlyName="friendly_name"))
 async def list_applications(at: At) -> Listed:
-    where = [
-        Where("account_sid", "=", at.account.sid),
-        *exactly(at.sent, FriendlyName="friendly_name"),
-    ]
-    return await page(at, records.applications, where, render)
+    return await page(at, records.applications, [Where("account_sid", "=", at.account.sid)], render)
 
 
 @applications.get("/{sid}")

@@ -99,24 +99,23 @@ def _country(at: At, region: str, kinds: tuple[str, ...]) -> Rendering:
     }
 
 
-def _lists(kind: str) -> Callable[[At], Any]:
-    async def list_kind(at: At) -> Listed:
-        return await _list(at, kind)
+def _lists(kind: str) -> Callable[[At, Filters], Any]:
+    async def list_kind(at: At, filters: Filters) -> Listed:
+        return await _list(at, kind, filters)
 
     return list_kind
 
 
 for _name, _kind in KINDS.items():
-    available.get(f"/{_name}")(_lists(_kind))
+    available.get(f"/{_name}", form=Filters)(_lists(_kind))
 
 
-async def _list(at: At, kind: str) -> Listed:
+async def _list(at: At, kind: str, filters: Filters) -> Listed:
     """One page; there is no other, as there is no end of numbers. Raises ApiError 20404 or 21457,
     and those of the filters."""
     region = at.names["country"].upper()
     if region not in plan.countries():
         raise ApiError(20404)
-    filters = forms.read(Filters, at.sent)
     if filters.area_code and not plan.is_nanp(region):
         raise ApiError(NOT_HERE, f"There are no area codes in {region}")
     found = await at.exchange.store.read(_found, at, region, kind, filters)

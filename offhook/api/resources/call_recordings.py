@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from offhook.api.filters import dates
 from offhook.api.formats import Rendering
 from offhook.api.forms import http_method, link, word, words
-from offhook.api.paging import dates, page
+from offhook.api.paging import page
 from offhook.api.reach import fetched
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -54,14 +55,13 @@ async def create(at: At, form: Create) -> Rendering:
     return render(await control.start_recording(at.exchange, call, setting))
 
 
-@call_recordings.get()
+@call_recordings.get(filters=dates("DateCreated", "date_created"))
 async def list_of_call(at: At) -> Listed:
     call = await fetched(at, records.calls, at.names["call_sid"])
     where = [
         Where("call_sid", "=", call.sid),
         Where("account_sid", "=", at.account.sid),
         STILL_THERE,
-        *dates(at.sent, "DateCreated", "date_created"),
     ]
     return await page(at, records.recordings, where, render)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offhook.api.addresses import Caller, called, caller_id, calling
+from offhook.api.filters import dates, exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import address, flag, http_method, link, text, whole, word, words
-from offhook.api.paging import dates, exactly, page
+from offhook.api.paging import page
 from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, below, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -158,15 +159,15 @@ async def fetch(at: At) -> Rendering:
     return render(await fetched(at, records.calls, at.sid))
 
 
-@calls.get()
+@calls.get(
+    filters=(
+        *exactly(To="to", From="from_", ParentCallSid="parent_call_sid", Status="status"),
+        *dates("StartTime", "start_time", until="<"),
+        *dates("EndTime", "end_time", until="<"),
+    )
+)
 async def list_calls(at: At) -> Listed:
-    where = [
-        Where("account_sid", "=", at.account.sid),
-        *exactly(at.sent, To="to", From="from_", ParentCallSid="parent_call_sid", Status="status"),
-        *dates(at.sent, "StartTime", "start_time", until="<"),
-        *dates(at.sent, "EndTime", "end_time", until="<"),
-    ]
-    return await page(at, records.calls, where, render)
+    return await page(at, records.calls, [Where("account_sid", "=", at.account.sid)], render)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from offhook.api.filters import dates
 from offhook.api.formats import Rendering
-from offhook.api.paging import dates, page
+from offhook.api.paging import page
 from offhook.api.reach import fetched
 from offhook.api.rendering import account_uri
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -22,13 +23,12 @@ conference_recordings = Resource(
 )
 
 
-@conference_recordings.get()
+@conference_recordings.get(filters=dates("DateCreated", "date_created"))
 async def list_of_conference(at: At) -> Listed:
     where = [
         Where("conference_sid", "=", await _conference_sid(at)),
         Where("account_sid", "=", at.account.sid),
         STILL_THERE,
-        *dates(at.sent, "DateCreated", "date_created"),
     ]
     return await page(at, records.recordings, where, render)
 

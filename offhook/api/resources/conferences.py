@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from offhook import clock
+from offhook.api.filters import dates, exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import http_method, link, word
-from offhook.api.paging import dates, exactly, page
+from offhook.api.paging import page
 from offhook.api.rendering import account_uri, below, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
@@ -25,15 +26,15 @@ conferences = Resource(
 OVER = 16022
 
 
-@conferences.get()
+@conferences.get(
+    filters=(
+        *exactly(FriendlyName="friendly_name", Status="status"),
+        *dates("DateCreated", "date_created"),
+        *dates("DateUpdated", "date_updated"),
+    )
+)
 async def list_conferences(at: At) -> Listed:
-    where = [
-        Where("account_sid", "=", at.account.sid),
-        *exactly(at.sent, FriendlyName="friendly_name", Status="status"),
-        *dates(at.sent, "DateCreated", "date_created"),
-        *dates(at.sent, "DateUpdated", "date_updated"),
-    ]
-    return await page(at, table, where, render)
+    return await page(at, table, [Where("account_sid", "=", at.account.sid)], render)
 
 
 @conferences.get("/{sid}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offhook.api.formats import Rendering
-from offhook.api.forms import given, http_method, link, text
+from offhook.api.forms import given, http_method, link, text, words
 from offhook.api.paging import page
 from offhook.api.reach import changed, fetched, owned
 from offhook.api.rendering import account_uri, or_none
@@ -42,6 +42,7 @@ class Update:
     description: str | None = text(None, longest=1024)
     friendly_name: str | None = text(None, bad=20002, longest=64, filled=True)
     homepage_url: str | None = link(None, bad=21402)
+    permissions: tuple[str, ...] | None = words(default=None)
 
 
 @connect_apps.get()
@@ -57,13 +58,10 @@ async def fetch(at: At) -> Rendering:
 @connect_apps.update(Update)
 async def update(at: At, form: Update) -> Rendering:
     """Raises ApiError 20001 for a permission that does not exist."""
-    changes = given(form)
-    if "Permissions" in at.sent:
-        changes["permissions"] = tuple(filter(None, at.sent["Permissions"]))
-    unknown = set(changes.get("permissions", ())) - set(PERMISSIONS)
+    unknown = set(form.permissions or ()) - set(PERMISSIONS)
     if unknown:
         raise ApiError(20001, f"Permissions: {min(unknown)[:60]} is not one of get-all, post-all")
-    return render(await changed(at, table, changes))
+    return render(await changed(at, table, given(form)))
 
 
 @connect_apps.delete()

@@ -65,10 +65,10 @@ class Whose:
     account_sid: str = sid("AC", bad=20001)
 
 
-@keys.get(manages=True)
-async def list_keys(at: At) -> Rendering:
+@keys.get(manages=True, form=Whose)
+async def list_keys(at: At, form: Whose) -> Rendering:
     """The newest first; pages are told in `meta`, as everywhere in v1."""
-    owner = await _account(at, forms.read(Whose, at.sent).account_sid)
+    owner = await _account(at, form.account_sid)
     of_owner = [Where("account_sid", "=", owner.sid)]
     listed = await page(replace(at, format="xml"), api_keys, of_owner, _listed)
     paging, root = listed.paging, _root(at)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from offhook.api.files import File, forget, is_there
+from offhook.api.filters import dates
 from offhook.api.formats import Rendering
-from offhook.api.paging import dates, page
+from offhook.api.paging import page
 from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -21,13 +22,12 @@ media = Resource(
 )
 
 
-@media.get()
+@media.get(filters=dates("DateCreated", "date_created"))
 async def list_media(at: At) -> Listed:
     message = await fetched(at, records.messages, at.names["message_sid"])
     where = [
         Where("parent_sid", "=", message.sid),
         Where("account_sid", "=", at.account.sid),
-        *dates(at.sent, "DateCreated", "date_created"),
     ]
     return await page(at, records.media, where, render)
 

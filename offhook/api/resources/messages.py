@@ -8,9 +8,10 @@ from datetime import datetime
 from offhook import clock
 from offhook.api.addresses import sender, sends_media, written_to
 from offhook.api.files import forget
+from offhook.api.filters import dates, exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, link, links, text, whole, word, words
-from offhook.api.paging import dates, exactly, page
+from offhook.api.paging import page
 from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, below, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -142,23 +143,17 @@ async def create_sms(at: At, form: CreateSms) -> Rendering:
     return render_sms(await send(at.exchange, order))
 
 
-async def _page(at: At, render: object) -> Listed:
-    where = [
-        Where("account_sid", "=", at.account.sid),
-        *exactly(at.sent, To="to", From="from_"),
-        *dates(at.sent, "DateSent", "date_sent"),
-    ]
-    return await page(at, records.messages, where, render)  # type: ignore[arg-type]
+_FILTERS = (*exactly(To="to", From="from_"), *dates("DateSent", "date_sent"))
 
 
-@messages.get()
+@messages.get(filters=_FILTERS)
 async def list_messages(at: At) -> Listed:
-    return await _page(at, render)
+    return await page(at, records.messages, [Where("account_sid", "=", at.account.sid)], render)
 
 
-@sms_messages.get()
+@sms_messages.get(filters=_FILTERS)
 async def list_sms(at: At) -> Listed:
-    return await _page(at, render_sms)
+    return await page(at, records.messages, [Where("account_sid", "=", at.account.sid)], render_sms)
 
 
 @messages.get("/{sid}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from offhook.api.filters import Filter, dates
 from offhook.api.formats import Rendering
-from offhook.api.paging import dates, page
+from offhook.api.paging import page
 from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -20,12 +21,24 @@ call_notifications = Resource(
 )
 
 
-@notifications.get()
+def _logged(value: str) -> list[Where]:
+    if value not in {"0", "1"}:
+        raise ApiError(20001, "Log is 0 for errors or 1 for warnings", 400)
+    return [Where("log", "=", int(value))]
+
+
+_FILTERS = (
+    Filter("Log", _logged, {"type": "integer", "minimum": 0, "maximum": 1}),
+    *dates("MessageDate", "message_date"),
+)
+
+
+@notifications.get(filters=_FILTERS)
 async def list_notifications(at: At) -> Listed:
     return await _page(at)
 
 
-@call_notifications.get()
+@call_notifications.get(filters=_FILTERS)
 async def list_of_call(at: At) -> Listed:
     call = await fetched(at, records.calls, at.names["call_sid"])
     return await _page(at, Where("call_sid", "=", call.sid))
@@ -33,12 +46,6 @@ async def list_of_call(at: At) -> Listed:
 
 async def _page(at: At, *more: Where) -> Listed:
     where = [Where("account_sid", "=", at.account.sid), *more]
-    log = at.sent.get("Log", [""])[-1]
-    if log:
-        if log not in {"0", "1"}:
-            raise ApiError(20001, "Log is 0 for errors or 1 for warnings", 400)
-        where.append(Where("log", "=", int(log)))
-    where += dates(at.sent, "MessageDate", "message_date")
     return await page(at, records.notifications, where, lambda each: render(each, _base(at)))
 
 

@@ -13,9 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from offhook import clock, sids
+from offhook.api.filters import Filter, exactly, flags
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, given, http_method, link, sid, text, word
-from offhook.api.paging import exactly, page
+from offhook.api.paging import page
 from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, below, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -97,6 +98,24 @@ async def create(at: At, form: Create) -> Rendering:
     return await _take(at, changes, "")
 
 
+def _like(wanted: str) -> list[Where]:
+    """Part of a number, `*` standing for any digit; decoration does not count."""
+    pattern = re.sub(r"[^0-9*+]", "", wanted).replace("*", "_")
+    return [Where("phone_number", "like", f"%{pattern}%")]
+
+
+_FILTERS = (
+    *exactly(FriendlyName="friendly_name", Origin="origin"),
+    *flags(Beta="beta"),
+    Filter("PhoneNumber", _like),
+)
+
+
+@numbers.get(filters=_FILTERS)
+async def list_numbers(at: At) -> Listed:
+    return await _list(at)
+
+
 def _creates(kind: str) -> Callable[[At, CreateOfKind], Any]:
     async def create_of_kind(at: At, form: CreateOfKind) -> Rendering:
         return await _take(at, given(form), kind)
@@ -113,7 +132,7 @@ def _lists(kind: str) -> Callable[[At], Any]:
 
 for _path, _kind in KINDS.items():
     numbers.create(CreateOfKind, f"/{_path}")(_creates(_kind))
-    numbers.get(f"/{_path}")(_lists(_kind))
+    numbers.get(f"/{_path}", filters=_FILTERS)(_lists(_kind))
 
 
 async def _take(at: At, changes: dict[str, Any], kind: str) -> Rendering:
@@ -199,26 +218,10 @@ def _check_addresses(connection: Connection, account_sid: str, changes: dict[str
                 raise ApiError(20001, f"{sid} is no address of this account", 400)
 
 
-@numbers.get()
-async def list_numbers(at: At) -> Listed:
-    return await _list(at)
-
-
 async def _list(at: At, *more: Where) -> Listed:
-    where = [Where("account_sid", "=", at.account.sid), *more]
-    where += exactly(at.sent, FriendlyName="friendly_name", Origin="origin")
-    beta = at.sent.get("Beta", [""])[-1]
-    if beta:
-        where.append(Where("beta", "=", beta.lower() == "true"))
-    wanted = at.sent.get("PhoneNumber", [""])[-1]
-    if wanted:
-        where.append(Where("phone_number", "like", _pattern(wanted)))
-    return await page(at, records.numbers, where, render)
-
-
-def _pattern(wanted: str) -> str:
-    """Part of a number, `*` standing for any digit; decoration does not count."""
-    return "%" + re.sub(r"[^0-9*+]", "", wanted).replace("*", "_") + "%"
+    return await page(
+        at, records.numbers, [Where("account_sid", "=", at.account.sid), *more], render
+    )
 
 
 @numbers.get("/{sid}")

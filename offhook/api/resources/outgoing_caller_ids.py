@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offhook import sids
+from offhook.api.filters import exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import http_method, link, text, whole
-from offhook.api.paging import exactly, page
+from offhook.api.paging import page
 from offhook.api.reach import changed, deleted, fetched
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -84,11 +85,9 @@ def _check(connection: Connection, account_sid: str, number: str) -> None:
         raise ApiError(VERIFIED if verified.account_sid == account_sid else ELSEWHERE)
 
 
-@outgoing_caller_ids.get()
+@outgoing_caller_ids.get(filters=exactly(PhoneNumber="phone_number", FriendlyName="friendly_name"))
 async def list_caller_ids(at: At) -> Listed:
-    where = [Where("account_sid", "=", at.account.sid)]
-    where += exactly(at.sent, PhoneNumber="phone_number", FriendlyName="friendly_name")
-    return await page(at, caller_ids, where, render)
+    return await page(at, caller_ids, [Where("account_sid", "=", at.account.sid)], render)
 
 
 @outgoing_caller_ids.get("/{sid}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from offhook import clock, sids
 from offhook.api.addresses import called, caller_id, calling
+from offhook.api.filters import flags
 from offhook.api.formats import Rendering
 from offhook.api.forms import (
     address,
@@ -41,7 +42,6 @@ participants = Resource(
 BAD_LABEL, LABEL_TAKEN, COACHED_HOLDS, COACHED_ABSENT = 16024, 16026, 16027, 16028
 FULL, OVER, NOT_ADDED = 16020, 16022, 16030
 LONGEST_LABEL = 128
-_FILTERS = {"Muted": "muted", "Hold": "hold", "Coaching": "coaching"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def _check_coach(
         raise ApiError(COACHED_HOLDS)
 
 
-@participants.get()
+@participants.get(filters=flags(Muted="muted", Hold="hold", Coaching="coaching"))
 async def list_participants(at: At) -> Listed:
     """Those who are there."""
     room = await at.exchange.store.read(
@@ -175,9 +175,6 @@ async def list_participants(at: At) -> Listed:
         Where("account_sid", "=", at.account.sid),
         Where("status", "in", HERE),
     ]
-    for name, field in _FILTERS.items():
-        if wanted := at.sent.get(name, [""])[-1]:
-            where.append(Where(field, "=", wanted.lower() == "true"))
     return await page(at, table, where, render)
 
 

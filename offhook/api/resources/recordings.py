@@ -8,11 +8,11 @@ from datetime import datetime
 from starlette.responses import Response
 
 from offhook import clock
-from offhook.api import forms
 from offhook.api.files import File, forget, is_there, off_loop
+from offhook.api.filters import dates, exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import flag, whole
-from offhook.api.paging import dates, exactly, page
+from offhook.api.paging import page
 from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, below, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -33,20 +33,24 @@ _PLAIN = {"in-progress": "processing", "paused": "processing", "stopped": "proce
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The query of recordings and of their sound."""
-
     include_soft_deleted: bool = flag()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
     requested_channels: int = whole(0, 1, 2, bad=16113)
 
 
-@recordings.get()
-async def list_recordings(at: At) -> Listed:
-    where = [
-        Where("account_sid", "=", at.account.sid),
-        *exactly(at.sent, CallSid="call_sid", ConferenceSid="conference_sid"),
-        *dates(at.sent, "DateCreated", "date_created"),
-    ]
-    if not forms.read(Wanted, at.sent).include_soft_deleted:
+@recordings.get(
+    form=Wanted,
+    filters=(
+        *exactly(CallSid="call_sid", ConferenceSid="conference_sid"),
+        *dates("DateCreated", "date_created"),
+    ),
+)
+async def list_recordings(at: At, form: Wanted) -> Listed:
+    where = [Where("account_sid", "=", at.account.sid)]
+    if not form.include_soft_deleted:
         where.append(STILL_THERE)
     return await page(at, records.recordings, where, lambda each: render(each, base_url(at)))
 
@@ -54,36 +58,35 @@ async def list_recordings(at: At) -> Listed:
 STILL_THERE = Where("status", "in", (*LIVE, "completed", "absent", "failed"))
 
 
-@recordings.get("/{sid}", suffixes=("json", "xml"))
-async def fetch(at: At) -> Rendering:
+@recordings.get("/{sid}", form=Wanted, suffixes=("json", "xml"))
+async def fetch(at: At, form: Wanted) -> Rendering:
     found = await fetched(at, records.recordings, at.sid)
-    if found.status == "deleted" and not forms.read(Wanted, at.sent).include_soft_deleted:
+    if found.status == "deleted" and not form.include_soft_deleted:
         raise ApiError(20404)
     return render(found, base_url(at))
 
 
-@recordings.get("/{sid}", suffixes=("", "wav"), open=True)
-async def wav(at: At) -> Response:
+@recordings.get("/{sid}", suffixes=("", "wav"), open=True, form=Heard)
+async def wav(at: At, form: Heard) -> Response:
     """The sound; whoever knows the address may have it. Raises ApiError 16113 or 20404."""
-    found, mixed = await _sound(at)
+    found, mixed = await _sound(at, form.requested_channels)
     if mixed:
         return Bytes(await off_loop("a mix", lambda: mono(found.path)), media_type="audio/x-wav")
     return File(found.path, media_type="audio/x-wav")
 
 
-@recordings.get("/{sid}", suffixes=("mp3",), open=True)
-async def mp3(at: At) -> Response:
-    found, mixed = await _sound(at)
+@recordings.get("/{sid}", suffixes=("mp3",), open=True, form=Heard)
+async def mp3(at: At, form: Heard) -> Response:
+    found, mixed = await _sound(at, form.requested_channels)
     encoded = await at.exchange.speech.mp3(found.path, "mix" if mixed else None)
     return Bytes(encoded, media_type="audio/mpeg")
 
 
-async def _sound(at: At) -> tuple[Recording, bool]:
+async def _sound(at: At, wanted: int) -> tuple[Recording, bool]:
     """A recording that can be heard, and whether its two channels are wanted as one."""
     found = await fetched(at, records.recordings, at.sid)
     if found.status != "completed" or not await is_there(found.path):
         raise ApiError(20404)
-    wanted = forms.read(Wanted, at.sent).requested_channels
     if wanted > found.channels:
         raise ApiError(16113, status=400)
     return found, 0 < wanted < found.channels

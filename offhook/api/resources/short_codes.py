@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offhook.api.filters import exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, http_method, link, text, word
-from offhook.api.paging import exactly, page
+from offhook.api.paging import page
 from offhook.api.reach import changed, fetched
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -31,11 +32,9 @@ class Update:
     sms_fallback_method: str | None = http_method(None, bad=21403)
 
 
-@short_codes.get()
+@short_codes.get(filters=exactly(FriendlyName="friendly_name", ShortCode="short_code"))
 async def list_short_codes(at: At) -> Listed:
-    where = [Where("account_sid", "=", at.account.sid)]
-    where += exactly(at.sent, FriendlyName="friendly_name", ShortCode="short_code")
-    return await page(at, table, where, render)
+    return await page(at, table, [Where("account_sid", "=", at.account.sid)], render)
 
 
 @short_codes.get("/{sid}")

@@ -73,9 +73,9 @@ GRANULARITIES = (
 
 
 def _list(granularity: Granularity) -> Run:
-    async def list_records(at: At) -> Listed:
+    async def list_records(at: At, wanted: Wanted) -> Listed:
         """A row for each category and period, the latest period first."""
-        wanted, now = forms.read(Wanted, at.sent), clock.utc()
+        now = clock.utc()
         periods = _periods(granularity, _asked(at, granularity, wanted, now.date()))
         categories = [
             name for name in CATEGORIES if wanted.category in ("", name)
@@ -201,7 +201,7 @@ def _resource(granularity: Granularity) -> Resource:
     path = f"/{VERSION}/Accounts/{{account_sid}}/Usage/Records"
     path += f"/{granularity.name}" if granularity.name else ""
     made = Resource(path, element="UsageRecord", key="usage_records")
-    made.get()(_list(granularity))
+    made.get(form=Wanted)(_list(granularity))
     return made
 
 

@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from offhook import clock, sids
+from offhook.api.filters import exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, http_method, link, text, word
-from offhook.api.paging import exactly, page
+from offhook.api.paging import page
 from offhook.api.reach import changed, deleted, fetched
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -69,14 +70,11 @@ def _insert(
     return made, current
 
 
-@triggers.get()
+@triggers.get(
+    filters=exactly(Recurring="recurring", TriggerBy="trigger_by", UsageCategory="usage_category")
+)
 async def list_triggers(at: At) -> Listed:
-    where = [
-        Where("account_sid", "=", at.account.sid),
-        *exactly(
-            at.sent, Recurring="recurring", TriggerBy="trigger_by", UsageCategory="usage_category"
-        ),
-    ]
+    where = [Where("account_sid", "=", at.account.sid)]
     listed = await page(at, table, where, lambda each: {"trigger": each})
     found = [each["trigger"] for each in listed.items]
     values = await at.exchange.store.read(_values, found, clock.utc())
