@@ -179,6 +179,7 @@ def _exchange(
 
     notifier = Notifier(store, webhooks, key, done)
     exchange = Exchange(store, webhooks, notifier, speech, media, journal, rules)
+    webhooks.sessions.goes_on = lambda sid: sid in exchange.live or sid in exchange.attempts
     return exchange
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal
-from urllib.parse import quote_plus
+from urllib.parse import urlencode
 
 from offhook import __version__, clock, sids
 from offhook.errors import WebhookError
@@ -121,10 +120,6 @@ class Webhooks:
             self.sessions.keep(request.jar, errand.session, clock.now())
             self.measure(request.kind, code, clock.now() - began)
         return replace(answer, seconds=clock.now() - began)
-
-    def forget(self, jar: str) -> None:
-        """Drop the cookies and logins of a call, after its last callback."""
-        self.sessions.forget(jar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +243,7 @@ class _Errand:
             method=hop.method,
             url=hop.url,
             headers=self._sent,
-            body=b"" if hop.by_get else form(hop.params).encode(),
+            body=b"" if hop.by_get else urlencode(hop.params).encode(),
             connect=limits.connect,
             read=limits.read,
             server_name=limits.server_name,
@@ -311,18 +306,6 @@ class _Errand:
 def error_params(code: int, url: str) -> tuple[tuple[str, str], ...]:
     """What a fallback URL is told besides the usual parameters: what failed, and where."""
     return ("ErrorCode", str(code)), ("ErrorUrl", without_credentials(url))
-
-
-def form(params: Iterable[tuple[str, str]]) -> str:
-    """As `urlencode`, for which most of what we send is too simple."""
-    return "&".join([f"{_name(name)}={_value(value)}" for name, value in params])
-
-
-_name = lru_cache(quote_plus)
-
-
-def _value(text: str) -> str:
-    return text if text.isascii() and text.isalnum() else quote_plus(text)
 
 
 def _all(incoming: Incoming, name: str) -> list[str]:

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from offhook.errors import WebhookError
-from offhook.model.call import FINAL
 from offhook.model.journal import PendingCallback
 from offhook.store import records
 from offhook.store.store import Store
@@ -112,7 +111,7 @@ class Notifier:
         while line:
             async with self._slots:
                 await self._send(line[0])
-            self._end_session(line.popleft(), last=not line)
+            line.popleft()
             self._room.release()
         del self._lines[subject]
         self._rest()
@@ -145,8 +144,3 @@ class Notifier:
         except Exception as error:  # our own fault: a second attempt would end the same way
             log.exception("callback not sent", url=callback.url, subject=callback.subject)
             return WebhookError(12400, callback.url, f"internal error: {error}")
-
-    def _end_session(self, callback: PendingCallback, *, last: bool) -> None:
-        """A call's cookies end with its last status callback."""
-        if last and callback.kind == "status" and dict(callback.params).get("CallStatus") in FINAL:
-            self._webhooks.forget(callback.subject)

@@ -48,15 +48,26 @@ async def test_calls_do_not_see_each_others_cookies():
     assert [header(sent, "Cookie") for sent in inside.sent] == ["", "", "", ""]
 
 
-async def test_a_calls_cookies_last_until_it_is_forgotten():
+async def test_a_calls_cookies_last_as_long_as_it_and_for_its_last_callbacks():
     inside = Inside(lambda outgoing: said(Set_Cookie="a=b"))
     webhooks = Webhooks(inside.send)
-    for _ in range(2):
+    going_on = {CALL}
+    webhooks.sessions.goes_on = going_on.__contains__
+    for pause in (23 * 3600, 299, 300, 0):
         await webhooks.ask(Request("http://app.test/", jar=CALL))
-        await asyncio.sleep(23 * 3600)
-    webhooks.forget(CALL)
-    await webhooks.ask(Request("http://app.test/", jar=CALL))
-    assert [header(sent, "Cookie") for sent in inside.sent] == ["", "a=b", ""]
+        await asyncio.sleep(pause)
+        going_on.clear()
+    assert [header(sent, "Cookie") for sent in inside.sent] == ["", "a=b", "a=b", ""]
+
+
+async def test_cookies_of_calls_that_are_over_are_not_kept():
+    """Also when nobody is told of their ends."""
+    inside = Inside(lambda outgoing: said(Set_Cookie="a=b"))
+    webhooks = Webhooks(inside.send)
+    for number in range(2000):
+        await webhooks.ask(Request("http://app.test/", jar=f"CA{number}"))
+        await asyncio.sleep(1)
+    assert len(webhooks.sessions) < 500
 
 
 async def test_a_conversations_cookies_last_four_hours_after_the_last_use():
