@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from offhook import clock
 from offhook.aio import within
 from offhook.errors import ApiError
 from offhook.exchange import recordings, status
@@ -97,11 +98,19 @@ async def amend(
             url, method = fallback
             held.script = replace(held.script, fallback_url=url, fallback_method=method)
         if time_limit is not None:
-            exchange.spawn(_cut(exchange, held, time_limit), "time limit")
+            _limit(exchange, held, time_limit)
     return held.record
 
 
-async def _cut(exchange: Exchange, live: LiveCall, seconds: float) -> None:
+def _limit(exchange: Exchange, live: LiveCall, seconds: float) -> None:
+    """In place of the limit so far; a phone that was dialled runs no documents and had none."""
+    if live.limit and not live.limit.expired():
+        live.limit.reschedule(clock.now() + seconds)
+    else:
+        exchange.spawn(_cut(live, seconds), "time limit")
+
+
+async def _cut(live: LiveCall, seconds: float) -> None:
     """A crossing end of the call ends the waiting too."""
     if await within(seconds, live.over.wait()) is None:
         live.note(32015)

@@ -17,7 +17,7 @@ from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
 from offhook.exchange.pace import Pace, Spacing
 from offhook.line.leg import Carrier, HungUp
-from offhook.line.live_call import LiveCall, Services
+from offhook.line.live_call import LiveCall
 from offhook.media.clip import Clip
 from offhook.media.plane import MediaPlane, Recorder
 from offhook.model.account import Account
@@ -148,7 +148,6 @@ class Exchange:
     rules: Rules
     routes: Sequence[Route] = ()
     internal: Carrier | None = None  # to our own numbers
-    services: Services | None = None  # what verbs have of all this, once it was asked for
     accounts: dict[str, Account] = field(default_factory=dict)
     live: dict[str, LiveCall] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)

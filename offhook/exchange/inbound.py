@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from offhook import clock, sids
 from offhook.exchange import debugger, lines, params, permission
 from offhook.exchange.exchange import Exchange
@@ -18,7 +20,9 @@ from offhook.model.numbers import caller, normalise
 from offhook.store import records, sip_domains
 from offhook.store.store import Connection
 
-NOT_FOUND, DECLINED, UNAVAILABLE = 404, 603, 503
+NOT_FOUND, DECLINED, SERVER_ERROR, UNAVAILABLE = 404, 603, 500, 503
+
+log = structlog.get_logger("offhook.exchange")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,16 @@ async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
         records.calls.insert(connection, call)
         return found, call
 
-    entered = await exchange.store.write(enter)
+    try:
+        entered = await exchange.store.write(enter)
+    except Exception:
+        log.exception("a call could not be stored")
+        return await leg.reject(SERVER_ERROR)
     if entered is None:
         return await leg.reject(NOT_FOUND)
     found, call = entered
     live = lines.join(exchange, call, leg, found.voice, services(exchange))
-    full = permission.is_full(exchange, found.account.sid, 0)
+    full = permission.has_too_many(exchange, found.account.sid)
     if full or found.account.status != "active" or not found.voice.url:
         return await _unreachable(exchange, found, live, full)
 
@@ -136,6 +144,7 @@ async def _unreachable(exchange: Exchange, found: Destination, live: LiveCall, f
     code, message = (11100, f"{call.to} has no voice URL") if active else (10003, "")
     if active and full:
         code, message = permission.TOO_MANY, ""
+        permission.refused(exchange, "calls at a time")
     debugger.note(exchange, call.account_sid, code, message, subject=call.sid)
     await live.leg.reject(DECLINED)
     await lines.finish(exchange, live, "failed")

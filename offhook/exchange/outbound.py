@@ -15,7 +15,6 @@ from offhook.exchange.supervise import services, supervise
 from offhook.line.leg import Target
 from offhook.model.call import Call
 from offhook.model.fetch import Callback, Script
-from offhook.store import records
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,7 @@ async def place_call(exchange: Exchange, order: CallOrder) -> Call:
         application_sid=order.application_sid, phone_number_sid=order.phone_number_sid,
         api_version=order.api_version, callback=order.callback, node=exchange.rules.node,
     )  # fmt: skip
-    await exchange.store.write(records.calls.insert, call)
-    attempt = placing.attempt(exchange, call)
+    attempt = await placing.queued(exchange, call)
     exchange.spawn(carry_out(exchange, attempt, order), call.sid)
     return call
 

@@ -16,7 +16,8 @@ async def call_by_api(exchange: Exchange, account_sid: str, to: str) -> None:
     """Raises ApiError 21215 or 10004."""
     if not await _reaches(exchange, account_sid, to):
         raise ApiError(NO_CALL_THERE, f"Account not authorized to call {to}.")
-    if is_full(exchange, account_sid):
+    if has_too_many(exchange, account_sid, more=1):
+        refused(exchange, "calls at a time")
         raise ApiError(TOO_MANY)
 
 
@@ -32,21 +33,25 @@ async def problem(exchange: Exchange, account_sid: str, to: str) -> tuple[int, s
     """Why `<Dial>` may not call somebody: a code and a sentence."""
     if not await _reaches(exchange, account_sid, to):
         return NOT_THERE, f"Calls of this account to {to} are not permitted"
-    if is_full(exchange, account_sid):
+    if has_too_many(exchange, account_sid, more=1):
+        refused(exchange, "calls at a time")
         return TOO_MANY, ""
     return None
 
 
-def is_full(exchange: Exchange, account_sid: str, with_this: int = 1) -> bool:
-    """Whether `with_this` more calls are more than the account may have at a time."""
+def has_too_many(exchange: Exchange, account_sid: str, *, more: int = 0) -> bool:
+    """Whether the account's calls, and `more` of them, are more than it may have at a time."""
     most = exchange.rules.allowances.of(account_sid).calls
     if not most:
         return False
     calls = [each.record for each in exchange.attempts.values()]
     calls += [each.record for each in exchange.live.values()]
-    full = sum(call.account_sid == account_sid for call in calls) + with_this > most
-    exchange.counts["refused", "calls at a time"] += full
-    return full
+    return sum(call.account_sid == account_sid for call in calls) + more > most
+
+
+def refused(exchange: Exchange, why: str) -> None:
+    """Counts what an account asked for in vain."""
+    exchange.counts["refused", why] += 1
 
 
 async def _reaches(exchange: Exchange, account_sid: str, to: str) -> bool:
@@ -54,5 +59,6 @@ async def _reaches(exchange: Exchange, account_sid: str, to: str) -> bool:
     if exchange.rules.allowances.of(account_sid).reaches(to):
         return True
     ours = await exchange.store.read(owned.texted, to)
-    exchange.counts["refused", "destination"] += not ours
+    if not ours:
+        refused(exchange, "destination")
     return bool(ours)

@@ -13,6 +13,7 @@ from offhook.exchange import debugger, routing, status
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.line.leg import Leg, Target
 from offhook.model.call import FINAL, STATUS_OF, Call
+from offhook.store import records
 
 log = structlog.get_logger("offhook.exchange")
 
@@ -21,8 +22,19 @@ REQUEST_TERMINATED, SERVER_ERROR = 487, 500
 
 
 def attempt(exchange: Exchange, call: Call) -> Attempt:
-    """The call can be given up from now on. It has to be placed, or dropped."""
+    """The call counts, and can be given up, from now on. It has to be placed, or dropped."""
     exchange.attempts[call.sid] = made = Attempt(call)
+    return made
+
+
+async def queued(exchange: Exchange, call: Call) -> Attempt:
+    """As `attempt`, with the record stored; without that there is no call."""
+    made = attempt(exchange, call)
+    try:
+        await exchange.store.write(records.calls.insert, call)
+    except BaseException:
+        _over(exchange, made)
+        raise
     return made
 
 
@@ -58,11 +70,13 @@ async def place(
 
 async def drop(exchange: Exchange, attempt: Attempt) -> None:
     """It leads nowhere. One that was never dialled owes no callback (reference: cancel, queued)."""
-    if attempt.record.status not in FINAL:
-        code, silent = REQUEST_TERMINATED, not attempt.initiated
-        word = attempt.given_up or "canceled"
-        await status.advance(exchange, attempt, word, silent=silent, sip_response_code=code)
-    _over(exchange, attempt)
+    try:
+        if attempt.record.status not in FINAL:
+            code, silent = REQUEST_TERMINATED, not attempt.initiated
+            word = attempt.given_up or "canceled"
+            await status.advance(exchange, attempt, word, silent=silent, sip_response_code=code)
+    finally:
+        _over(exchange, attempt)
 
 
 def _over(exchange: Exchange, attempt: Attempt) -> None:

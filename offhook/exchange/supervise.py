@@ -23,12 +23,7 @@ log = structlog.get_logger("offhook.exchange")
 
 def services(exchange: Exchange) -> Services:
     """What the exchange does for every call."""
-    if exchange.services is None:
-        exchange.services = _services(exchange)
-    return exchange.services
 
-
-def _services(exchange: Exchange) -> Services:
     async def speak(live: LiveCall, text: str, ssml: str, voice: str, language: str) -> Clip:
         rules = exchange.rules
         spoken = language or ("" if voice else rules.language)
@@ -114,11 +109,14 @@ async def _play_out(exchange: Exchange, live: LiveCall, start: Fetch) -> Fetch |
 async def _cut(live: LiveCall, limit: float, script: Coroutine[Any, Any, None]) -> None:
     try:
         async with asyncio.timeout(limit) as deadline:
+            live.limit = deadline
             await script
     except TimeoutError:
         if not deadline.expired():
             raise
         live.note(32015)
+    finally:
+        live.limit = None
 
 
 async def _end_of_script(live: LiveCall) -> None:

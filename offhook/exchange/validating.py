@@ -50,8 +50,7 @@ async def validate(exchange: Exchange, wanted: Validation) -> Call:
         sids.new("CA"), wanted.account_sid, wanted.phone_number, from_, "outbound-api", at, at,
         node=exchange.rules.node,
     )  # fmt: skip
-    await exchange.store.write(records.calls.insert, call)
-    attempt = placing.attempt(exchange, call)
+    attempt = await placing.queued(exchange, call)
     exchange.spawn(_carry_out(exchange, attempt, wanted), call.sid)
     return call
 

@@ -65,6 +65,7 @@ class LiveCall:
     over: asyncio.Event = field(default_factory=asyncio.Event)  # the record is final
     ended_at: datetime | None = None  # when the leg ended
     finishing: asyncio.Task[None] | None = None
+    limit: asyncio.Timeout | None = None  # its longest duration, while documents run
 
     async def answer(self) -> None:
         if not self.answered:

@@ -293,3 +293,36 @@ async def test_a_bad_override_in_a_url_is_noted_wherever_it_is_asked(offhook: Of
     await offhook.platform.exchange.notifier.settled()
     await asyncio.sleep(1)
     assert codes(offhook) == [11243, 11243, 11243]
+
+
+# A database that takes nothing
+
+
+async def broken(offhook: Offhook) -> None:
+    await offhook.platform.exchange.store.write(
+        lambda connection: connection.exec_driver_sql("ALTER TABLE calls RENAME TO gone")
+    )
+
+
+async def test_a_call_that_cannot_be_stored_is_refused(offhook: Offhook):
+    offhook.number(OURS, voice=App("<Say>Hello.</Say>"))
+    await broken(offhook)
+    call = await offhook.call(OURS)
+    assert (await call.ended()).code == 500
+
+
+async def test_a_call_out_that_cannot_be_stored_is_none(offhook: Offhook):
+    offhook.number(OURS)
+    await broken(offhook)
+    with pytest.raises(AssertionError, match="500"):
+        await offhook.post("Calls.json", To="+15550007777", From=OURS, Twiml="<Response/>")
+    assert offhook.platform.exchange.attempts == {}
+
+
+async def test_a_call_out_whose_story_cannot_be_stored_does_not_stay(offhook: Offhook):
+    offhook.number(OURS)
+    offhook.phone("+15550007777").behaves("no-answer")
+    await offhook.post("Calls.json", To="+15550007777", From=OURS, Twiml="<Response/>")
+    await broken(offhook)
+    await asyncio.sleep(100)
+    assert offhook.platform.exchange.attempts == {}

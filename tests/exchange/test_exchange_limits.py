@@ -118,6 +118,15 @@ class TestCallsAtATime:
         await asyncio.sleep(1)
         await here.post("Calls.json", To="+15550007773", From=OURS, Twiml=LONG)
 
+    async def test_of_many_requests_at_once_no_more_are_taken(self, here: Offhook):
+        asked = [
+            here.post("Calls.json", To=f"+1555000777{number}", From=OURS, Twiml=LONG)
+            for number in range(5)
+        ]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert sum(isinstance(each, AssertionError) for each in answers) == 3
+        assert len(here.calls) == 2
+
     async def test_a_call_in_that_is_one_too_many_is_turned_away(self, here: Offhook):
         calls = [await here.call(OURS, from_=f"+1555000888{number}") for number in range(3)]
         await calls[2].ended()

@@ -163,6 +163,20 @@ async def test_a_new_time_limit_counts_from_now(offhook: Offhook):
     assert codes(offhook) == [32015]
 
 
+@pytest.mark.parametrize("limits", [("7", "60"), ("60", "7"), ("7", "9", "60")])
+async def test_the_last_time_limit_is_the_one_that_counts(offhook: Offhook, limits: tuple[str]):
+    offhook.number(OURS)
+    placed = await offhook.post("Calls.json", To=AGENT, From=OURS, Twiml=twiml(TALK), TimeLimit="5")
+    call = await offhook.phone(AGENT).rings()
+    await call.hears("Hold on.")
+    began = offhook.now
+    for seconds in limits:
+        await offhook.post(f"Calls/{placed['sid']}.json", TimeLimit=seconds)
+    await call.ended()
+    assert round(offhook.now - began) == int(limits[-1])
+    assert codes(offhook) == [32015]
+
+
 async def test_a_time_limit_that_outlives_its_call_leaves_nothing_behind(offhook: Offhook):
     call = await talking(offhook, App(TALK))
     await offhook.post(f"Calls/{call.sid}.json", TimeLimit="600")
