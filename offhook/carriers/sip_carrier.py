@@ -236,7 +236,7 @@ class SipCarrier:
             call.reject(503, now, ("Retry-After", "10"))
         else:
             self._board.entries[call.serial].trunk = admitted.trunk.name if admitted.trunk else ""
-            call.trying(now)
+            call.taken(now)
             self._board.spawn(self._take(call, admitted, home))
 
     def _take_over(self, call: Inbound, wanted: TakeOver, now: float) -> None:

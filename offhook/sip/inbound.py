@@ -16,6 +16,7 @@ from offhook.sip.session import Session
 from offhook.sip.transactions import Transaction
 
 RING_AGAIN = 60.0  # seconds; proxies give up a call that nothing is heard of (section 13.3.1.1)
+TRYING = 0.2  # seconds within which a caller hears something (RFC 3261 section 17.2.1)
 _SECONDS = re.compile("[0-9]{1,10}")
 
 
@@ -71,8 +72,14 @@ class Inbound:
         self._provisionals: Provisionals | None = None  # where the caller insists on an answer
         self._expires_at: float | None = None
         self._ring_at: float | None = None
+        self._trying_at: float | None = None
         transaction.tell = self._heard
         core.dialogs[dialog.key] = self
+
+    def taken(self, now: float) -> None:
+        """Somebody decides about it: 100 is said in time, unless something else was by then."""
+        self._trying_at = now + TRYING
+        self.core.layer.alarms.set(self)
 
     def trying(self, now: float) -> None:
         """100, at once, so that the caller stops repeating itself (section 17.2.1)."""
@@ -110,13 +117,18 @@ class Inbound:
 
     @property
     def wake_at(self) -> float | None:
+        if self.over:
+            return None
         repeat = self._provisionals.wake_at if self._provisionals else None
-        times = [at for at in (repeat, self._expires_at, self._ring_at) if at is not None]
-        return None if self.over else min(times, default=None)
+        trying = None if self._transaction.data else self._trying_at
+        times = (repeat, trying, self._expires_at, self._ring_at)
+        return min((at for at in times if at is not None), default=None)
 
     def fire(self, now: float) -> None:
         if self._expires_at is not None and now >= self._expires_at and not self.over:
             self._cancelled(now, 487, "the invitation expired")
+        if self._trying_at is not None and now >= self._trying_at and not self._transaction.data:
+            self.trying(now)
         if self._provisionals and not self.over and not self._provisionals.fire(now):
             self.reject(504, now, reason="No PRACK")
         if self._ring_at is not None and now >= self._ring_at:

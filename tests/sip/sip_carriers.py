@@ -22,8 +22,8 @@ OnCall = Callable[[Leg, str, str], Awaitable[None]]
 class Phone:
     """What the called side does with a call, and what it saw of it."""
 
-    def __init__(self, answers: bool = True, rings: bool = True) -> None:
-        self.answers, self.rings = answers, rings
+    def __init__(self, answers: bool = True, rings: bool = True, thinks: float = 0) -> None:
+        self.answers, self.rings, self.thinks = answers, rings, thinks
         self.legs: list[Leg] = []
         self.called: list[tuple[str, str]] = []
         self.hung_up = 0
@@ -32,6 +32,7 @@ class Phone:
         self.legs.append(leg)
         self.called.append((to, from_))
         try:
+            await asyncio.sleep(self.thinks)
             if self.rings:
                 await leg.ring()
             if self.answers:

@@ -99,7 +99,7 @@ class TestCalls:
         assert phone.called == [("sip:bob@127.0.0.2", "+15550002222")]
 
     async def test_the_signalling_is_kept_with_the_leg(self):
-        phone = Phone()
+        phone = Phone(thinks=0.3)
         async with carrier("127.0.0.1", Phone()) as here, carrier("127.0.0.2", phone):
             leg = await here.dial(target(), not_ringing)
             await leg.hang_up()
@@ -122,6 +122,13 @@ class TestCalls:
             )
             assert told[0][1]["transport"] == "UDP"
             assert told[-1][1]["packets_received"] >= 0
+
+    async def test_who_rings_at_once_says_nothing_before(self):
+        async with carrier("127.0.0.1", Phone()) as here, carrier("127.0.0.2", Phone()):
+            leg = await here.dial(target(), not_ringing)
+            await leg.hang_up()
+            heard = [line for line in first_lines(leg) if line.startswith("received")]
+            assert heard[0] == "received SIP/2.0 180 Ringing"
 
     async def test_a_crash_in_the_platform_ends_that_call_alone(self, caplog: Any):
         async def crash(leg: Leg, to: str, from_: str) -> None:

@@ -45,6 +45,7 @@ TIMERS = (
     Timer("K", "RFC 3261 17.1.2.2", "5 s", "0", "responses are absorbed until then"),
     Timer("L", "RFC 6026 7.1", "32 s", "32 s", "repeated INVITEs are absorbed"),
     Timer("M", "RFC 6026 7.2", "32 s", "32 s", "2xx of forks are acknowledged and ended"),
+    Timer("100", "RFC 3261 17.2.1", "200 ms", "the same", "100 unless something was said"),
     Timer("2xx", "RFC 3261 13.3.1.4", "500 ms, doubling to 4 s", "the same", "2xx again"),
     Timer("2xx without ACK", "RFC 3261 13.3.1.4", "32 s", "32 s", "BYE"),
     Timer("ACK", "RFC 3261 13.2.2.4", "none", "none", "the same ACK for each 2xx"),
@@ -338,6 +339,51 @@ def test_an_invitation_expires_when_its_caller_says_so(
     assert len(talk.caller.all(Over)) == len(talk.callee.all(Over)) == len(when)
     session = talk.incoming().answer(b"answer", talk.now)
     assert (session is None) == bool(when)
+
+
+@proves("100")
+@BOTH
+def test_a_caller_who_has_heard_nothing_is_told_to_be_patient(transport: str):
+    talk = Talk(transport)
+    talk.invite()
+    talk.line.run(0)
+    began = talk.now
+    talk.line.run(0.05)
+    talk.incoming().taken(began)
+    talk.line.run(50)
+    assert talk.callee.when("100") == [began + 0.2]
+    assert talk.caller.said() == ["INVITE"]  # never again
+    talk.incoming().ring(talk.now)
+    talk.line.run(50)
+    assert talk.callee.said() == ["100", "180"]
+
+
+@proves("100")
+@BOTH
+@pytest.mark.parametrize("said", ["180", "200", "486"])
+def test_a_caller_who_hears_anything_else_in_time_is_not(transport: str, said: str):
+    talk = Talk(transport)
+    talk.invite()
+    talk.line.run(0.05)
+    call = talk.incoming()
+    call.taken(talk.now)
+    talk.line.run(0.19)
+    say = {"180": call.ring, "200": lambda now: call.answer(b"answer", now)}
+    say.get(said, lambda now: call.reject(486, now))(talk.now)
+    talk.line.run(50)
+    assert talk.callee.said()[0] == said
+    assert talk.callee.when("100") == []
+
+
+@proves("100")
+def test_a_caller_who_may_not_be_rung_yet_is_told_as_well():
+    talk = Talk()
+    talk.invite(fields=(("Require", "100rel"),), body=b"")
+    talk.line.run(0.05)
+    talk.incoming().taken(talk.now)
+    talk.incoming().ring(talk.now)
+    talk.line.run(1)
+    assert talk.callee.said() == ["100"]
 
 
 @proves("1xx", "1xx without PRACK")
