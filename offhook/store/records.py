@@ -114,6 +114,7 @@ calls = Calls(
     ("from_", "account_sid", "date_created", "row"),
     ("parent_call_sid", "account_sid", "date_created", "row"),
     dates=("date_created", "start_time", "end_time"),
+    fixed=("account_sid", "date_created", "to", "from_"),
 )
 messages = Messages(
     Message,
@@ -124,6 +125,7 @@ messages = Messages(
     ("to", "account_sid", "date_created", "row"),
     ("from_", "account_sid", "date_created", "row"),
     dates=("date_created", "date_sent"),
+    fixed=("account_sid", "date_created", "to", "from_"),
 )
 media = MediaRecords(Media, "media", ("parent_sid", "account_sid", "date_created", "row"))
 recordings = Recordings(

@@ -90,6 +90,8 @@ class Records(Generic[T]):
 
     `key` names the unique field that finds a record. `dates` are the fields lists may be ordered
     by: the one that a list's filter bounds, otherwise the first. `indexes` name their fields.
+    `fixed` are fields that never change: saving leaves them, and the indexes that have no others,
+    as they are.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Records(Generic[T]):
         key: str = "sid",
         dates: tuple[str, ...] = ("date_created",),
         unique: tuple[str, ...] = (),
+        fixed: tuple[str, ...] = (),
     ) -> None:
         self._shape = Shape(record)
         columns = self._shape.columns()
@@ -120,7 +123,8 @@ class Records(Generic[T]):
         names = [column.name for column in columns]
         self._get = Prepared(self._select.where(this))
         self._insert = Prepared(self.table.insert(), names)
-        self._update = Prepared(self.table.update().where(this), names)
+        changing = [name for name in names if name not in (key, *fixed)]
+        self._update = Prepared(self.table.update().where(this), changing)
 
     def insert(self, connection: Connection, record: T) -> None:
         """Raises Taken; the transaction is then spoilt and must be left."""

@@ -12,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Executable,
     Index,
     Integer,
     Table,
@@ -26,6 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from offhook.model.usage import Period, Sums, UsageTrigger, Used
 from offhook.store import records
 from offhook.store.columns import RowId, UtcDateTime, metadata
+from offhook.store.prepared import Prepared
 from offhook.store.table import Records, Where
 
 DAY, MONTH, YEAR = 10, 7, 4  # how much of a date names the period: YYYY-MM-DD
@@ -67,17 +67,17 @@ def add(connection: Connection, account_sid: str, at: datetime, used: Sequence[U
         for each in used
     ]  # fmt: skip
     if rows:
-        connection.execute(_counting(connection.dialect.name), rows)
+        _counting(connection.dialect.name).run_many(connection, rows)
 
 
 @cache
-def _counting(dialect: str) -> Executable:
-    """Adds to what is there; made once, for making it costs more than it does."""
+def _counting(dialect: str) -> Prepared:
+    """Adds to what is there."""
     dialects: Any = sqlite if dialect == "sqlite" else postgresql
     insert = dialects.insert(_days)
     sums = {name: _days.c[name] + insert.excluded[name] for name in ("count", "usage", "price")}
-    counting: Executable = insert.on_conflict_do_update(index_elements=["slot"], set_=sums)
-    return counting
+    names = [column.name for column in _days.c if column is not _days.c.row]
+    return Prepared(insert.on_conflict_do_update(index_elements=["slot"], set_=sums), names)
 
 
 def sums(

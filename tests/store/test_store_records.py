@@ -85,6 +85,16 @@ def test_saving_replaces_every_field(connection: Connection, table: Any, record:
     assert table.get(connection, record.sid) == record
 
 
+@pytest.mark.parametrize("change", [{"to": "+15550009999"}, {"account_sid": "AC" + "9" * 32}])
+def test_who_called_whom_for_which_account_is_written_once(
+    connection: Connection, change: dict[str, str]
+) -> None:
+    call = bare(FULL_CALL)
+    calls.insert(connection, call)
+    assert calls.save(connection, replace(call, status="ringing", **change))
+    assert calls.get(connection, call.sid) == replace(call, status="ringing")
+
+
 @every_table
 def test_a_deleted_record_is_gone_and_saving_it_does_not_bring_it_back(
     connection: Connection, table: Any, record: Any
