@@ -8,6 +8,7 @@ reference: REST conventions sections 3 and 6.
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import re
@@ -31,6 +32,7 @@ _MEDIA_TYPES: dict[Format, str] = {
 }
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAMES = {"sms": "SMS", "mms": "MMS"}
+_NOT_IN_NAMES = re.compile(r"^(?=[^A-Za-z_])|[^A-Za-z0-9_.-]")
 _PAGING = ("page", "page_size", "uri", "first_page_uri", "previous_page_uri", "next_page_uri")
 
 
@@ -132,11 +134,15 @@ def _cells(prefix: str, item: Rendering) -> Iterator[tuple[str, str]]:
             yield name, _text(value)
 
 
+@functools.lru_cache(1024)
+def _tag(key: str) -> str:
+    """What a property is called in XML. Some are called by strangers: headers of SIP are."""
+    return _NAMES.get(key) or _NOT_IN_NAMES.sub("_", pascal(key)) or "_"
+
+
 def _element(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
-        inside = "".join(
-            _element(_NAMES.get(key) or pascal(key), each) for key, each in value.items()
-        )
+        inside = "".join(_element(_tag(key), each) for key, each in value.items())
     elif isinstance(value, list | tuple):
         inside = "".join(_element(name.removesuffix("s"), each) for each in value)
     else:

@@ -79,7 +79,10 @@ def read(form: type[Form], sent: Sent) -> Form:
         try:
             values[field] = each.read(sent[each.name])
         except ValueError as problem:
-            raise ApiError(each.bad, str(problem)) from None
+            told = str(problem)
+            if each.bad == INVALID:  # a code that says nothing of the parameter
+                told = f"{each.name}: {told or 'not valid'}"
+            raise ApiError(each.bad, told) from None
     return form(**values)
 
 

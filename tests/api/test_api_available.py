@@ -226,6 +226,7 @@ async def test_a_filter_that_is_wrong_has_its_code(
     async with serving() as api:
         reply = await api.get(f"AvailablePhoneNumbers/{path}.json", **query)
         assert reply.code == (400, code)
+        assert next(iter(query)) in reply.json["message"] or code != 20001
 
 
 # Buying

@@ -361,3 +361,16 @@ async def test_the_events_of_a_call_are_its_webhooks(serving: Serving) -> None:
         second = (await api.get(first["next_page_uri"])).json
         assert [each["response"]["response_code"] for each in second["events"]] == [202]
         assert second["next_page_uri"] is None
+
+
+async def test_parameters_that_a_stranger_named_are_well_formed_in_xml(serving: Serving) -> None:
+    """Names of SIP headers reach the application as parameters, and may hold almost anything."""
+    async with serving() as api:
+        call = await stored(api)
+        named = {"SipHeader_X-a'b!": "1", "9><x": "2", "": "3", "Digits": "4"}
+        at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        asked = Event(call.sid, api.account.sid, at, "webhook", {"params": named})
+        await api.exchange.store.write(records.events.insert, asked)
+        [[event]] = (await api.get(f"Calls/{call.sid}/Events")).xml
+        parameters = {each.tag: each.text for each in event.iterfind("Request/Parameters/*")}
+        assert parameters == {"SipHeaderX-a_b_": "1", "_9__x": "2", "_": "3", "Digits": "4"}

@@ -30,9 +30,7 @@ _USERNAME = r'[^\s":@\x00-\x1f]+'
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    username: str = text(
-        missing=NOT_VALID, bad=NOT_VALID, longest=32, pattern=r'[^\s":@\x00-\x1f]+'
-    )
+    username: str = text(missing=NOT_VALID, bad=NOT_VALID, longest=32, pattern=_USERNAME)
     password: str = text(missing=NOT_VALID)
 
 
