@@ -1,4 +1,5 @@
-"""Callers and answerers of a soak: one load generator for each kind of call, and one that answers.
+"""Callers and answerers of a soak: one load generator for each kind of call, one that answers, and
+registered phones in a process of their own.
 
 What each of their calls came to is kept, to be held against the records.
 """
@@ -7,7 +8,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,19 +20,33 @@ TALKS = "0.2:20"  # seconds until a phone hangs up
 RINGS = "0.1:6"  # seconds that an answerer rings
 GIVES_UP = "0.25:0.05:2.5"  # a share of the callers, after so many seconds without an answer
 BUSY = 0.15  # share of the calls that an answerer refuses
+REGISTERED = {"TCP": 0.03, "TLS": 0.08, "WSS": 0.05}  # phones for each call at a time
+PLAIN = 0.75  # calls of the load generators for each call at a time
 ENDS = 60.0  # seconds for the last calls
 PORTS = 600  # of each load generator, for sound
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a phone saw of a call: whether it was up, who hung up, and the final SIP status."""
+    """What a phone saw of a call: whether it was up, who hung up, and the final SIP status (0: it
+    did not live to see it).
+
+    `sid` is what the platform called it by, where that is known, `by` the transport of a registered
+    phone; `mute`: nothing could be heard.
+    """
 
     from_: str
     to: str
     up: bool
     far_end: bool
     code: int
+    sid: str = ""
+    by: str = ""
+    mute: bool = False
+
+
+def span(text: str) -> list[float]:
+    return [float(one) for one in text.split(":")]
 
 
 class Phones:
@@ -37,9 +54,10 @@ class Phones:
 
     def __init__(self, program: Path, there: Soaked, calls: int, first: int = 0) -> None:
         self.seen: list[Seen] = []
+        self.troubles: list[str] = []
         answers = ("-S", "-p", there.answerer, "-a", RINGS, "-b", BUSY, "-n", 4000)
         self._answering = self._start(program, *answers, "-R", 40000)
-        each = max(1, round(calls * 0.85 / len(KINDS)))
+        each = max(1, round(calls * PLAIN / len(KINDS)))
         self._calling = [
             self._start(
                 program, "-t", there.sip, "-u", NUMBERS[kind], "-n", 500_000, "-c", each,
@@ -48,11 +66,19 @@ class Phones:
             )
             for number, kind in enumerate(KINDS)
         ]  # fmt: skip
+        registered = [
+            f"{transport}:{there.places[transport]}:{max(2, round(share * calls))}"
+            for transport, share in REGISTERED.items()
+        ]
+        handsets = (sys.executable, "-m", "bench.handsets", "--first", str(first), *registered)
+        self._calling.append(self._read(handsets))
 
     def _start(self, program: Path, *options: object) -> tuple[subprocess.Popen[str], Reader]:
-        command = [str(program), "-L", "-N", "-x", TALKS, *map(str, options)]
+        return self._read((str(program), "-L", "-N", "-x", TALKS, *map(str, options)))
+
+    def _read(self, command: Sequence[str]) -> tuple[subprocess.Popen[str], Reader]:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        return process, Reader(process, self.seen)
+        return process, Reader(process, self.seen, self.troubles)
 
     def hang_up(self) -> None:
         """All of them, and those who answer last: somebody may be dialling them."""
@@ -74,11 +100,13 @@ class Phones:
 
 
 class Reader(threading.Thread):
-    """Reads what a load generator says, and keeps its calls."""
+    """Reads what phones say, and keeps their calls."""
 
-    def __init__(self, process: subprocess.Popen[str], seen: list[Seen]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], seen: list[Seen], troubles: list[str]
+    ) -> None:
         super().__init__(daemon=True)
-        self._process, self._seen = process, seen
+        self._process, self._seen, self._troubles = process, seen, troubles
         self.start()
 
     def run(self) -> None:
@@ -87,9 +115,7 @@ class Reader(threading.Thread):
             for line in lines:
                 if line.startswith("CALL "):
                     told = json.loads(line[5:])
-                    self._seen.append(
-                        Seen(
-                            told["from"], told["to"], bool(told["up"]), bool(told["far_end"]),
-                            told["code"],
-                        )
-                    )  # fmt: skip
+                    told["from_"] = told.pop("from")
+                    self._seen.append(Seen(**told))
+                elif line.startswith("TROUBLE "):
+                    self._troubles.append(line[8:].strip())

@@ -1,9 +1,10 @@
 """`make soak`: calls of random length with hang-ups at random moments, for as long as you like.
 
 It starts an Offhook and calls it: callers hang up while it speaks, plays, gathers, records, dials
-or only rings; answerers ring for a while, refuse, or hang up; and the API places calls and ends
-them under way. At the end nothing may be left over, memory must have been flat, and every call's
-record must say what its phone saw.
+or only rings; answerers ring for a while, refuse, or hang up; phones register over TCP, TLS and
+WSS, call, are called, hold, and go with and without a word; and the API places calls and ends them
+under way. At the end nothing may be left over, memory must have been flat, and every call's record
+must say what its phone saw.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from pathlib import Path
 
 from bench.phones import Phones
 from bench.rig import CannotMeasure, compiled, scratch
-from bench.soaked import KINDS, Soaked, soaked
-from bench.verdicts import Sample, Verdict, leaks, memory, sample, statuses
+from bench.soaked import KINDS, Soaked, registered, soaked
+from bench.verdicts import Sample, Verdict, leaks, memory, sample, statuses, troubles
 
 STEP = 5.0  # seconds between two looks at memory
 EVERY = 6  # of which one is told
@@ -66,11 +67,12 @@ def soak(folder: Path, seconds: float, calls: int, workers: int) -> list[Verdict
         with Phones(program, there, calls, ANEW) as again, ordering(there, calls):
             samples = list(watch(there, seconds))
             again.hang_up()
-        seen = phones.seen + again.seen
+        seen, told = phones.seen + again.seen, phones.troubles + again.troubles
         after = settled(there, before)
         return [
             *memory(samples, seconds),
             *leaks(before, after),
+            *troubles(seen, told),
             *statuses(there, seen),
         ]
 
@@ -116,13 +118,24 @@ def _order(there: Soaked, rate: float, over: threading.Event) -> None:
     chance = random.Random(7)
     due: list[tuple[float, str, str]] = []
     while not over.wait(1 / rate):
-        sid = there.place(chance.choice(KINDS))
+        sid = _placed(there, chance)
+        now = time.monotonic()
         if chance.random() < 0.4:
             word = chance.choice(("canceled", "completed"))
-            due.append((time.monotonic() + chance.uniform(0, 8), sid, word))
-        for each in [each for each in due if each[0] < time.monotonic()]:
+            due.append((now + chance.uniform(0, 8), sid, word))
+        while there.talking and there.talking[0][0] < now - 2:
+            _, sid = there.talking.popleft()
+            if chance.random() < 0.05:
+                due.append((now + chance.uniform(0, 8), sid, "completed"))
+        for each in [each for each in due if each[0] < now]:
             due.remove(each)
             there.end(each[1], each[2])
+
+
+def _placed(there: Soaked, chance: random.Random) -> str:
+    phone = registered(chance.randrange(1000)) if chance.random() < 0.3 else ""
+    limit = {"TimeLimit": "5"} if chance.random() < 0.2 else {}
+    return there.place(chance.choice(KINDS), phone, **limit)
 
 
 if __name__ == "__main__":

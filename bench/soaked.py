@@ -9,6 +9,7 @@ import itertools
 import json
 import math
 import os
+import socket
 import struct
 import subprocess
 import threading
@@ -17,7 +18,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import wave
-from collections import Counter
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +31,9 @@ from bench.target import HOST, PROGRAM, SID, TOKEN, free_port
 
 STARTUP = 60.0  # seconds
 WORDS = "This goes on for as long as anybody listens, and then somebody hangs up."
+STREAM = socket.SOCK_STREAM
 LOGIN = "Basic " + base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
+PATIENCE = 15  # seconds without sound after which a call is dead
 SLOW = 1.5  # seconds that the slow application takes
 
 DOCUMENTS = {
@@ -38,26 +41,32 @@ DOCUMENTS = {
     "play": '<Play loop="0">/tone.wav</Play>',
     "gather": f'<Gather timeout="2" numDigits="4"><Say>{WORDS}</Say></Gather><Redirect/>',
     "record": '<Record timeout="3" maxLength="4" playBeep="true"/>',
-    "dial": '<Dial timeout="5" action="after"><Sip>sip:d{n}@{answerer}</Sip></Dial>',
+    "dial": '<Dial timeout="5" timeLimit="9" action="after"><Sip>sip:d{n}@{answerer}</Sip></Dial>',
+    "phone": '<Dial timeout="5" action="after"><Sip>{phone}</Sip></Dial>',
     "ring": f'<Pause length="3"/><Say>{WORDS}</Say>',
     "slow": f"<Say>{WORDS}</Say><Hangup/>",
     "after": f"<Say>{WORDS}</Say>",
 }
 KINDS = tuple(kind for kind in DOCUMENTS if kind != "after")
+AT_ONCE = ("say", "play", "gather", "record")  # these answer
+DOMAIN, PASSWORD = "soak.example", "Correct-Horse-1"
+USERS = tuple(f"user{n}" for n in range(4))  # each has phones of several kinds, and all ring
 NUMBERS = {kind: f"+155501004{n:02}" for n, kind in enumerate(KINDS)}
 
 
 @dataclass
 class Soaked:
-    """A running Offhook. `callbacks` are the final statuses that the application was told."""
+    """A running Offhook. `places` are its ports by transport, `callbacks` the final statuses that
+    the application was told, `talking` calls in that were answered at once, and when."""
 
     process: subprocess.Popen[bytes]
     api: str
     sip: str
     application: str
     answerer: int
-    callbacks: dict[str, list[str]] = field(default_factory=dict)
-    placed: Counter[str] = field(default_factory=Counter)
+    places: dict[str, int]
+    callbacks: dict[str, list[str]]
+    talking: deque[tuple[float, str]]
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -84,15 +93,33 @@ class Soaked:
             StatusCallback=f"{self.application}/status",
         )
 
-    def place(self, kind: str) -> str:
-        """A call to the answerer; its SID."""
+    def domain(self) -> None:
+        """Where phones register; whom they call there is the kind of the call."""
+        domain = self.post(
+            "SIP/Domains.json",
+            DomainName=DOMAIN,
+            SipRegistration="true",
+            VoiceUrl=f"{self.application}/domain",
+            VoiceStatusCallbackUrl=f"{self.application}/status",
+        )["sid"]
+        listed = self.post("SIP/CredentialLists.json", FriendlyName="users")["sid"]
+        for user in USERS:
+            users = f"SIP/CredentialLists/{listed}/Credentials.json"
+            self.post(users, Username=user, Password=PASSWORD)
+        for what in ("Registrations", "Calls"):
+            mappings = f"SIP/Domains/{domain}/Auth/{what}/CredentialListMappings.json"
+            self.post(mappings, CredentialListSid=listed)
+
+    def place(self, kind: str, phone: str, **more: str) -> str:
+        """A call to somebody registered, or else to the answerer; its SID."""
         call = self.post(
             "Calls.json",
-            To=f"sip:a{next(self._numbers)}@{HOST}:{self.answerer}",
+            To=phone or f"sip:a{next(self._numbers)}@{HOST}:{self.answerer}",
             From=NUMBERS[kind],
             Url=f"{self.application}/{kind}",
             StatusCallback=f"{self.application}/status",
             Timeout="5",
+            **more,
         )
         return str(call["sid"])
 
@@ -125,19 +152,28 @@ class Soaked:
 def soaked(folder: Path, workers: int) -> Iterator[Soaked]:
     """An Offhook on free ports, with a number for each kind of call. Raises CannotMeasure."""
     answerer, sip = free_port(), free_port()
-    callbacks: dict[str, list[str]] = {}
-    with application(answerer, callbacks) as asked, (folder / "log").open("wb") as log:
+    places = {"TLS": free_port(STREAM), "WSS": free_port(STREAM), "TCP": sip}
+    callbacks, talking = dict[str, list[str]](), deque[tuple[float, str]]()
+    settings = {
+        "OFFHOOK_ACCOUNT_SID": SID, "OFFHOOK_AUTH_TOKEN": TOKEN,
+        "OFFHOOK_SIP_TLS": f"{HOST}:{places['TLS']}", "OFFHOOK_SIP_WSS": f"{HOST}:{places['WSS']}",
+        "OFFHOOK_SIP_VERIFY": "false", "OFFHOOK_RTP_TIMEOUT": str(PATIENCE),
+    }  # fmt: skip
+    with application(answerer, callbacks, talking) as asked, (folder / "log").open("wb") as log:
         where = ("--http", f"{HOST}:0", "--sip", f"{HOST}:{sip}", "--rtp", "20000-23999")
         data = folder / "data"
         process = subprocess.Popen(
             [PROGRAM, "up", "--data", data, *where, "--workers", str(workers)],
             stdout=log,
             stderr=log,
-            env=os.environ | {"OFFHOOK_ACCOUNT_SID": SID, "OFFHOOK_AUTH_TOKEN": TOKEN},
+            env=os.environ | settings,
         )
         try:
             api = _api(process, data, folder / "log")
-            there = Soaked(process, api, f"{HOST}:{sip}", asked, answerer, callbacks)
+            there = Soaked(
+                process, api, f"{HOST}:{sip}", asked, answerer, places, callbacks, talking
+            )
+            there.domain()
             for kind in KINDS:
                 there.number(kind)
             yield there
@@ -160,7 +196,9 @@ def _api(process: subprocess.Popen[bytes], data: Path, log: Path) -> str:
 
 
 @contextmanager
-def application(answerer: int, callbacks: dict[str, list[str]]) -> Iterator[str]:
+def application(
+    answerer: int, callbacks: dict[str, list[str]], talking: deque[tuple[float, str]]
+) -> Iterator[str]:
     """A web server with a document for each kind of call, and a sound; its address."""
     sound, numbers = tone(), itertools.count()
 
@@ -173,14 +211,20 @@ def application(answerer: int, callbacks: dict[str, list[str]]) -> Iterator[str]
 
         def do_POST(self) -> None:
             form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            told = dict(urllib.parse.parse_qsl(form))
             kind = self.path.strip("/").partition("?")[0]
             if kind == "status":
-                told = dict(urllib.parse.parse_qsl(form))
                 callbacks.setdefault(told["CallSid"], []).append(told["CallStatus"])
+            if kind == "domain":
+                kind = told["To"].removeprefix("sip:").partition(".")[0]
             if kind == "slow":
                 time.sleep(SLOW)
-            verbs = DOCUMENTS.get(kind, "")
-            verbs = verbs.format(n=next(numbers), answerer=f"{HOST}:{answerer}")
+            if kind in AT_ONCE and told["Direction"] == "inbound":
+                talking.append((time.monotonic(), told["CallSid"]))
+            number = next(numbers)
+            verbs = DOCUMENTS.get(kind, "").format(
+                n=number, answerer=f"{HOST}:{answerer}", phone=registered(number)
+            )
             self.answer(f"<Response>{verbs}</Response>".encode(), "text/xml")
 
         def answer(self, body: bytes, media_type: str) -> None:
@@ -208,6 +252,13 @@ def application(answerer: int, callbacks: dict[str, list[str]]) -> Iterator[str]
         finally:
             server.shutdown()
             thread.join()
+
+
+def registered(number: int) -> str:
+    """Somebody's address, every other time to be called with sealed sound alone."""
+    return f"sip:{USERS[number % len(USERS)]}@{DOMAIN}" + ";secure=true" * (
+        number // len(USERS) % 2
+    )
 
 
 def tone() -> bytes:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.phones import Seen
+from bench.phones import REGISTERED, Seen
 from bench.rig import family
-from bench.soaked import Soaked
+from bench.soaked import DOMAIN, Soaked
 
 PAGE_KB = 4
 GAUGES = {
@@ -25,6 +25,8 @@ GAUGES = {
     "offhook_callbacks_waiting": "callbacks",
     "offhook_store_writes_waiting": "writes",
     "offhook_speech_waiting": "requests to speech",
+    "offhook_sip_connections": "connections of SIP",
+    "offhook_sip_registrations": "registered phones",
     "offhook_tasks": "tasks of the loop",
 }
 PORTS = "offhook_rtp_port_pairs_free"
@@ -147,6 +149,20 @@ def _same(what: str, one: int, other: int) -> Verdict:
     return Verdict(what, f"{one} -> {other}", "no more", other <= one)
 
 
+def troubles(seen: list[Seen], told: list[str]) -> Iterator[Verdict]:
+    """Whether registered phones of every kind were heard and hear, and what else they met."""
+    for by in REGISTERED:
+        talked = sum(one.by == by and one.up for one in seen)
+        yield Verdict(f"phones by {by} that talked", str(talked), "some", talked > 0)
+    for text in told[:20]:
+        print(f"  {text}")
+    yield Verdict("troubles of registered phones", str(len(told)), "none", not told)
+    mute = [one for one in seen if one.mute]
+    for one in mute[:20]:
+        print(f"  heard nothing: {one}")
+    yield Verdict("phones that heard nothing", str(len(mute)), "none", not mute)
+
+
 def statuses(there: Soaked, seen: list[Seen]) -> Iterator[Verdict]:
     """Every record says what the phone at its other end saw, and so did its last callback."""
     calls = there.calls()
@@ -154,7 +170,9 @@ def statuses(there: Soaked, seen: list[Seen]) -> Iterator[Verdict]:
         yield Verdict(f"{direction} {status}", str(count), "", True)
     unfinished = [call["sid"] for call in calls if call["status"] not in FINAL]
     yield Verdict("records that are not final", _some(unfinished), "none", not unfinished)
-    by_phone = {_key(one): one for one in seen}
+    by_phone = dict[tuple[str, str], Seen]()
+    for one in seen:
+        by_phone[_key(one)] = _telling(one, by_phone.get(_key(one), one))
     wrong, crossed = list[str](), 0
     for call in calls:
         verdict = _agrees(call, by_phone.pop(_key_of(call), None))
@@ -166,7 +184,7 @@ def statuses(there: Soaked, seen: list[Seen]) -> Iterator[Verdict]:
     yield Verdict("records that their phones deny", str(len(wrong)), "none", not wrong)
     many = crossed <= max(2, CROSSED * len(calls))
     yield Verdict("answers that crossed our giving up", str(crossed), f"<= {CROSSED:.0%}", many)
-    lost = [one for one in by_phone.values() if one.up or one.code not in (486, 487)]
+    lost = [one for one in by_phone.values() if one.up or one.code not in (0, 486, 487)]
     for each in lost[:20]:
         print(f"  no record: {each}")
     yield Verdict("calls of phones without a record", str(len(lost)), "none", not lost)
@@ -183,26 +201,37 @@ def _some(sids: list[str]) -> str:
 
 
 def _key(one: Seen) -> tuple[str, str]:
-    """Callers by both numbers; answerers by their own name, which is another for each call."""
+    """Callers by both numbers; answerers by their own name, which is another for each call, and
+    registered phones by the call's."""
+    if one.sid:
+        return "", one.sid
     return ("", one.to) if one.to[:1] in "ad" else (one.from_, one.to)
+
+
+def _telling(one: Seen, other: Seen) -> Seen:
+    """Of two phones that rang for one call, the one that took it, or else ..."""
+    return max(one, other, key=lambda each: (each.up, each.code))
 
 
 def _key_of(call: dict[str, Any]) -> tuple[str, str]:
     to = call["to"]
     if call["direction"] == "inbound":
         return call["from"], to
-    return "", to.removeprefix("sip:").partition("@")[0]
+    return "", call["sid"] if DOMAIN in to else to.removeprefix("sip:").partition("@")[0]
 
 
 def _agrees(call: dict[str, Any], one: Seen | None) -> str:
     """ "" when the phone saw what the record says, else what it saw."""
     status, gave_up = call["status"], ("canceled", "no-answer")
     if one is None:
-        return "" if status in gave_up else "no phone had it"
+        nobody = (*gave_up, "failed") if DOMAIN in call["to"] else gave_up
+        return "" if status in nobody else "no phone had it"
     if one.up:
         if status in gave_up and one.far_end:
             return "crossed"
         return "" if status == "completed" else "it was answered"
+    if not one.code:
+        return ""
     expected = {486: ("busy", *gave_up), 487: gave_up}.get(one.code, ())
     return "" if status in expected else f"the phone saw {one.code}"
 
