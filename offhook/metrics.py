@@ -41,7 +41,7 @@ DOORS = (
     "malformed", "stray", "undeliverable", "refused", "limited", "bans", "banned", "full", "idle",
     "connections refused", "slow", "login wrong", "login stale",
     "retransmitted", "repeated", "trunk full", "trunk failed",
-    "trunk failover", "server failover",
+    "trunk failover", "server failover", "phone lost",
 )  # fmt: skip
 FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)

@@ -132,7 +132,8 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
         chosen = SipSettings(
             address.host, port, places_of(settings), trunks,
             rtp_timeout=settings.rtp_timeout, listeners=listeners, limits=limits_of(settings.doors),
-            failover=settings.sip_failover, region=settings.default_region,
+            failover=settings.sip_failover, keep_alive=settings.sip_keep_alive,
+            region=settings.default_region,
         )  # fmt: skip
         try:
             return await SipCarrier.open(

@@ -113,7 +113,7 @@ class SipCarrier:
         carrier = cls(settings, media, on_call, rand, dns or System())
         wire = carrier._board.wire
         if directory:
-            phones = SipPhones(carrier._board, directory, carrier._login)
+            phones = SipPhones(carrier._board, directory, carrier._login, settings.keep_alive)
             carrier.phones = carrier._out.phones = phones
             carrier._board.registering = carrier.phones.registering
         await wire.open(
@@ -122,6 +122,8 @@ class SipCarrier:
         local = ipaddress.ip_address(wire.host).is_loopback
         carrier._door = Door(settings.trunks, local)
         carrier.upstream.start()
+        if carrier.phones:
+            carrier.phones.start()
         return carrier
 
     @property
@@ -163,6 +165,8 @@ class SipCarrier:
         """Ends every call that is left, waits a little for the last answers, lets the port go."""
         self.refuse_calls()
         await self.upstream.close()
+        if self.phones:
+            await self.phones.close()
         for entry in tuple(self._board.entries.values()):
             if entry.leg:
                 self._board.spawn(entry.leg.hang_up())

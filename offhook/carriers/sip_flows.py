@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from offhook import clock
 from offhook.carriers.sip_guard import Guard, site
+from offhook.carriers.sip_sockets import keep_open
 from offhook.sip.hop import Hop, Send
 
 FIRST_MESSAGE = 32.0  # seconds that a connection may take to bring its first message
@@ -70,6 +71,7 @@ class StreamFlow:
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
+        keep_open(writer.get_extra_info("socket"))
 
     @property
     def waiting(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from offhook import clock
+from offhook.carriers.sip_nat import KeepAlive
 from offhook.carriers.sip_switchboard import Switchboard
 from offhook.carriers.trunks import Admitted, within
 from offhook.errors import CarrierError
@@ -21,14 +22,16 @@ from offhook.model.sip_registrations import Hashes, Home, SipRegistration
 from offhook.sip import digest
 from offhook.sip.core import Registering
 from offhook.sip.grammar import BadSip
+from offhook.sip.hop import Hop
 from offhook.sip.inbound import Inbound
 from offhook.sip.message import Field, Request
 from offhook.sip.registrar import Contact, Refused, Registrar, aor_of
-from offhook.sip.uri import parse_uri
+from offhook.sip.uri import parse_address, parse_uri
 
 NOT_REGISTERED = 32220  # reference: error codes
 TAKES_NONE, WRONG_USER, TOO_MANY, BAD_TIME = 32215, 32210, 32212, 32214
 IN_THE_CLEAR = 32014
+FLOW_TIMER = 120  # seconds between two signs of life on a phone's connection
 
 log = structlog.get_logger("offhook.sip")
 
@@ -58,10 +61,15 @@ class Reached:
 
 
 class SipPhones:
-    """`login(realm)` is the digest server of a realm."""
+    """`login(realm)` is the digest server of a realm. Every `keep_alive` seconds (0: never) phones
+    behind NAT are asked whether they are there."""
 
     def __init__(
-        self, board: Switchboard, directory: Directory, login: Callable[[str], digest.Server]
+        self,
+        board: Switchboard,
+        directory: Directory,
+        login: Callable[[str], digest.Server],
+        keep_alive: float,
     ) -> None:
         self._board, self._directory, self._login = board, directory, login
         self._servers: dict[str, digest.Server] = {}
@@ -74,11 +82,28 @@ class SipPhones:
                 self.registrar.restore(each.aor, contacts)
             else:
                 self._changed(each.aor, ())
+        self._nat = KeepAlive(board, self._behind_nat, keep_alive)
+
+    def start(self) -> None:
+        """We listen: whoever was registered before is looked after."""
+        self._nat.start()
+
+    async def close(self) -> None:
+        await self._nat.close()
 
     def _there(self, contact: Contact) -> bool:
-        """A browser is gone with its connection: nothing else leads to it (RFC 7118)."""
+        """A browser is gone with its connection, and so is who is behind a NAT: nothing else leads
+        there (RFC 7118). Datagrams are answered, or are not."""
         received = contact.received
-        return bool(contact.path) or not received.web or self._board.wire.leads(received)
+        if contact.path or not (received.web or contact.natted):
+            return True
+        return self._board.wire.leads(received) if received.reliable else self._nat.there(received)
+
+    def _behind_nat(self) -> list[Hop]:
+        """Those whose way there is only as long as something goes by it."""
+        known = self.registrar.everybody(clock.utc().timestamp())
+        found = (each.received for each in known if each.natted and not each.received.reliable)
+        return list(dict.fromkeys(found))
 
     def _changed(self, aor: str, contacts: tuple[Contact, ...]) -> None:
         kept = tuple(contact.data() for contact in contacts)
@@ -107,6 +132,7 @@ class SipPhones:
             self._board.refused(source)
         elif status == 200:
             self._board.guard.forgive(source)
+            self._nat.heard(asked.source)
         self._board.act(
             lambda now: self._board.endpoint.reply(asked, status, now, *fields, reason=reason)
         )
@@ -138,7 +164,10 @@ class SipPhones:
             if code := {423: BAD_TIME, 403: TOO_MANY}.get(refused.status):
                 self._directory.note(home.account_sid, code, f"{aor}: {refused.reason}")
             raise
-        return 200, (*listed, *(("Path", each) for each in request.values("path")))
+        told = [("Path", each) for each in request.values("path")]
+        if _keeps_flow(asked):
+            told += [("Require", "outbound"), ("Flow-Timer", str(FLOW_TIMER))]
+        return 200, (*listed, *told)
 
     def _server(self, home: Home) -> digest.Server:
         if home.realm not in self._servers:
@@ -196,7 +225,7 @@ class SipPhones:
         contacts = self.registrar.contacts(aor, clock.utc().timestamp())
         if home.secure or parsed.scheme == "sips":
             contacts = tuple(each for each in contacts if each.private)
-        return Reached(contacts, home.secure)
+        return Reached(_one_way_each(contacts), home.secure)
 
 
 async def fork(
@@ -234,6 +263,26 @@ async def _let_go(tasks: Sequence[asyncio.Future[Leg]], winner: Leg | None) -> N
 def _telling(refused: CarrierError) -> tuple[bool, int]:
     """Whoever declines for all counts most, then who is busy, then the lowest class."""
     return (refused.code < 600, {486: 0}.get(refused.code, refused.code))
+
+
+def _keeps_flow(asked: Registering) -> bool:
+    """Whether the phone keeps its connection alive if it is asked to (RFC 5626 section 6)."""
+    request = asked.request
+    able = "outbound" in request.tags("supported") and not request.get("path")
+    named = (parse_address(contact) for contact in request.all("contact") if contact != "*")
+    return (
+        able
+        and asked.source.reliable
+        and any(each.param("reg-id") and each.param("+sip.instance") for each in named)
+    )
+
+
+def _one_way_each(contacts: Sequence[Contact]) -> tuple[Contact, ...]:
+    """Of the ways to one device, the latest (RFC 5626 section 7)."""
+    ways: dict[str, Contact] = {}
+    for contact in contacts:
+        ways.setdefault(contact.instance.rpartition("/")[0] or contact.key, contact)
+    return tuple(ways.values())
 
 
 def _username(request: Request) -> str:

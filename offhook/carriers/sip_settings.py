@@ -19,7 +19,8 @@ class SipSettings:
     that share `secret` know each other's nonces. `algorithms` are those of our challenges; many
     phones drop a call that offers them SHA-256, also beside MD5. A call that brings no sound
     for `rtp_timeout` seconds is ended; 0: never. A call out that nothing is heard of for
-    `failover` seconds goes on to the next server or trunk. `region` is the country whose
+    `failover` seconds goes on to the next server or trunk. Every `keep_alive` seconds phones behind
+    NAT are asked whether they are there, 0: never. `region` is the country whose
     emergency numbers count.
     """
 
@@ -36,6 +37,7 @@ class SipSettings:
     rtp_timeout: float = 60
     limits: Limits = USUAL
     failover: float = 4.0
+    keep_alive: float = 25.0
     region: str = "US"
 
 

@@ -22,6 +22,14 @@ def listening(host: str, port: int) -> dict[str, Any]:
     return {"sock": both}
 
 
+def keep_open(connection: socket.socket) -> None:
+    """A NAT on the way sees it in use every minute; a dead other side is known in two."""
+    after: int = getattr(socket, "TCP_KEEPIDLE", 0x10)  # as macOS has it
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((after, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4)):
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 def local_address_towards(host: str, port: int) -> str:
     """Our address on the interface that leads there; nothing is sent to find out."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

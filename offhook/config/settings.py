@@ -213,6 +213,10 @@ class Settings(BaseSettings):
     """Seconds without a word about a call out, after which the next server or trunk is tried. The
     last one has 32."""
 
+    sip_keep_alive: float = Field(default=25, ge=0)
+    """Seconds between two questions (OPTIONS) to each phone that registered by UDP from behind NAT,
+    which keep its way open; 0: none. One that used to answer and misses three is not called."""
+
     rtp: Ports = range(10000, 20000)
     """The UDP ports for sound, two for each leg of a call."""
 

@@ -47,6 +47,11 @@ class Contact:
         return self.instance or str(parse_uri(self.uri).bare()).lower()
 
     @property
+    def natted(self) -> bool:
+        """Whether it is not where it says, and no proxy keeps its way open."""
+        return not self.path and hop_of(parse_uri(self.uri)).host != self.received.host
+
+    @property
     def hop(self) -> Hop:
         """Where its calls go: by its proxies, else to where it was heard from, through its NAT."""
         if self.path:
@@ -88,6 +93,11 @@ class Registrar:
         known = self._contacts.get(aor, ())
         live = (each for each in reversed(known) if each.expires_at > at)
         return tuple(filter(self._there, live))
+
+    def everybody(self, at: float) -> list[Contact]:
+        """All that are registered, those too that are not there any more."""
+        known = (contact for contacts in self._contacts.values() for contact in contacts)
+        return [contact for contact in known if contact.expires_at > at]
 
     def count(self, at: float) -> int:
         """Phones that are registered."""
