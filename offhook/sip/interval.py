@@ -10,6 +10,7 @@ from typing import Literal
 from offhook.sip.message import Field, Message, Request
 
 LEAST = 90  # seconds, section 4
+SHORTEST = 4  # seconds, of those who answer with less all the same: we refresh no more often
 MARGIN = 32.0  # seconds before the end at which the side that waits gives up, section 10
 AGAIN = 10.0  # seconds until a refresh that went wrong is tried again
 
@@ -121,11 +122,10 @@ class SessionTimer:
         return True
 
     def answered(self, response: Message, now: float) -> None:
-        """By a 2xx to our request (section 7.2): without the field, the session has no end. One
-        that is too short for anybody (section 4) is taken to be the shortest that there is."""
+        """By a 2xx to our request (section 7.2): without the field, the session has no end."""
         agreed = expires(response)
         seconds, refresher = agreed or (0, "")
-        seconds = max(seconds, LEAST) if seconds else 0
+        seconds = max(seconds, SHORTEST) if seconds else 0
         self._begin(seconds, refresher != "uas", now)
 
     # As the side that answers

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import heapq
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -64,6 +66,8 @@ class UdpNetwork:
         self.loop = loop
         self.fate: Fate = steady
         self.bound: dict[Address, VirtualUdp] = {}
+        self._coming: list[tuple[float, int, Datagram]] = []
+        self._order = itertools.count()
 
     def bind(self, wanted: Address, socket: VirtualUdp) -> Address:
         """The address taken; port 0 is given a free one. Raises OSError (EADDRINUSE)."""
@@ -86,9 +90,13 @@ class UdpNetwork:
 
     def carry(self, datagram: Datagram) -> None:
         for delay in self.fate(datagram):
-            self.loop.call_later(delay, self._deliver, datagram)
+            at = self.loop.time() + delay
+            heapq.heappush(self._coming, (at, next(self._order), datagram))
+            self.loop.call_at(at, self._deliver)
 
-    def _deliver(self, datagram: Datagram) -> None:
+    def _deliver(self) -> None:
+        """The first to arrive; loops keep no order among timers of the same instant."""
+        _, _, datagram = heapq.heappop(self._coming)
         receiver = self.at(datagram.receiver)
         if receiver:
             receiver.receive(datagram)

@@ -289,6 +289,19 @@ class TestGivingUp:
                 await phone.leg.answer()
 
 
+async def ear(host: str, port: int) -> asyncio.Queue[bytes]:
+    """The packets that arrive there."""
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    class Ear(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            heard.put_nowait(data)
+
+    loop = asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(Ear, local_addr=(host, port))
+    return heard
+
+
 class TestSound:
     """RFC 3264 through the carrier."""
 
@@ -360,14 +373,7 @@ class TestSound:
         async with carrier("127.0.0.2", phone):
             peer = await sender("127.0.0.1")
             first = await self.call_in(peer, "127.0.0.1")
-            loop = asyncio.get_running_loop()
-            heard: asyncio.Queue[bytes] = asyncio.Queue()
-
-            class Ear(asyncio.DatagramProtocol):
-                def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-                    heard.put_nowait(data)
-
-            await loop.create_datagram_endpoint(Ear, local_addr=("127.0.0.7", 31000))
+            heard = await ear("127.0.0.7", 31000)
             moved = SDP.format(host="127.0.0.7").replace("30000", "31000").replace("0 101", "8 101")
             more = {"branch": "re2", "cseq": "2", "to": field(first, "To")}
             peer.says(invite("127.0.0.1", moved, **more))
@@ -428,6 +434,33 @@ class TestSound:
             leg = await dialing
             assert rang == [False, True, True]
             assert isinstance(leg.media, RtpLeg)
+            hanging_up = asyncio.ensure_future(leg.hang_up())
+            await peer.hears("BYE")
+            hanging_up.cancel()
+
+    async def test_of_several_that_ring_with_sound_the_one_who_answers_hears_us(self):
+        """The answer of a fork may have no description: it came with its 183."""
+        async with carrier("127.0.0.1", Phone()) as here:
+            peer = await sender("127.0.0.2")
+            ears = {tag: await ear(f"127.0.0.{tag}", 30000) for tag in "78"}
+            dialing = asyncio.ensure_future(here.dial(target(), not_ringing))
+            heard = await peer.hears("INVITE")
+            names = ("Via", "From", "Call-ID", "CSeq")
+            copied = "".join(f"{name}: {field(heard, name)}\r\n" for name in names)
+            for line, tag in (("183 Progress", "7"), ("183 Progress", "8"), ("200 OK", "7")):
+                head = f"{copied}To: <sip:x@y>;tag={tag}\r\nContact: <sip:127.0.0.2>\r\n"
+                body = SDP.format(host=f"127.0.0.{tag}").replace("\n", "\r\n")
+                if line == "183 Progress":
+                    head += f"Content-Type: application/sdp\r\n\r\n{body}"
+                peer.says(f"SIP/2.0 {line}\r\n{head}\r\n".encode(), "127.0.0.1")
+                await asyncio.sleep(0.5)
+            leg = await dialing
+            before = {tag: ears[tag].qsize() for tag in ears}
+            tone = asyncio.ensure_future(leg.media.play_tone((((440,), 1.0),)))
+            await asyncio.sleep(0.5)
+            tone.cancel()
+            assert ears["7"].qsize() > before["7"] + 20
+            assert ears["8"].qsize() == before["8"]
             hanging_up = asyncio.ensure_future(leg.hang_up())
             await peer.hears("BYE")
             hanging_up.cancel()

@@ -386,7 +386,7 @@ class TestTimersOfSessions:
         )
         answer = respond(invite, 200, fields, tag="x", body=b"answer")
         talk.caller.endpoint.receive(answer.encode(), talk.callee.hop, talk.now)
-        talk.line.run(44)
+        talk.line.run(1.9)
         assert talk.caller.one(Answered)
         assert "UPDATE" not in talk.caller.said()
 

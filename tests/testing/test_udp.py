@@ -104,6 +104,17 @@ async def test_datagrams_are_lost_and_doubled_as_the_line_has_it() -> None:
     assert 40 < len(arrived) - len(set(arrived)) < 100
 
 
+async def test_datagrams_of_the_same_instant_arrive_in_their_order() -> None:
+    ear, sender = await bound(("10.0.0.2", 7)), await bound()
+    waiting = [asyncio.get_running_loop().call_later(60, print) for _ in range(3)]
+    for number in range(20):
+        sender.transport.sendto(bytes([number]), ("10.0.0.2", 7))
+    await asyncio.sleep(1)
+    assert [data[0] for _, data, _ in ear.got] == list(range(20))
+    for timer in waiting:
+        timer.cancel()
+
+
 async def test_datagrams_overtake_one_another_on_a_line_with_jitter() -> None:
     network().fate = rough(random.Random(7), jitter=0.05)
     ear, sender = await bound(("10.0.0.2", 7)), await bound()
