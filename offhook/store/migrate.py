@@ -18,8 +18,9 @@ def revisions() -> list[str]:
     return sorted(script.stem[1:] for script in (HERE / "versions").glob("v*.py"))
 
 
-def migrate(engine: Engine) -> None:
-    """Applies what is missing, all or nothing. Raises ConfigError for a newer database."""
+def migrate(engine: Engine, to: str = "head") -> None:
+    """Applies what is missing up to that revision, all or nothing. Raises ConfigError for a newer
+    database."""
     known = revisions()
     with engine.connect() as connection:
         current = _revision(connection)
@@ -39,7 +40,7 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(HERE).replace("%", "%%"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -112,6 +112,8 @@ calls = Calls(
     ("status", "account_sid", "date_created", "row"),
     ("to", "account_sid", "date_created", "row"),
     ("from_", "account_sid", "date_created", "row"),
+    ("to", "account_sid", "start_time", "row"),
+    ("from_", "account_sid", "start_time", "row"),
     ("parent_call_sid", "account_sid", "date_created", "row"),
     dates=("date_created", "start_time", "end_time"),
     fixed=("account_sid", "date_created", "to", "from_"),
@@ -124,6 +126,8 @@ messages = Messages(
     ("status", "account_sid", "date_created", "row"),
     ("to", "account_sid", "date_created", "row"),
     ("from_", "account_sid", "date_created", "row"),
+    ("to", "account_sid", "date_sent", "row"),
+    ("from_", "account_sid", "date_sent", "row"),
     dates=("date_created", "date_sent"),
     fixed=("account_sid", "date_created", "to", "from_"),
 )

@@ -9,13 +9,18 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from store_samples import call
+from store_samples import NOON, OWNER, call, sid
 
 from offhook.errors import ConfigError
+from offhook.model.owned import ApiKey
 from offhook.store import Store, sqlite_url, template
-from offhook.store.columns import metadata
-from offhook.store.migrate import revisions
+from offhook.store.columns import Shape, metadata
+from offhook.store.engines import writing
+from offhook.store.migrate import migrate, revisions
+from offhook.store.owned import api_keys
 from offhook.store.records import calls
+
+KEY = ApiKey(sid("SK", 1), OWNER, "secret", NOON, NOON, "Desk")
 
 
 def revision(path: Path) -> str:
@@ -43,6 +48,29 @@ def test_the_scripts_make_the_tables_that_the_code_uses(empty: Path) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+async def test_what_is_in_a_database_of_the_first_schema_stays(tmp_path: Path) -> None:
+    """Calls are of that schema; keys came with the second one, their policies later."""
+    path = tmp_path / "offhook.db"
+    for schema, table, record in (("0001", calls, call(1)), ("0002", api_keys, KEY)):
+        engine = writing(sqlalchemy.make_url(sqlite_url(path)))
+        migrate(engine, to=schema)
+        with engine.begin() as connection:
+            values = Shape(type(record)).dump(record)
+            known = [
+                each["name"]
+                for each in sqlalchemy.inspect(connection).get_columns(table.table.name)
+            ]
+            kept = {name: value for name, value in values.items() if name in known}
+            connection.execute(table.table.insert(), kept)
+        engine.dispose()
+        assert revision(path) == schema
+    store = await Store.open(sqlite_url(path))
+    assert revision(path) == revisions()[-1]
+    assert await store.read(calls.all) == [call(1)]
+    assert await store.read(api_keys.all) == [KEY]
+    await store.close()
 
 
 async def test_a_database_written_by_newer_code_is_refused(url: str, tmp_path: Path) -> None:

@@ -128,6 +128,19 @@ def test_a_list_is_served_by_an_index_in_its_order(filled: Connection, name: str
     assert all(plan.startswith("SEARCH") and " INDEX " in plan for plan in plans), plans
 
 
+@pytest.mark.parametrize(
+    ("table", "time"), [(calls, "start_time"), (messages, "date_sent")], ids=["calls", "messages"]
+)
+@pytest.mark.parametrize("party", ["to", "from_"])
+def test_what_one_number_did_in_a_time_is_found_at_once(
+    filled: Connection, table: Any, time: str, party: str
+) -> None:
+    with planned(filled) as plans:
+        listed(table, Where(party, "=", "+15550001111"), Where(time, ">=", NOON))(filled)
+    [plan] = plans
+    assert f"({party}=? AND account_sid=? AND {time}>?)" in plan.replace('"', "")
+
+
 @pytest.mark.parametrize("name", LOOKUPS)
 def test_a_lookup_searches_and_never_scans(filled: Connection, name: str) -> None:
     with planned(filled) as plans:
