@@ -24,6 +24,7 @@ from offhook.line.leg import (
 from offhook.media.plane import MediaLeg
 from offhook.sip import sdp
 from offhook.sip.core import Over
+from offhook.sip.grammar import legible
 from offhook.sip.inbound import Inbound
 from offhook.sip.message import Message, Request, Response
 from offhook.sip.outbound import Outbound
@@ -220,7 +221,7 @@ class SipLeg:
             self._act(lambda now: referral.tell(status, now))
 
         self._act(referral.take)
-        self.on_refer(Wish(parse_address(target).uri, tell))
+        self.on_refer(Wish(legible(parse_address(target).uri), tell))
 
     def taken_over(self, call: Inbound, offered: list[sdp.Media] | None) -> None:
         """Another phone takes the far end's place (RFC 3891)."""

@@ -7,7 +7,7 @@ import re
 from offhook.carriers.trunks import Trunk
 from offhook.line.leg import About, Target
 from offhook.model.numbers import withheld
-from offhook.sip.grammar import BadSip
+from offhook.sip.grammar import BadSip, legible
 from offhook.sip.hop import Hop
 from offhook.sip.message import Field, Message, Request
 from offhook.sip.uri import Address, Uri, parse_address, parse_uri
@@ -38,13 +38,13 @@ def party(address: Address) -> str:
         return digits
     if ANONYMOUS in (user.lower(), uri.host.lower().partition(".")[0]):
         return ANONYMOUS
-    return str(Uri(uri.scheme, uri.user, uri.host, uri.port))
+    return legible(str(Uri(uri.scheme, uri.user, uri.host, uri.port)))
 
 
 def whole(address: Address) -> str:
     """The URI, for calls to a domain: its phones have names and not numbers."""
     uri = address.parsed
-    return str(Uri(uri.scheme, uri.user, uri.host, uri.port))
+    return legible(str(Uri(uri.scheme, uri.user, uri.host, uri.port)))
 
 
 def called(request: Request, trunk: Trunk | None = None) -> str:
@@ -81,10 +81,10 @@ def _caller(request: Request, trunk: Trunk | None) -> Address:
 
 def about_call(request: Request, source: Hop, trunk: Trunk | None) -> About:
     """What a call in brought along.  reference: request parameters, SIP-originated requests."""
-    params = [("SipCallId", request.call_id), ("SipDomain", parse_uri(request.uri).host)]
+    params = [("SipCallId", legible(request.call_id)), ("SipDomain", parse_uri(request.uri).host)]
     return About(
         forwarded_from=_forwarded_from(request),
-        caller_name="" if _private(request, trunk) else _caller(request, trunk).display,
+        caller_name="" if _private(request, trunk) else legible(_caller(request, trunk).display),
         params=(*params, ("SipSourceIp", source.host), *_brought(request)),
     )
 
@@ -92,7 +92,7 @@ def about_call(request: Request, source: Hop, trunk: Trunk | None) -> About:
 def about_answer(answer: Message, source: Hop) -> About:
     """What the answer to a call out brought along."""
     params = (
-        ("SipCallId", answer.call_id),
+        ("SipCallId", legible(answer.call_id)),
         ("SipDomain", source.host),
         ("SipSourceIp", source.host),
     )
@@ -101,7 +101,7 @@ def about_answer(answer: Message, source: Hop) -> About:
 
 def _brought(message: Message) -> tuple[Field, ...]:
     return tuple(
-        (f"SipHeader_{name}", value)
+        (f"SipHeader_{name}", legible(value))
         for name, value in message.fields
         if name.lower().startswith("x-") or name.lower() == "user-to-user"
     )
@@ -109,7 +109,7 @@ def _brought(message: Message) -> tuple[Field, ...]:
 
 def about_refusal(refusal: Message) -> tuple[Field, ...]:
     """What the refusal of a call out brought along, as request parameters."""
-    return (("SipCallId", refusal.call_id), *_brought(refusal))
+    return (("SipCallId", legible(refusal.call_id)), *_brought(refusal))
 
 
 def _forwarded_from(request: Request) -> str:

@@ -21,7 +21,7 @@ from offhook.line.leg import Leg
 from offhook.model.sip_registrations import Hashes, Home, SipRegistration
 from offhook.sip import digest
 from offhook.sip.core import Registering
-from offhook.sip.grammar import BadSip
+from offhook.sip.grammar import BadSip, legible
 from offhook.sip.hop import Hop
 from offhook.sip.inbound import Inbound
 from offhook.sip.message import Field, Request
@@ -144,7 +144,8 @@ class SipPhones:
         if home is None:
             return 403, ()
         if not home.registers:
-            self._directory.note(home.account_sid, TAKES_NONE, f"{home.name}: {address.user}")
+            whom = f"{home.name}: {legible(address.user)}"
+            self._directory.note(home.account_sid, TAKES_NONE, whom)
             return 403, ()
         verdict, username = self._check(home, request, home.phones, at)
         if verdict != "right":
@@ -288,5 +289,5 @@ def _one_way_each(contacts: Sequence[Contact]) -> tuple[Contact, ...]:
 def _username(request: Request) -> str:
     for value in request.values("authorization"):
         if username := digest.parse(value).get("username"):
-            return username
+            return legible(username)
     return ""

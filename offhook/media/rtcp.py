@@ -87,7 +87,7 @@ def read(data: bytes) -> Report | None:
     while len(data) - at >= 8:
         first, kind, words, ssrc = struct.unpack_from("!BBHI", data, at)
         end = at + 4 + 4 * words
-        if first >> 6 != 2 or end > len(data):
+        if first >> 6 != 2 or not at + 8 <= end <= len(data):
             return None
         if kind in (SENDER_REPORT, RECEIVER_REPORT):
             return _report(kind, first & 0x1F, ssrc, data[at + 8 : end])

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from offhook.sip import digest
 from offhook.sip.dialog import Dialog, DialogKey
-from offhook.sip.grammar import BadSip, split_params
+from offhook.sip.grammar import BadSip, legible, split_params
 from offhook.sip.hop import Hop
 from offhook.sip.interval import Interval
 from offhook.sip.layer import Layer
@@ -215,7 +215,7 @@ def _is_stale(challenge: str) -> bool:
 
 def reason_of(request: Request) -> str:
     """The text of a Reason field, or its cause (RFC 3326)."""
-    value = request.get("reason")
+    value = legible(request.get("reason"))
     with suppress(BadSip):
         params = dict(split_params(value[value.find(";") :])) if ";" in value else {}
         return params.get("text") or value

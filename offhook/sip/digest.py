@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from offhook.sip.grammar import quoted, unquoted
+from offhook.sip.grammar import BadSip, quoted, unquoted
+from offhook.sip.uri import parse_uri
 
 ALGORITHMS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 NONCE_SECONDS = 300
@@ -157,7 +158,7 @@ class Server:
         what is kept in their place.
 
         `uri` is the Request-URI. The digest's own must be the same, or, as some clients have it,
-        the same without its user.
+        the same without its user or its parameters, or with the port that is meant anyway.
         """
         answers = [parse(value) for value in authorization]
         mine = next((one for one in answers if one.get("realm") == self.realm), None)
@@ -189,8 +190,7 @@ class Server:
             return False
         right = response_of(credentials, method, mine.get("uri", ""), body, {"nonce": "", **mine})
         same = _equal(right, mine.get("response", "").lower())
-        place = uri.partition(":")[0] + ":" + uri.rpartition("@")[2]
-        return same and found is not None and mine.get("uri") in (uri, place)
+        return same and found is not None and _is_meant(mine.get("uri", ""), uri)
 
     def _fresh(self, mine: dict[str, str], at: float) -> bool:
         """Whether this nonce was not used with this count before (RFC 7616 section 3.4.5)."""
@@ -221,6 +221,18 @@ class Server:
         text = f"{self.realm}\n{head}".encode("utf-8", "surrogateescape")
         made = hmac.new(self._secret, text, "sha256").digest()[:_MAC_BYTES]
         return base64.urlsafe_b64encode(made).decode()
+
+
+def _is_meant(said: str, uri: str) -> bool:
+    """Whether a digest for `said` is good for a request to `uri` (RFC 3261 section 22.4)."""
+    if said == uri:
+        return True
+    try:
+        one, other = parse_uri(said), parse_uri(uri)
+    except BadSip:
+        return False
+    places = [(each.scheme, each.host.lower(), each.port or 5060) for each in (one, other)]
+    return places[0] == places[1] and one.user in ("", other.user)
 
 
 def _equal(one: str, other: str) -> bool:

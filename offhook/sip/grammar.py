@@ -64,6 +64,18 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def legible(text: str) -> str:
+    """As others can keep it and send it on: what is not UTF-8 is taken for Latin-1, as old PBXs
+    write names."""
+    if text.isascii():
+        return text
+    raw = text.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def _pieces(pattern: re.Pattern[str], text: str, separator: str) -> Iterator[str]:
     position = 0
     while position < len(text):

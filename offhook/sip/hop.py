@@ -96,6 +96,12 @@ def is_loopback(host: str) -> bool:
     return address is not None and address.is_loopback
 
 
+def is_multicast(host: str) -> bool:
+    """Whether a literal address is that of a group."""
+    address = _literal(host)
+    return address is not None and address.is_multicast
+
+
 def is_ip(host: str) -> bool:
     return _literal(host) is not None
 

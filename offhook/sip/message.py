@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
-from offhook.sip.grammar import TOKEN, BadSip, Pairs, split_list, split_params
+from offhook.sip.grammar import TOKEN, BadSip, Pairs, legible, split_list, split_params
 from offhook.sip.uri import Address, parse_address, parse_uri
 
 MAX_MESSAGE = 65_535
@@ -51,7 +51,7 @@ _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "con
 _VIA = re.compile(
     r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+"
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
-    re.DOTALL,
+    re.DOTALL | re.IGNORECASE,
 )
 _CSEQ = re.compile(r"([0-9]{1,10})\s+(\S+)")
 _LENGTH = re.compile(r"[0-9]{1,9}")
@@ -267,6 +267,8 @@ def respond(
     if tag and not request.to.tag:
         to = f"{to};tag={tag}"
     copied = [("Via", value) for value in request.values("via")]
+    if status == 100:  # section 8.2.6.1
+        copied += [("Timestamp", value) for value in request.values("timestamp")]
     if 100 < status < 300 and request.method == "INVITE":
         copied += [("Record-Route", value) for value in request.values("record-route")]
     parties = (
@@ -320,7 +322,7 @@ def _response(start: str, fields: tuple[Field, ...], body: bytes) -> Response:
     found = _RESPONSE_LINE.fullmatch(start)
     if not found:
         raise BadSip(f"not a status line: {start[:80]!r}")
-    return Response(fields, body, int(found[1]), found[2] or "")
+    return Response(fields, body, int(found[1]), legible(found[2] or ""))
 
 
 def _request(start: str, fields: tuple[Field, ...], body: bytes) -> Request:

@@ -267,7 +267,7 @@ def _group(mid: str) -> str:
 
 
 def _refused(media: Media) -> list[str]:
-    line = f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}"
+    line = f"m={media.kind} 0 {media.protocol} {' '.join(media.formats) or '0'}"
     return [line, f"a=mid:{media.mid}"] if media.mid else [line]
 
 

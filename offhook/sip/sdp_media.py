@@ -9,7 +9,7 @@ from typing import Literal
 
 from offhook.sip import crypto, ice
 from offhook.sip.crypto import Crypto
-from offhook.sip.hop import is_ip
+from offhook.sip.hop import is_ip, is_multicast
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
@@ -25,9 +25,9 @@ REVERSED: dict[Direction, Direction] = {
     "inactive": "inactive",
 }
 _UNSPECIFIED = ("0.0.0.0", "::")
-_MEDIA = re.compile(r"(\S+) ([0-9]{1,5})(?:/[0-9]+)? (\S+) (\S.*)")
+_MEDIA = re.compile(r"(\S+) +([0-9]{1,5})(?:/[0-9]+)? +(\S+)(?: +(\S.*))?")
 _TYPE = re.compile(r"[0-9]{1,3}")
-_CONNECTION = re.compile(r"IN IP[46] ([^\s/]+)\S*")
+_CONNECTION = re.compile(r"IN +IP[46] +([^\s/]+)\S*")
 _RTCP = re.compile(r"a=rtcp:([0-9]{1,5})(?: IN IP[46] (\S+))?")
 
 
@@ -93,10 +93,10 @@ def _media(lines: list[str], general: list[str]) -> Media:
     if not found or int(found[2]) > 65535:
         raise BadSdp(f"not a media line: {lines[0][:80]!r}")
     kind, port, protocol, formats = found.groups()
-    place = _host(lines) or _host(general)
-    if not place and port != "0":
+    place = _host((*lines, *general))
+    if not place and port != "0" and kind == "audio":
         raise BadSdp("media without a connection address")
-    names = tuple(formats.split())
+    names = tuple((formats or "").split())
     direction = _direction(lines) or _direction(general) or "sendrecv"
     cryptos = [crypto.read(line[9:]) for line in lines if line.startswith("a=crypto:")]
     media = Media(
@@ -108,14 +108,11 @@ def _media(lines: list[str], general: list[str]) -> Media:
     return replace(media, web=web, bundled=ice.bundled(media.mid, general))
 
 
-def _host(lines: list[str]) -> str:
-    for line in lines:
-        if line.startswith("c="):
-            found = _CONNECTION.fullmatch(line[2:].strip())
-            if not found or not is_ip(found[1]):
-                raise BadSdp(f"not a connection line: {line[:80]!r}")
-            return found[1]
-    return ""
+def _host(lines: Iterable[str]) -> str:
+    """The address of one far end; "" for a name, or for that of a group."""
+    line = next((line for line in lines if line.startswith("c=")), "")
+    found = _CONNECTION.fullmatch(line[2:].strip())
+    return found[1] if found and is_ip(found[1]) and not is_multicast(found[1]) else ""
 
 
 def _reports(lines: list[str], place: str) -> tuple[str, int] | None:
@@ -124,6 +121,7 @@ def _reports(lines: list[str], place: str) -> tuple[str, int] | None:
         if found := _RTCP.fullmatch(line):
             host, port = found[2] or place, int(found[1])
             leads = 0 < port < 65536 and is_ip(host) and host not in _UNSPECIFIED
+            leads = leads and not is_multicast(host)
             return (host, port) if leads else None
     return None
 
@@ -140,8 +138,8 @@ def _codecs(formats: Iterable[str], lines: list[str]) -> dict[int, str]:
     named = dict(STATIC)
     for line in lines:
         if line.startswith("a=rtpmap:"):
-            number, _, name = line[9:].partition(" ")
+            number, name = [*line[9:].split(maxsplit=1), "", ""][:2]
             if _TYPE.fullmatch(number):
-                named[int(number)] = name.strip().upper().removesuffix("/1")
+                named[int(number)] = name.upper().removesuffix("/1")
     wanted = (int(name) for name in formats if _TYPE.fullmatch(name) and int(name) < 128)
     return {number: named[number] for number in wanted if number in named}

@@ -18,7 +18,7 @@ class Sender(asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.heard.put_nowait(data.decode())
+        self.heard.put_nowait(data.decode(errors="surrogateescape"))
 
     def says(self, data: bytes, to: str = "127.0.0.2", port: int = 5060) -> None:
         self.transport.sendto(data, (to, port))

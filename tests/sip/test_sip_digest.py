@@ -131,6 +131,23 @@ def test_some_clients_sign_the_host_alone():
     assert ask(ours, answer, uri="sip:bob@h:5070") == ("right", "ann")
 
 
+@pytest.mark.parametrize("said", ["sip:bob@H.example", "sip:h.example:5060;x", "sip:bob@h.example"])
+def test_some_clients_sign_the_same_place_in_other_words(said: str):
+    """RFC 3261 section 22.4, point 5: what counts is what it names."""
+    ours = server()
+    answer = client().answer(ours.challenges(1000.0), "INVITE", said)
+    assert ask(ours, answer, uri="sip:bob@h.example:5060;transport=tcp") == ("right", "ann")
+
+
+@pytest.mark.parametrize(
+    "said", ["sip:eve@h", "sip:bob@g", "sip:bob@h:5070", "sips:bob@h", "tel:1", "", "h"]
+)
+def test_an_answer_is_good_for_no_other_place(said: str):
+    ours = server()
+    answer = client().answer(ours.challenges(1000.0), "INVITE", said)
+    assert ask(ours, answer, uri="sip:bob@h") == ("wrong", "")
+
+
 def test_a_nonce_is_good_for_five_minutes_and_then_stale():
     ours = server()
     challenges = ours.challenges(1000.0)

@@ -278,6 +278,11 @@ class TestResponding:
         assert respond(request, 100).get("record-route") == ""
         assert respond(request, 486).get("record-route") == ""
 
+    def test_a_100_says_when_its_request_was_sent(self):
+        request = read(invite(("Max-Forwards: 70", "Timestamp: 54.1")))
+        assert respond(request, 100).get("timestamp") == "54.1"
+        assert respond(request, 180).get("timestamp") == ""
+
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, len(INVITE)), st.integers(0, 60))
