@@ -21,7 +21,7 @@ from offhook.carriers.sip_switchboard import Switchboard
 from offhook.carriers.trunks import Trunk
 from offhook.errors import CarrierError
 from offhook.sip.digest import Credentials
-from offhook.sip.enrolment import Enrolment, granted
+from offhook.sip.enrolment import Enrolment
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send
 from offhook.sip.layer import Tell
@@ -274,7 +274,7 @@ class Upstream:
         """Keeps what was answered; the seconds until the next REGISTER."""
         name = state.trunk.name
         if response is not None and response.status < 300:
-            lasts = granted(response, state.trunk.username, seconds)
+            lasts = self._enrolments[name].granted(response, seconds)
             state.until = clock.utc_in(lasts)
             state.route = _service_route(response)
             if state.registered != "registered":

@@ -12,7 +12,7 @@ from offhook.sip.core import ALLOW
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop
 from offhook.sip.message import Request, Response
-from offhook.sip.uri import parse_address
+from offhook.sip.uri import parse_address, parse_uri
 
 _SECONDS = re.compile("[0-9]{1,10}")
 
@@ -31,11 +31,14 @@ class Enrolment:
     call_id: str = ""
     tag: str = ""
     cseq: int = 0
+    place: tuple[str, int | None] = ("", None)  # where we last said that we are
 
     def request(self, seconds: int, contact: str, agent: str, rand: Callable[[], str]) -> Request:
         """A REGISTER without its CSeq, for calls to reach us at `contact`."""
         self.call_id, self.tag = self.call_id or rand(), self.tag or rand()[:16]
         address = f"<sip:{self.user}@{self.domain}>"
+        here = parse_uri(contact)
+        self.place = here.host, here.port
         contact = contact.replace("sip:", f"sip:{self.user}@", 1)
         fields = (
             ("Max-Forwards", "70"),
@@ -51,12 +54,17 @@ class Enrolment:
         )
         return Request(fields, b"", "REGISTER", self.registrar)
 
-
-def granted(response: Response, user: str, asked: int) -> int:
-    """How many seconds a registrar's 200 gives us: our Contact's, else its Expires, else ours."""
-    with suppress(BadSip):
-        for contact in map(parse_address, response.all("contact")):
-            if contact.parsed.user == user and _SECONDS.fullmatch(contact.param("expires")):
-                return int(contact.param("expires"))
-    expires = response.get("expires")
-    return int(expires) if _SECONDS.fullmatch(expires) else asked
+    def granted(self, response: Response, asked: int) -> int:
+        """How many seconds a registrar's 200 gives us: those of our Contact, else its Expires, else
+        what was `asked`. Others may have registered as the same user; where none of the Contacts
+        is ours, since a NAT had it written anew, the longest is: it is the latest."""
+        lasting: dict[tuple[str, int | None], int] = {}
+        with suppress(BadSip):
+            for contact in map(parse_address, response.all("contact")):
+                uri, seconds = contact.parsed, contact.param("expires")
+                if uri.user == self.user and _SECONDS.fullmatch(seconds):
+                    lasting[uri.host, uri.port] = int(seconds)
+        if lasting:
+            return lasting.get(self.place, max(lasting.values()))
+        expires = response.get("expires")
+        return int(expires) if _SECONDS.fullmatch(expires) else asked

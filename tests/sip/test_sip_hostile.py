@@ -12,7 +12,7 @@ from sip_ends import End, Talk, sip, word
 
 from offhook.sip import digest, sdp
 from offhook.sip.core import Over
-from offhook.sip.enrolment import granted
+from offhook.sip.enrolment import Enrolment
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send
 from offhook.sip.message import Request, Response, fault, parse
@@ -146,7 +146,10 @@ class TestNumbers:
 
     def test_a_registrar_cannot_grant_an_eternity(self):
         fields = [("Contact", f"<sip:me@h>;expires={FAR_TOO_LONG}"), ("Expires", FAR_TOO_LONG)]
-        assert granted(Response(tuple(fields), b"", 200), "me", 600) == 600
+        ours = Enrolment(
+            "sip:h", "h", "me", Hop("UDP", "h", 5060), digest.Credentials("me", "secret")
+        )
+        assert ours.granted(Response(tuple(fields), b"", 200), 600) == 600
 
     def test_nor_a_description_have_such_types(self):
         body = f"v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 0 {FAR_TOO_LONG}\r\n"

@@ -55,6 +55,20 @@ class TestRegistering:
             assert numbers == sorted(set(numbers))
             assert requests[0].get("contact") == "<sip:us@127.0.0.2:5060>;expires=3600"
 
+    @pytest.mark.parametrize(
+        ("ours", "after"), [("us@127.0.0.2:5060", 850), ("us@192.0.2.9:1024", 2550)]
+    )
+    async def test_others_may_be_registered_as_the_same_user(self, ours: str, after: float):
+        """The second time NAT had ours written anew: then it is the one that lasts longest."""
+        far = await provider()
+        lasting = (("us@127.0.0.5:5060", 100), (ours, 1000), ("us@127.0.0.6:5060", 3000))
+        told = ", ".join(f"<sip:{where}>;expires={seconds}" for where, seconds in lasting)
+        far.answer = lambda request: respond(request, 200, [("Contact", told)], tag="p")
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)):
+            await asyncio.sleep(2600)
+            first, again = far.times()[:2]
+            assert again - first == pytest.approx(after, abs=1)
+
     async def test_a_registrar_that_wants_longer_gets_it(self):
         far = await provider()
 
