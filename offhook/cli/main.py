@@ -82,7 +82,9 @@ def converse(data: Path, command: Command, **options: Any) -> None:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
-limit = click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+limit = click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first."
+)
 
 
 def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_json: bool) -> None:

@@ -44,16 +44,16 @@ def _under_way(exchange: Exchange, sid: str) -> LiveCall | Attempt:
 async def redirect(exchange: Exchange, call: Call, script: Script) -> Call:
     """Another document at once; for a call that still rings, on its answer."""
     held = _under_way(exchange, call.sid)
-    if isinstance(held, Attempt):
-        held.script = script
-        return held.record
-    if held.closing or held.gone:
+    if isinstance(held, LiveCall) and (held.closing or held.gone):
         raise ApiError(NOT_IN_PROGRESS, "Call is not in-progress. Cannot redirect.")
-    held.script = script if script.fallback_url else replace(
-        script, fallback_url=held.script.fallback_url, fallback_method=held.script.fallback_method
-    )  # fmt: skip
-    held.document_url = ""
-    held.redirects.put_nowait(script.start)
+    before = held.script
+    if before and not script.fallback_url:
+        url, method = before.fallback_url, before.fallback_method
+        script = replace(script, fallback_url=url, fallback_method=method)
+    held.script = script
+    if isinstance(held, LiveCall):
+        held.document_url = ""
+        held.redirects.put_nowait(script.start)
     return held.record
 
 
@@ -89,25 +89,27 @@ async def amend(
     fallback: tuple[str, str] | None = None,
     time_limit: int | None = None,
 ) -> Call:
-    """Replaces the status callback, the fallback (URL, method) or the time limit (from now)."""
+    """Replaces the status callback, the fallback (URL, method) or the time limit, which counts from
+    now, of a call that rings from its answer."""
     held = _under_way(exchange, call.sid)
     if callback:
         await status.amend(exchange, held, callback=callback)
-    if isinstance(held, LiveCall):
-        if fallback:
-            url, method = fallback
-            held.script = replace(held.script, fallback_url=url, fallback_method=method)
-        if time_limit is not None:
-            _limit(exchange, held, time_limit)
+    if fallback and held.script:
+        url, method = fallback
+        held.script = replace(held.script, fallback_url=url, fallback_method=method)
+    if time_limit is not None:
+        _limit(exchange, held, time_limit)
     return held.record
 
 
-def _limit(exchange: Exchange, live: LiveCall, seconds: float) -> None:
+def _limit(exchange: Exchange, held: LiveCall | Attempt, seconds: float) -> None:
     """In place of the limit so far; a phone that was dialled runs no documents and had none."""
-    if live.limit and not live.limit.expired():
-        live.limit.reschedule(clock.now() + seconds)
+    if isinstance(held, Attempt):
+        held.time_limit = seconds
+    elif held.limit and not held.limit.expired():
+        held.limit.reschedule(clock.now() + seconds)
     else:
-        exchange.spawn(_cut(live, seconds), "time limit")
+        exchange.spawn(_cut(held, seconds), "time limit")
 
 
 async def _cut(live: LiveCall, seconds: float) -> None:

@@ -125,7 +125,8 @@ class Attempt:
     def __init__(self, record: Call) -> None:
         self.record = record
         self.signals: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
-        self.script: Script | None = None  # what REST asked to be run on answer instead
+        self.script: Script | None = None  # what REST asked to be run on answer
+        self.time_limit: float | None = None  # seconds, where REST changed it meanwhile
         self.given_up: Status | None = None
         self.initiated = False
         self.over = asyncio.Event()

@@ -50,6 +50,7 @@ async def place_call(exchange: Exchange, order: CallOrder) -> Call:
         api_version=order.api_version, callback=order.callback, node=exchange.rules.node,
     )  # fmt: skip
     attempt = await placing.queued(exchange, call)
+    attempt.script = order.script
     exchange.spawn(carry_out(exchange, attempt, order), call.sid)
     return call
 
@@ -93,4 +94,5 @@ async def carry_out(exchange: Exchange, attempt: Attempt, order: CallOrder) -> N
         if order.send_digits:
             await live.press(order.send_digits)
 
-    await supervise(exchange, live, lambda: params.first(live), order.time_limit, prepare)
+    limit = order.time_limit if attempt.time_limit is None else attempt.time_limit
+    await supervise(exchange, live, lambda: params.first(live), limit, prepare)

@@ -7,11 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import structlog
+
 from offhook import clock
 from offhook.exchange.exchange import Exchange
 from offhook.store import records
 from offhook.store.store import Connection
 from offhook.store.table import Where
+
+log = structlog.get_logger("offhook.exchange")
 
 HOUR = 3600.0
 
@@ -19,12 +23,20 @@ HOUR = 3600.0
 async def keep(exchange: Exchange, trace_days: float, recording_days: float) -> None:
     """Runs for ever, once an hour. 0 days keeps for ever."""
     while True:
-        await exchange.store.write(records.facts.forget, clock.utc())
-        if trace_days:
-            await _forget_traces(exchange, clock.utc() - timedelta(days=trace_days))
-        if recording_days:
-            await _forget_recordings(exchange, clock.utc() - timedelta(days=recording_days))
+        try:
+            await _forget(exchange, trace_days, recording_days)
+        except Exception:  # the next hour may go better
+            log.exception("what is old was not forgotten")
         await asyncio.sleep(HOUR)
+
+
+async def _forget(exchange: Exchange, trace_days: float, recording_days: float) -> None:
+    now = clock.utc()
+    await exchange.store.write(records.facts.forget, now)
+    if trace_days:
+        await _forget_traces(exchange, now - timedelta(days=trace_days))
+    if recording_days:
+        await _forget_recordings(exchange, now - timedelta(days=recording_days))
 
 
 async def _forget_traces(exchange: Exchange, before: datetime) -> None:

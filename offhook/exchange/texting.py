@@ -216,7 +216,7 @@ async def advance(exchange: Exchange, message: Message, to: Status, error_code: 
 
 
 async def from_call(
-    exchange: Exchange, live: LiveCall, to: str, from_: str, body: str, callback: str, method: str
+    exchange: Exchange, live: LiveCall, to: str, from_: str, body: str, callback: str
 ) -> tuple[str, str]:
     """`<Sms>` in a call: to the caller from the called number, unless it says otherwise."""
     call = live.record

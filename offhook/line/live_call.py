@@ -32,7 +32,7 @@ class Services:
     load: Callable[[LiveCall, str], Awaitable[Clip]]
     record: Callable[[LiveCall, RecordVerb], Awaitable[RecordOutcome]]
     dial: Callable[[LiveCall, DialOrder], Awaitable[DialOutcome]]
-    send_text: Callable[[LiveCall, str, str, str, str, str], Awaitable[tuple[str, str]]]
+    send_text: Callable[[LiveCall, str, str, str, str], Awaitable[tuple[str, str]]]
     tell: Callable[[LiveCall, Fetch], Awaitable[None]]
     recording_url: Callable[[Recording], str]
     note: Callable[[LiveCall, int, str], None]
@@ -164,10 +164,10 @@ class LiveCall:
         return await self.leg.refer(to)
 
     async def send_text(
-        self, to: str, from_: str, body: str, status_callback: str = "", method: str = "POST"
+        self, to: str, from_: str, body: str, status_callback: str
     ) -> tuple[str, str]:
         """(MessageSid, `sent` or `invalid`). Empty `to` and `from_` are this call's two ends."""
-        return await self.services.send_text(self, to, from_, body, status_callback, method)
+        return await self.services.send_text(self, to, from_, body, status_callback)
 
     async def tell(self, fetch: Fetch) -> None:
         """Requests a URL although the caller is gone; what it answers is not run."""

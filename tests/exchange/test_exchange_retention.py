@@ -92,3 +92,22 @@ async def test_what_has_expired_goes_within_the_hour(offhook: Offhook) -> None:
         await asyncio.sleep(3700)
     kept = [await store.read(records.facts.get, name) for name in ("short", "long")]
     assert kept == [None, True]
+
+
+async def test_an_hour_that_goes_wrong_is_not_the_last(offhook: Offhook):
+    offhook.number(OURS)
+    exchange = offhook.platform.exchange
+    debugger.note(exchange, offhook.account_sid, 11200)
+    await asyncio.sleep(2 * DAY)
+
+    await exchange.store.write(
+        lambda connection: connection.exec_driver_sql("ALTER TABLE facts RENAME TO gone")
+    )
+    async with keeping(offhook, traces=1, recordings=0):
+        await asyncio.sleep(60)
+        assert len(offhook.notifications) == 1
+        await exchange.store.write(
+            lambda connection: connection.exec_driver_sql("ALTER TABLE gone RENAME TO facts")
+        )
+        await asyncio.sleep(3600)
+    assert offhook.notifications == []

@@ -154,6 +154,37 @@ async def test_a_status_callback_given_while_it_rings_is_kept(offhook: Offhook):
     assert app.statuses("status") == ["completed"]
 
 
+async def test_a_fallback_given_while_it_rings_is_kept(offhook: Offhook):
+    app = App("<Say", help="<Say>The fallback.</Say>")
+    offhook.number(OURS)
+    posted = await offhook.post("Calls.json", To=AGENT, From=OURS, Url=offhook.url(app))
+    path = f"Calls/{posted['sid']}.json"
+    await offhook.post(path, FallbackUrl=offhook.url(app, "/help"))
+    callee = await offhook.phone(AGENT).rings()
+    await callee.hears("The fallback.")
+
+
+async def test_who_is_redirected_while_it_rings_keeps_its_fallback(offhook: Offhook):
+    app = App("<Say>Never.</Say>", broken="<Say", help="<Say>The fallback.</Say>")
+    offhook.number(OURS)
+    urls = {"Url": offhook.url(app), "FallbackUrl": offhook.url(app, "/help")}
+    posted = await offhook.post("Calls.json", To=AGENT, From=OURS, **urls)
+    await offhook.post(f"Calls/{posted['sid']}.json", Url=offhook.url(app, "/broken"))
+    callee = await offhook.phone(AGENT).rings()
+    await callee.hears("The fallback.")
+
+
+async def test_a_time_limit_given_while_it_rings_counts_from_the_answer(offhook: Offhook):
+    offhook.number(OURS)
+    posted = await offhook.post("Calls.json", To=AGENT, From=OURS, Twiml=twiml(TALK))
+    await offhook.post(f"Calls/{posted['sid']}.json", TimeLimit="9")
+    callee = await offhook.phone(AGENT).rings()
+    await callee.answered()
+    began = offhook.now
+    await callee.ended()
+    assert round(offhook.now - began) == 9
+
+
 async def test_a_new_time_limit_counts_from_now(offhook: Offhook):
     call = await talking(offhook, App(TALK))
     began = offhook.now

@@ -166,9 +166,9 @@ class ScriptedCall:
         return self.refers
 
     async def send_text(
-        self, to: str, from_: str, body: str, status_callback: str = "", method: str = "POST"
+        self, to: str, from_: str, body: str, status_callback: str
     ) -> tuple[str, str]:
-        self.texts.append((to, from_, body, status_callback, method))
+        self.texts.append((to, from_, body, status_callback))
         return "SM" + "1" * 32, self.text_status
 
     async def tell(self, fetch: Fetch) -> None:

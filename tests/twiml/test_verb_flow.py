@@ -87,7 +87,7 @@ async def test_sms_sends_a_text_and_the_next_verb_follows():
     await call.runs(
         "<Response><Sms>\n  Store Location:\n  123 Easy St.\n</Sms><Say>sent</Say></Response>"
     )
-    assert call.texts == [("", "", "Store Location:\n123 Easy St.", "", "POST")]
+    assert call.texts == [("", "", "Store Location:\n123 Easy St.", "")]
     assert call.heard == ["sent"]
 
 
@@ -103,7 +103,7 @@ async def test_sms_goes_where_its_attributes_say():
         '<Response><Sms to="+15550001111" from="+15550002222" statusCallback="/s">a</Sms>'
         "</Response>"
     )
-    assert call.texts == [("+15550001111", "+15550002222", "a", "/s", "POST")]
+    assert call.texts == [("+15550001111", "+15550002222", "a", "/s")]
 
 
 @pytest.mark.parametrize("status", ["sent", "invalid"])
