@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offhook.media.legs import Host, Link, MediaLeg
 from offhook.media.orders import Remote
@@ -40,9 +40,9 @@ class Room:
     async def add(self, leg: MediaLeg, *, speaks: bool = True, hears: bool = True) -> None:
         """Seat a leg, which leaves any other room. Raises MediaFull when its worker cannot be
         linked with the others."""
-        leg.room = self
         async with self._laying:
             await self._lay({leg.host})
+        leg.room = self
         self._seats[leg.id] = Seat(leg, speaks, hears)
         leg.host.do(Studio.sit, self._id, leg.id, speaks, hears)
 
@@ -94,7 +94,8 @@ class Room:
 
     def mute(self, leg: MediaLeg, on: bool) -> None:
         """Keep what this leg says from the others."""
-        if leg.id in self._seats:
+        if seat := self._seats.get(leg.id):
+            self._seats[leg.id] = replace(seat, speaks=not on)
             leg.host.do(Studio.mute, leg.id, on)
 
     async def close(self) -> None:

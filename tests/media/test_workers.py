@@ -229,6 +229,24 @@ async def test_who_moved_to_another_room_is_not_fetched_back_when_the_first_mend
         await second.close()
 
 
+async def test_who_was_muted_stays_so_when_the_room_mends():
+    async with workers(3, ports=60) as plane:
+        pairs = [await apart(plane) for _ in range(3)]
+        room = await plane.open_room(*(ours for _, ours in pairs))
+        room.mute(pairs[1][1], True)
+        os.kill(worker_of(pairs[0][1]), signal.SIGKILL)
+        while plane.healthy:
+            await asyncio.sleep(0.01)
+        while not plane.healthy:
+            await asyncio.sleep(0.05)
+        heard = listen(pairs[2][0])
+        await pairs[1][0].play(clip(tone(700, 0.6)))
+        assert share(joined(heard), 700) < 0.1
+        room.mute(pairs[1][1], False)
+        await pairs[1][0].play(clip(tone(700, 0.8)))
+        assert alike(joined(heard), tone(700, 0.1)) > 0.95
+
+
 async def test_ports_are_bound_in_the_worker_and_run_out():
     async with workers(ports=4) as plane:
         legs = [await plane.open_rtp(LOOPBACK) for _ in range(2)]
