@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.rig import Load, cpu, memory, run_sipp
+from bench.rig import CannotMeasure, Load, cpu, memory, run_sipp
 from bench.target import NUMBERS, Target
 
 RAMP = 20  # calls a second until all are up
@@ -15,6 +18,7 @@ SETTLE = 2.0  # seconds between the last call's answer and the measurement
 WARM = 10  # calls at a time before a measurement: what the first ones cost is not each one's
 MEMORY = 100.0  # kB a call, at most
 ROOM = 10  # seats in a conference
+HEARD = 0.9  # of the packets, at least, or nothing was measured
 SHORT = Path(__file__).with_name("short.xml")
 
 
@@ -175,6 +179,20 @@ def record(program: Path, target: Target, plan: Plan) -> Iterator[Figure]:
     yield from _held_figures("Recording", calls, 0.8 + 0.3)
 
 
+def sealed(program: Path, target: Target, plan: Plan) -> Iterator[Figure]:
+    """7. Legs talk in the clear and with SRTP in turn: the media plane alone, two workers of it."""
+    command = [sys.executable, "-m", "bench.sealed", str(plan.calls), str(plan.window)]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if ended.returncode:
+        raise CannotMeasure(f"the legs ended with {ended.returncode}")
+    told = json.loads(ended.stdout)
+    if told["heard"] < HEARD:
+        raise CannotMeasure(f"of what was sealed, {told['heard']:.0%} was heard")
+    yield Figure(f"In the clear, {plan.calls} legs a worker: CPU a leg", told["clear"], "ms/s")
+    yield Figure(f"Sealed, {plan.calls} legs a worker: CPU a leg", told["sealed"], "ms/s")
+    yield Figure("What sealing adds", told["sealed"] - told["clear"], "ms/s", 0.22)
+
+
 MEASURES = {
     "playback": playback,
     "setup": setup,
@@ -182,4 +200,5 @@ MEASURES = {
     "bridge": bridge,
     "conference": conference,
     "record": record,
+    "sealed": sealed,
 }

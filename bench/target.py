@@ -37,6 +37,9 @@ class Target:
     answerer: int  # the port at which bridged calls are answered
 
 
+NOWHERE = Target("", 0, 0)
+
+
 @contextmanager
 def offhook(folder: Path, workers: int) -> Iterator[Target]:
     """An Offhook on free ports, with a number for each measurement. Raises CannotMeasure."""
