@@ -317,8 +317,10 @@ async def test_a_call_is_forgotten_only_when_it_is_over(serving: Serving) -> Non
     async with serving() as api:
         ringing, over = (await place(api)).json["sid"], await stored(api)
         assert (await api.delete(f"Calls/{ringing}.json")).code == (409, 20009)
+        api.exchange.journal.add(over.sid, api.account.sid, "key", {"key": "1"})
         gone = await api.delete(f"Calls/{over.sid}.json")
         assert (gone.status, gone.body) == (204, b"")
+        assert await api.exchange.store.read(records.events.of, over.sid) == []
         assert (await api.get(f"Calls/{over.sid}.json")).code == (404, 20404)
         assert (await api.delete(f"Calls/{over.sid}.json")).code == (404, 20404)
 

@@ -222,6 +222,24 @@ async def test_an_empty_body_redacts(serving: Serving) -> None:
         assert (fetched["body"], fetched["to"]) == ("", THEIRS)
 
 
+@pytest.mark.parametrize("parameters", [None, {"Body": ""}], ids=["deleted", "redacted"])
+async def test_a_text_that_is_to_be_gone_is_not_told_by_its_story_either(
+    serving: Serving, parameters: dict[str, str] | None
+) -> None:
+    """Also what happened a moment ago, which is not stored yet."""
+    async with serving() as api:
+        message, other = await stored(api), await stored(api)
+        for each in (message, other):
+            asked = {"params": {"Body": message.body}}
+            api.exchange.journal.add(each.sid, api.account.sid, "webhook", asked)
+        path = f"Messages/{message.sid}.json"
+        done = await (api.post(path, **parameters) if parameters else api.delete(path))
+        assert done.status in (200, 204)
+        await api.exchange.journal.flush()
+        assert await api.exchange.store.read(records.events.of, message.sid) == []
+        assert len(await api.exchange.store.read(records.events.of, other.sid)) == 1
+
+
 async def test_what_is_on_its_way_is_neither_redacted_nor_deleted(serving: Serving) -> None:
     async with serving() as api:
         message = await stored(api, status="queued")

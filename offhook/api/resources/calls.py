@@ -215,7 +215,8 @@ def _replaced(call: Call, form: Update) -> Callback:
 
 @calls.delete()
 async def delete(at: At) -> None:
-    """Forgets a call that is over. Raises ApiError 20009 while it lasts."""
+    """Forgets a call that is over, and its story. Raises ApiError 20009 while it lasts."""
+    await at.exchange.journal.flush()
     await at.exchange.store.write(_delete, at.account.sid, at.sid)
 
 
@@ -223,6 +224,7 @@ def _delete(connection: Connection, account_sid: str, sid: str) -> None:
     call = owned(connection, records.calls, account_sid, sid)
     if call.status not in FINAL:
         raise ApiError(20009, status=409)
+    records.events.delete(connection, sid)
     records.calls.delete(connection, sid)
 
 

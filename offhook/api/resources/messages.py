@@ -174,9 +174,11 @@ class Update:
 
 @messages.update(Update)
 async def update(at: At, form: Update) -> Rendering:
-    """An empty Body redacts a message that is over; `Status=canceled` is for scheduled ones."""
+    """An empty Body redacts a message that is over, and forgets its story, which tells the text;
+    `Status=canceled` is for scheduled ones."""
     if form.body:
         raise ApiError(20001, "Body can only be set to nothing, which redacts the message", 400)
+    await at.exchange.journal.flush()
     return render(await at.exchange.store.write(_change, at.account.sid, at.sid, form, clock.utc()))
 
 
@@ -192,6 +194,7 @@ def _change(
         if message.status in UNDER_WAY:
             raise ApiError(20009, status=409)
         message = replace(message, body="", date_updated=now)
+        records.events.delete(connection, sid)
     records.messages.save(connection, message)
     return message
 
@@ -199,7 +202,8 @@ def _change(
 @messages.delete()
 @sms_messages.delete()
 async def delete(at: At) -> None:
-    """The message and its media. Raises ApiError 20009 while it is on its way."""
+    """The message, its media and its story. Raises ApiError 20009 while it is on its way."""
+    await at.exchange.journal.flush()
     paths = await at.exchange.store.write(_delete, at.account.sid, at.sid)
     await forget(*paths)
 
@@ -210,6 +214,7 @@ def _delete(connection: Connection, account_sid: str, sid: str) -> list[str]:
     if message.status in UNDER_WAY:
         raise ApiError(20009, status=409)
     paths = [each.path for each in records.media.delete_of(connection, sid)]
+    records.events.delete(connection, sid)
     records.messages.delete(connection, sid)
     return paths
 
