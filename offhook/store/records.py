@@ -200,20 +200,6 @@ class Events:
         query = self._select.where(c.subject == subject).order_by(c.place).limit(size)
         return [self._shape.load(row) for row in connection.execute(query)]
 
-    def count(self, connection: Connection, subject: str) -> int:
-        query = select(func.count()).where(self.table.c.subject == subject)
-        return connection.execute(query).scalar_one()
-
-    def since(self, connection: Connection, row: int, size: int = 500) -> list[tuple[int, Event]]:
-        """Everybody's events behind that row number, in order, each with its own."""
-        c = self.table.c
-        query = self._select.add_columns(c.row).where(c.row > row).order_by(c.row).limit(size)
-        return [(found[-1], self._shape.load(found[:-1])) for found in connection.execute(query)]
-
-    def last(self, connection: Connection) -> int:
-        """The row number of the latest event, 0 when there is none."""
-        return connection.execute(select(func.max(self.table.c.row))).scalar_one() or 0
-
     def delete(self, connection: Connection, subject: str) -> int:
         """Forgets a subject's story; returns how many events it had."""
         gone = self.table.delete().where(self.table.c.subject == subject)
@@ -237,7 +223,6 @@ class Callbacks:
             metadata,
             Column("row", RowId, primary_key=True),
             *columns,
-            Index("ix_callbacks_subject_row", "subject", "row"),
             sqlite_autoincrement=True,
         )
         self._select = select(*columns, self.table.c.row)
@@ -252,22 +237,12 @@ class Callbacks:
         assert key is not None
         return int(key[0])
 
-    def get(self, connection: Connection, id_: int) -> PendingCallback | None:
-        rows = connection.execute(self._select.where(self.table.c.row == id_))
-        return next(self._loaded(rows), None)
-
     def due(
         self, connection: Connection, after: int = 0, size: int = 1000
     ) -> list[PendingCallback]:
         """What is owed with ids above `after`, in order, of all subjects."""
         row = self.table.c.row
         query = self._select.where(row > after).order_by(row).limit(size)
-        return list(self._loaded(connection.execute(query)))
-
-    def of(self, connection: Connection, subject: str) -> list[PendingCallback]:
-        """What is owed about one call or message, in order."""
-        c = self.table.c
-        query = self._select.where(c.subject == subject).order_by(c.row)
         return list(self._loaded(connection.execute(query)))
 
     def count(self, connection: Connection) -> int:
@@ -303,10 +278,6 @@ class Dialogs:
         """Keeps it, in the place of an earlier one of the same call."""
         self.delete(connection, dialog.call_sid)
         self._insert.run(connection, self._shape.dump(dialog))
-
-    def get(self, connection: Connection, call_sid: str) -> LiveDialog | None:
-        row = connection.execute(self._select.where(self.table.c.call_sid == call_sid)).first()
-        return self._shape.load(row) if row else None
 
     def all(self, connection: Connection) -> list[LiveDialog]:
         query = self._select.order_by(self.table.c.row)
@@ -364,5 +335,4 @@ class Keyed:
 events = Events()
 callbacks = Callbacks()
 dialogs = Dialogs()
-cookies = Keyed("cookies", "jar")  # the data is the jar's content, in the webhooks' own form
 facts = Keyed("facts", "name")  # what an installation remembers of itself
