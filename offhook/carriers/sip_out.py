@@ -94,7 +94,8 @@ class CallsOut:
         not."""
         if self._hands_over(target):
             hop = self._board.ourselves
-            way = Way(parse_uri(f"sip:{bracketed(hop.host)}:{hop.port}"), hop=hop)
+            uri = parse_uri(f"sip:{bracketed(hop.host)}:{hop.port}")
+            way = Way(uri, hop=hop, sealed=True)  # that call may have to be
             return await self._dial_way(target, ringing, way, patient=True)
         reached = await self.phones.reached(target.to) if self.phones else None
         if reached is not None:

@@ -61,6 +61,10 @@ class Linphone(Program):
     def transfer(self, uri: str) -> None:
         self.types(f"transfer {uri}")
 
+    def connects(self, one: int, other: int) -> None:
+        """Its calls with each other, by their numbers in order; it leaves both."""
+        self.types(f"transfer {one} --to-call {other}")
+
     def heard(self) -> bytes:
         """What it heard in its call, 16-bit mono at 8 kHz, once the call is over."""
         with wave.open(str(self._heard)) as file:

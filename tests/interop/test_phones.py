@@ -12,12 +12,13 @@ import urllib.request
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from baresip import Baresip, modules_folder
 from linphone import Linphone
 from peers import free_port, needs, needs_file
-from served import Answer, Application, Up, environment, response, serving
+from served import Answer, Application, Asked, Up, environment, response, serving
 from test_baresip import sound_of
 
 from offhook.cli.ear import share_heard
@@ -186,7 +187,7 @@ def test_one_transfers_the_other(desk: Desk, alice: Linphone, bob: Baresip, whic
     """bob calls alice; whoever is asked about, in the end, is the one who stays."""
     told = "statusCallback='/up' statusCallbackEvent='answered'"
     dial = f"<Dial referUrl='/refer'><Sip {told}>{alice.uri}</Sip></Dial>"
-    moved = response(f"<Play digits='w'/><Say>{FIRST}</Say><Hangup/>")
+    moved = response("<Play digits='w'/><Say>{FIRST}</Say><Hangup/>")
     app = Application({"/voice": response(dial), "/refer": moved})
     goes, stays = (alice, bob) if which == "called" else (bob, alice)
     with serving(app):
@@ -204,9 +205,44 @@ def test_one_transfers_the_other(desk: Desk, alice: Linphone, bob: Baresip, whic
     assert share_heard(stays.heard(), desk.said(FIRST)) > HEARD
 
 
+def test_linphone_connects_its_two_calls(desk: Desk, alice: Linphone, bob: Baresip) -> None:
+    """bob called her, and she called 300 meanwhile (RFC 3891): in the end bob talks to 300."""
+    dial = response(f"<Dial referUrl='/refer'><Sip>{alice.uri}</Sip></Dial>")
+    there = response("<Play digits='w'/><Redirect>/there</Redirect>")
+    spoken = response(f"<Say>{FIRST}</Say><Hangup/>")
+    to = f"sip:300@{DOMAIN}"
+
+    def voice(asked: Asked) -> str:
+        return there if asked.params["To"] == to else dial
+
+    def refer(asked: Asked) -> str:
+        target = asked.params["ReferTransferTarget"]
+        return response(f"<Dial><Sip>{escape(target)}</Sip></Dial>")
+
+    app = Application({"/voice": voice, "/refer": refer, "/there": spoken})
+    app.hold("/there")
+    with serving(app):
+        desk.answers(app)
+        bob.dial(f"sip:200@{DOMAIN}")
+        bob.talks()
+        alice.talks()
+        alice.hold()
+        alice.dial(to)
+        app.gets("/there")
+        alice.talks()
+        alice.connects(1, 2)
+        asked = app.gets("/refer").params
+        alice.parts()
+        alice.parts()
+        app.release("/there")
+        bob.parts()
+    assert asked["ReferTransferTarget"].startswith(f"{to}?Replaces=")
+    assert share_heard(bob.heard(), desk.said(FIRST)) > HEARD
+
+
 def test_it_goes_where_refer_sends_it(desk: Desk, alice: Linphone) -> None:
     first = response(f"<Refer action='/referred'><Sip>sip:300@{DOMAIN}</Sip></Refer>")
-    there = response(f"<Play digits='w'/><Say>{FIRST}</Say><Hangup/>")
+    there = response("<Play digits='w'/><Say>{FIRST}</Say><Hangup/>")
     to = f"sip:300@{DOMAIN}"
     voice: Answer = lambda asked: there if asked.params["To"] == to else first  # noqa: E731
     app = Application({"/voice": voice, "/referred": response()})

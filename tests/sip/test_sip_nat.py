@@ -174,6 +174,7 @@ class TestDatagrams:
         directory = Directory(home, kept.append, lambda *told: None)
         async with here(directory=directory):
             peer = await registered()
+        questions(peer)  # of before the restart
         async with here(kept[-1]):
             assert await answers_for(peer, 3600) == 144
             await asyncio.sleep(100)
