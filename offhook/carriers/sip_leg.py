@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from offhook.carriers import sip_parties
@@ -269,7 +269,9 @@ class SipLeg:
         stats = await self.media.close()
         self._sound.forget()
         if stats.codec:
-            self.trace.add("sound", asdict(stats))
+            self.trace.add(
+                "sound", {each.name: getattr(stats, each.name) for each in fields(stats)}
+            )
 
 
 def key_of(request: Message) -> str:

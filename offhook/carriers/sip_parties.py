@@ -188,7 +188,9 @@ def traced(data: bytes) -> str:
     text = data.decode("utf-8", "replace")
     if b"authorization" in data.lower():  # few have one, and to look for it well takes long
         text = _AUTHORIZATION.sub(r"\1 (not shown)", text)
-    return _MEDIA_KEY.sub(r"\1(not shown)", text)
+    if b"inline:" in data or b"a=ice-pwd:" in data:
+        text = _MEDIA_KEY.sub(r"\1(not shown)", text)
+    return text
 
 
 def _one_line(text: str) -> str:

@@ -57,15 +57,15 @@ class Sound:
         self._dead(why or f"no sound for {self._patience:g} seconds")
 
     def offer(self) -> bytes:
-        return self._versioned(sdp.offer)
+        return self._versioned(sdp.offer(self._ours), sdp.offer)
 
     def answer(self, offered: list[sdp.Media]) -> bytes:
         """Agrees to an offer. Raises BadSdp."""
-        _, agreed = sdp.answer(offered, self._ours)
+        said, agreed = sdp.answer(offered, self._ours)
         if self._restarted(agreed):
             self._ours = replace(self._ours, restarts=self._ours.restarts + 1)
-            _, agreed = sdp.answer(offered, self._ours)
-        said = self._versioned(lambda ours: sdp.answer(offered, ours)[0])
+            said, agreed = sdp.answer(offered, self._ours)
+        said = self._versioned(said, lambda ours: sdp.answer(offered, ours)[0])
         self._connect(agreed)
         return said
 
@@ -82,9 +82,8 @@ class Sound:
         known = self._browser
         return (theirs.user, theirs.password) != (known.user, known.password)
 
-    def _versioned(self, describe: Callable[[sdp.Ours], bytes]) -> bytes:
-        """A changed description has the next version (RFC 3264 section 8)."""
-        said = describe(self._ours)
+    def _versioned(self, said: bytes, describe: Callable[[sdp.Ours], bytes]) -> bytes:
+        """What is to be said: a changed description has the next version (RFC 3264 section 8)."""
         if self._said and said != self._said:
             self._ours = replace(self._ours, version=self._ours.version + 1)
             said = describe(self._ours)

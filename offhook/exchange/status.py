@@ -38,7 +38,7 @@ async def advance(
 ) -> Call:
     """The call in its next status, stored, with the callback it owes (with `more` parameters)."""
     at = at or clock.utc()
-    advanced = replace(held.record.advanced(to, at), **changes)
+    advanced = held.record.advanced(to, at, **changes)
     held.record = billing.priced(exchange.rules.prices, advanced)
     if to in FINAL:
         exchange.counts["call", advanced.direction, to] += 1

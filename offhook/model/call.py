@@ -72,15 +72,18 @@ class Call:
     details: dict[str, Any] = field(default_factory=dict)
     node: str = ""
 
-    def advanced(self, to: Status, at: datetime) -> Call:
-        """The call in its next status. Raises IllegalTransition."""
+    def advanced(self, to: Status, at: datetime, **changes: Any) -> Call:
+        """The call in its next status, with other changes. Raises IllegalTransition."""
         if to not in NEXT[self.status]:
             raise IllegalTransition(f"{self.sid}: {self.status} -> {to}")
-        changed = replace(self, status=to, date_updated=at)
+        changes = {"status": to, "date_updated": at} | self._dated(to, at) | changes
+        return replace(self, **changes)
+
+    def _dated(self, to: Status, at: datetime) -> dict[str, Any]:
         if to == "in-progress":
-            return replace(changed, start_time=at)
+            return {"start_time": at}
         if to not in FINAL:
-            return changed
+            return {}
         began = self.start_time if self.status == "in-progress" else None
         seconds = round((at - began).total_seconds()) if began else 0
-        return replace(changed, end_time=at, start_time=began or at, duration=seconds)
+        return {"end_time": at, "start_time": began or at, "duration": seconds}

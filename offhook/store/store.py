@@ -88,6 +88,7 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._kept: Connection | None = None  # to take one anew costs what a small commit does
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -111,6 +112,7 @@ class Writer:
             if jobs:
                 _tell(self._commit(jobs))
             if len(jobs) < len(group):
+                self._let_go()
                 return
 
     def _next_group(self) -> list[Job | None]:
@@ -119,24 +121,37 @@ class Writer:
             group.append(self._jobs.get())
         return group
 
+    def _connection(self) -> Connection:
+        if self._kept is None:
+            self._kept = self._engine.connect()
+        return self._kept
+
+    def _let_go(self) -> None:
+        """The next transaction has another connection: this one may be what failed."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
     def _commit(self, jobs: list[Job]) -> list[Ended]:
         """One transaction. A job that fails is undone alone; if the commit fails, all have."""
         if len(jobs) == 1:
             return [self._commit_one(jobs[0])]
         ended: list[Ended] = []
         try:
-            with self._engine.begin() as connection:
-                ended += [_apart(connection, job) for job in jobs]
+            with self._connection().begin() as begun:
+                ended += [_apart(begun.connection, job) for job in jobs]
         except BaseException as failure:
+            self._let_go()
             return [(job, None, failure) for job in jobs]
         return ended
 
     def _commit_one(self, job: Job) -> Ended:
         """As `_commit`, without the savepoint that only a group needs."""
         try:
-            with self._engine.begin() as connection:
-                result = job.run(connection)
+            with self._connection().begin() as begun:
+                result = job.run(begun.connection)
         except BaseException as error:
+            self._let_go()
             return job, None, error
         return job, result, None
 

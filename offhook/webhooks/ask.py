@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from offhook import __version__, clock, sids
 from offhook.errors import WebhookError
@@ -34,6 +35,7 @@ TOO_SLOW = 11203
 CANCELLED = -1  # in place of a code: whoever asked did not wait for the answer
 MAX_REDIRECTS = 10
 _KEEP_METHOD, _BECOME_GET = {307, 308}, {301, 302, 303}
+_quoted = lru_cache(maxsize=1024)(quote_plus)  # of a form's names and values, most come again
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
@@ -243,7 +245,7 @@ class _Errand:
             method=hop.method,
             url=hop.url,
             headers=self._sent,
-            body=b"" if hop.by_get else urlencode(hop.params).encode(),
+            body=b"" if hop.by_get else urlencode(hop.params, quote_via=_quoted).encode(),
             connect=limits.connect,
             read=limits.read,
             server_name=limits.server_name,
