@@ -187,7 +187,7 @@ def test_one_transfers_the_other(desk: Desk, alice: Linphone, bob: Baresip, whic
     """bob calls alice; whoever is asked about, in the end, is the one who stays."""
     told = "statusCallback='/up' statusCallbackEvent='answered'"
     dial = f"<Dial referUrl='/refer'><Sip {told}>{alice.uri}</Sip></Dial>"
-    moved = response("<Play digits='w'/><Say>{FIRST}</Say><Hangup/>")
+    moved = response(f"<Play digits='w'/><Say>{FIRST}</Say><Hangup/>")
     app = Application({"/voice": response(dial), "/refer": moved})
     goes, stays = (alice, bob) if which == "called" else (bob, alice)
     with serving(app):
@@ -242,7 +242,7 @@ def test_linphone_connects_its_two_calls(desk: Desk, alice: Linphone, bob: Bares
 
 def test_it_goes_where_refer_sends_it(desk: Desk, alice: Linphone) -> None:
     first = response(f"<Refer action='/referred'><Sip>sip:300@{DOMAIN}</Sip></Refer>")
-    there = response("<Play digits='w'/><Say>{FIRST}</Say><Hangup/>")
+    there = response(f"<Play digits='w'/><Say>{FIRST}</Say><Hangup/>")
     to = f"sip:300@{DOMAIN}"
     voice: Answer = lambda asked: there if asked.params["To"] == to else first  # noqa: E731
     app = Application({"/voice": voice, "/referred": response()})
