@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
@@ -60,7 +61,7 @@ class LiveCall:
     )
     position: tuple[str, int, int] = ("", 0, 0)  # the running verb, its line and column
     redirects: asyncio.Queue[Fetch] = field(default_factory=asyncio.Queue)
-    sounds: dict[str, Clip] = field(default_factory=dict)  # media that came instead of a document
+    sounds: dict[str, Clip] = field(default_factory=dict)  # that came before they are played
     closing: bool = False  # no document will be run any more
     over: asyncio.Event = field(default_factory=asyncio.Event)  # the record is final
     ended_at: datetime | None = None  # when the leg ended
@@ -106,6 +107,23 @@ class LiveCall:
         if target in self.sounds:
             return self.sounds[target]
         return await self.on_line(self._load(target))
+
+    @asynccontextmanager
+    async def ready(self, urls: Sequence[str]) -> AsyncIterator[None]:
+        """The sounds at `urls` are all there inside, so that none is waited for between them.
+
+        One that cannot be had is asked for once more when its turn comes, and says then why.
+        """
+        loading = (self.clip(url) for url in urls)
+        for url, found in zip(
+            urls, await asyncio.gather(*loading, return_exceptions=True), strict=True
+        ):
+            if isinstance(found, Clip):
+                self.sounds[self.resolve(url)] = found
+        try:
+            yield
+        finally:
+            self.sounds.clear()
 
     async def _load(self, url: str) -> Clip:
         return await self.services.load(self, url)

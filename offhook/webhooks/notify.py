@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -27,7 +28,8 @@ log = structlog.get_logger("offhook.webhooks")
 
 
 class Notifier:
-    """Sends what the store's callbacks owe: a subject's in order, `at_once` subjects side by side.
+    """Sends what the store's callbacks owe: a subject's in order, `at_once` subjects side by side,
+    `to_one` of them to the same server, which may be dead.
 
     `key` finds the auth token of an account. `done` hears of every callback once its attempts
     ended, well or not. Insert into the store in your own transaction, then `wake`.
@@ -40,11 +42,13 @@ class Notifier:
         key: Key,
         done: Done,
         *,
-        at_once: int = 64,
-        in_memory: int = 2000,
+        at_once: int = 256,
+        to_one: int = 64,
+        in_memory: int = 20_000,
     ) -> None:
         self._store, self._webhooks, self._key, self._done = store, webhooks, key, done
-        self._slots = asyncio.Semaphore(at_once)
+        self._slots, self._to_one = asyncio.Semaphore(at_once), to_one
+        self._servers: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._room = asyncio.Semaphore(in_memory)
         self._lines: dict[str, deque[PendingCallback]] = {}
         self._last = 0
@@ -109,12 +113,16 @@ class Notifier:
 
     async def _serve(self, subject: str, line: deque[PendingCallback]) -> None:
         while line:
-            async with self._slots:
+            async with self._server(line[0].url), self._slots:
                 await self._send(line[0])
             line.popleft()
             self._room.release()
         del self._lines[subject]
         self._rest()
+
+    def _server(self, url: str) -> asyncio.Semaphore:
+        """Room for those that go to the same host and port."""
+        return self._servers.setdefault(_place(url), asyncio.Semaphore(self._to_one))
 
     def _rest(self) -> None:
         if not self._lines and not self._reading:
@@ -144,3 +152,9 @@ class Notifier:
         except Exception as error:  # our own fault: a second attempt would end the same way
             log.exception("callback not sent", url=callback.url, subject=callback.subject)
             return WebhookError(12400, callback.url, f"internal error: {error}")
+
+
+def _place(url: str) -> str:
+    """The host and port as written, or the whole of what is no URL."""
+    _, slashes, behind = url.partition("//")
+    return behind.partition("/")[0].rpartition("@")[2].lower() if slashes else url

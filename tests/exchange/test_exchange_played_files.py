@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from shutil import which
 
@@ -46,3 +47,35 @@ async def test_a_file_is_heard_by_the_caller(offhook: Offhook, kind: str):
     call = await offhook.call(OURS, from_=CALLER)
     await call.hears(words)
     assert codes(offhook) == []
+
+
+async def test_files_in_gather_are_all_fetched_before_it_begins(offhook: Offhook):
+    """reference: caching.  One that cannot be had is passed over, as ever."""
+
+    def sound(words: str) -> Response:
+        return Response(wav_of(speak(words)), media_type="audio/wav")
+
+    app = App(
+        "<Gather><Say>One.</Say><Play>/two</Play><Play>/three</Play><Play>/no</Play>"
+        "<Play>/two</Play></Gather>",
+        two=sound("Two."), three=sound("Three."), no=Response(status=404),
+    )  # fmt: skip
+    offhook.number(OURS, voice=offhook.url(app, "/"))
+    call = await offhook.call(OURS, from_=CALLER)
+    await call.hears("One.")
+    assert {"two", "three", "no"} <= set(app.paths)
+    await call.hears("Two.")
+    await call.hears("Three.")
+    await call.hears("Two.")
+    assert app.paths.count("two") == app.paths.count("three") == 1
+    assert codes(offhook) == [11200]
+
+
+async def test_a_key_is_heard_while_files_are_fetched(offhook: Offhook):
+    slow = App("<Gather numDigits='1' action='/menu'><Play>/two</Play></Gather>", late=5)
+    offhook.number(OURS, voice=offhook.url(slow, "/"))
+    call = await offhook.call(OURS, from_=CALLER)
+    await asyncio.sleep(6)
+    call.press("1")
+    await asyncio.sleep(1)
+    assert slow.paths[:3] == ["", "two", "menu"]

@@ -7,7 +7,8 @@ recording and dialling give an outcome all the same. A word takes a second to sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -61,7 +62,7 @@ class ScriptedCall:
     positions: list[tuple[str, int, int]] = field(default_factory=list)
     recordings: list[RecordVerb] = field(default_factory=list)
     dials: list[DialOrder] = field(default_factory=list)
-    texts: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    texts: list[tuple[str, str, str, str]] = field(default_factory=list)
     told: list[Fetch] = field(default_factory=list)
     referred: list[str] = field(default_factory=list)
     refused_with: str = ""
@@ -117,6 +118,10 @@ class ScriptedCall:
     async def play(self, url: str, loop: int) -> None:
         await self.answer()
         await self._sounds(url, FILE_SECONDS, loop)
+
+    @asynccontextmanager
+    async def ready(self, urls: Sequence[str]) -> AsyncIterator[None]:
+        yield
 
     async def _sounds(self, what: str, seconds: float, loop: int) -> None:
         for _ in range(loop):

@@ -36,6 +36,7 @@ class Office:
     def __init__(self, store: Store, webhooks: Webhooks) -> None:
         self.store, self.webhooks = store, webhooks
         self.outcomes: list[Outcome] = []
+        self.host = "app.test"
 
     @asynccontextmanager
     async def open(self, **settings: int) -> AsyncIterator[Notifier]:
@@ -55,7 +56,7 @@ class Office:
     async def owe(self, subject: str, *steps: str, kind: str = "status", **params: str) -> None:
         for step in steps:
             callback = PendingCallback(
-                subject, "AC1", f"http://app.test/{subject}/{step}", "POST",
+                subject, "AC1", f"http://{self.host}/{subject}/{step}", "POST",
                 tuple({"CallSid": subject, "CallStatus": step, **params}.items()),
                 f"token-{subject}-{step}", AT, kind,
             )  # fmt: skip
@@ -245,3 +246,23 @@ async def test_a_messages_callbacks_carry_no_cookies(office):
         notifier.wake()
         await notifier.settled()
     assert [header(sent, "Cookie") for sent in inside.sent] == ["", ""]
+
+
+async def test_a_server_that_is_dead_does_not_keep_the_others_waiting(office):
+    async def dead(outgoing: Outgoing) -> Incoming:
+        if "CA1" in outgoing.url:
+            return said()
+        await asyncio.sleep(10)
+        return said()
+
+    async with office(dead) as (at, inside), at.open() as notifier:
+        for number in range(200, 500):
+            await at.owe(f"CA{number}", "completed")
+        notifier.wake()
+        await asyncio.sleep(0.1)
+        at.host = "other.test"
+        await at.owe("CA1", "completed")
+        notifier.wake()
+        await asyncio.sleep(0.1)
+        assert any("other.test" in sent.url for sent in inside.sent)
+        assert len(inside.sent) == 65

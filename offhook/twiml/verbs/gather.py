@@ -104,14 +104,21 @@ class Gather:
         return digits, ended_by
 
     async def _first_key(self, call: LiveCall) -> str | None:
-        prompts = perform(self.prompts, call)
+        prompts = self._prompt(call)
         if self.barge_in:
             return await call.key(within=self.timeout, over=prompts)
         await prompts
         return await call.key(within=self.timeout)
 
+    async def _prompt(self, call: LiveCall) -> None:
+        """Files are fetched before anything is played."""
+        verbs = [placed.verb for placed in self.prompts]
+        files = {verb.url: None for verb in verbs if isinstance(verb, Play)}
+        async with call.ready(tuple(files)):
+            await perform(self.prompts, call)
+
     async def _nobody_spoke(self, call: LiveCall) -> Fetch | None:
-        await perform(self.prompts, call)
+        await self._prompt(call)
         await call.silence(self.timeout)
         return self._result("", "")
 
