@@ -93,10 +93,11 @@ static int sdp_out(struct call *c, char *o) {
     "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n", c->ssrc, lip, lip, c->port); }
 static void snd(const char *b, int n, SA *to) { if (verbose) fprintf(stderr, ">>> %.*s\n", n, b); sendto(sfd, b, n, 0, (void *)to, sizeof *to); }
 
+static void give_back(int port) { memmove(freeports + 1, freeports, sizeof(int) * nfree); freeports[0] = port; nfree++; } /* the last to be taken again */
 static int rtp_open(struct call *c) {
-  while (nfree) { int port = freeports[--nfree]; int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0); if (fd < 0) return -1;
+  for (int n = nfree; n > 0; n--) { int port = freeports[--nfree]; int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0); if (fd < 0) return -1;
     SA a = { .sin_family = AF_INET, .sin_port = htons(port) }; inet_aton(lip, &a.sin_addr);
-    if (bind(fd, (void *)&a, sizeof a)) { close(fd); continue; }
+    if (bind(fd, (void *)&a, sizeof a)) { close(fd); give_back(port); continue; }
     int on = 1; setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on); c->fd = fd; c->port = port; return 0; }
   return -1; }
 static void slot_add(struct call *c) { if (c->slot >= 0 || !media) return; c->slot = c->idx % 20; c->spos = slotn[c->slot]; slotv[c->slot][slotn[c->slot]++] = c->idx; }
@@ -143,7 +144,7 @@ static void finish(struct call *c, int ok, int code) {
   if (ok && media && dur > 0.5 && c->rx == 0 && !uas_mode && !nomedia_ok) { no_media++; ok = 0; }
   if (ok) ok_n++; else fail_n++; if (code > 0 && code < 700) codes[code]++;
   if (c->t_up) { A.calls++; A.tx += c->tx; A.rx += c->rx; A.lost += c->lost; A.late += c->late; A.g40 += c->g40; A.g60 += c->g60; A.g100 += c->g100; A.loud += c->loud; if (c->maxgap > A.maxgap) A.maxgap = c->maxgap; A.jit += c->jit / 8; }
-  if (c->fd >= 0) { close(c->fd); freeports[nfree] = c->port; memmove(freeports + 1, freeports, sizeof(int) * nfree); freeports[0] = c->port; nfree++; c->fd = -1; }
+  if (c->fd >= 0) { close(c->fd); give_back(c->port); c->fd = -1; }
   act[c->apos] = act[--actn]; C[act[c->apos]].apos = c->apos; ended++;
   free(c->ok200); c->ok200 = 0; free(c->inv); c->inv = 0; c->st = DONE; if (uas_mode) { unput(c); } c->t_end = mono(); }
 static void request(struct call *c, const char *meth, unsigned cseq, const char *branch, const char *sdp, int sdplen) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from asyncio import sslproto
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,10 @@ import structlog
 log = structlog.get_logger("offhook.sip")
 
 Place = tuple[str, int]
+
+# Bytes that asyncio sets aside for each TLS connection, as many as a record has. Its own 256 KiB
+# are most of what a phone costs, and strangers whose handshakes fail leave them to the collector.
+sslproto.SSLProtocol.max_size = 16_384
 
 
 @dataclass(frozen=True, slots=True)

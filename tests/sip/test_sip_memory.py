@@ -1,16 +1,23 @@
-"""A call that is over is gone: nothing of it waits for the garbage collector."""
+"""What is over is gone: nothing of a call waits for the garbage collector, and little of a
+connection."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import ssl
+import tracemalloc
 import weakref
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, sip_of, target
 
+from offhook.carriers.sip_certificate import development_certificate
+from offhook.carriers.sip_tls import Listeners
 from offhook.testing import Offhook
 
 OURS, CALLER, AGENT = "+15550100", "127.0.0.9", "127.0.0.8"
@@ -56,3 +63,48 @@ async def test_a_call_is_gone_with_its_last_transaction(
         await asyncio.sleep(KEPT)
         assert len(held) == 2, "the caller's leg, and the platform's call"
         assert [ref() for ref in held] == [None, None]
+
+
+CONNECTIONS, BYTES = 20, 60_000  # so many, each with its other side for so many at most
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+def listeners(folder: Path) -> Listeners:
+    certificate, key = development_certificate(folder, ("127.0.0.1",), datetime.now(UTC))
+    return Listeners(tls=("127.0.0.1", 0), certificate=certificate, key=key)
+
+
+@pytest.mark.real_time
+async def test_a_tls_connection_costs_little(traced: None, tmp_path: Path):
+    async with carrier("127.0.0.1", Phone(), port=0, listeners=listeners(tmp_path)) as there:
+        trust = ssl.create_default_context(cafile=tmp_path / "sip-certificate.pem")
+        place = there.listens("TLS")
+        before, _ = tracemalloc.get_traced_memory()
+        streams = [await asyncio.open_connection(*place, ssl=trust) for _ in range(CONNECTIONS)]
+        after, _ = tracemalloc.get_traced_memory()
+        for _, writer in streams:
+            writer.close()
+            await writer.wait_closed()
+        assert after - before < CONNECTIONS * BYTES
+
+
+@pytest.mark.real_time
+async def test_who_speaks_no_tls_leaves_little_behind(
+    uncollected: None, traced: None, tmp_path: Path
+):
+    async with carrier("127.0.0.1", Phone(), port=0, listeners=listeners(tmp_path)) as there:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(CONNECTIONS):
+            reader, writer = await asyncio.open_connection(*there.listens("TLS"))
+            writer.write(b"this is no TLS\r\n\r\n")
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+        after, _ = tracemalloc.get_traced_memory()
+        assert after - before < CONNECTIONS * BYTES
