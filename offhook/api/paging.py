@@ -43,12 +43,16 @@ class Position:
 
 
 async def page(
-    at: At,
-    table: Records[T],
-    where: Sequence[Where],
-    render: Callable[[T], Rendering],
+    at: At, table: Records[T], render: Callable[[T], Rendering], *where: Where
 ) -> Listed:
-    """The page of `table` that the query asks for, filters and all, each record rendered."""
+    """The page that the query asks for of what the account has, each record rendered."""
+    return await paged(at, table, render, Where("account_sid", "=", at.account.sid), *where)
+
+
+async def paged(
+    at: At, table: Records[T], render: Callable[[T], Rendering], *where: Where
+) -> Listed:
+    """The page that the query asks for, filters and all, of these records, whoever has them."""
     position = forms.read(Position, at.sent)
     found = await at.exchange.store.read(_found, table, [*where, *at.where], position)
     size = position.page_size

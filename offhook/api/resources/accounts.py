@@ -10,7 +10,7 @@ from offhook import clock, sids
 from offhook.api.filters import exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import text, word
-from offhook.api.paging import page
+from offhook.api.paging import paged
 from offhook.api.rendering import account_uri, below, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
@@ -58,7 +58,7 @@ def _insert(connection: Connection, parent: Account, account: Account) -> None:
 @accounts.get(manages=True, filters=exactly(FriendlyName="friendly_name", Status="status"))
 async def list_own(at: At) -> Listed:
     """The account that asks, and its subaccounts."""
-    return await page(at, records.accounts, [Where("sid", "in", await _own(at))], render)
+    return await paged(at, records.accounts, render, Where("sid", "in", await _own(at)))
 
 
 async def _own(at: At) -> Sequence[str]:

@@ -99,7 +99,7 @@ def _kept(values: dict[str, Any]) -> dict[str, Any]:
     )
 )
 async def list_addresses(at: At) -> Listed:
-    return await page(at, table, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, table, render)
 
 
 @addresses.get("/{sid}")
@@ -131,8 +131,7 @@ def _delete(connection: Connection, account_sid: str, sid: str) -> None:
 async def list_dependents(at: At) -> Listed:
     """The numbers that were given this address."""
     await fetched(at, table, at.sid)
-    mine = [Where("account_sid", "=", at.account.sid), Where("address_sid", "=", at.sid)]
-    return await page(at, records.numbers, mine, _dependent)
+    return await page(at, records.numbers, _dependent, Where("address_sid", "=", at.sid))
 
 
 def _dependent(number: IncomingPhoneNumber) -> Rendering:

@@ -70,7 +70,7 @@ def _insert(connection: Connection, application: Application) -> int:
 
 @applications.get(filters=exactly(FriendlyName="friendly_name"))
 async def list_applications(at: At) -> Listed:
-    return await page(at, records.applications, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, records.applications, render)
 
 
 @applications.get("/{sid}")

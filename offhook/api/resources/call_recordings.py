@@ -58,12 +58,7 @@ async def create(at: At, form: Create) -> Rendering:
 @call_recordings.get(filters=dates("DateCreated", "date_created"))
 async def list_of_call(at: At) -> Listed:
     call = await fetched(at, records.calls, at.names["call_sid"])
-    where = [
-        Where("call_sid", "=", call.sid),
-        Where("account_sid", "=", at.account.sid),
-        STILL_THERE,
-    ]
-    return await page(at, records.recordings, where, render)
+    return await page(at, records.recordings, render, Where("call_sid", "=", call.sid), STILL_THERE)
 
 
 @call_recordings.get("/{sid}")

@@ -21,7 +21,6 @@ from offhook.model.fetch import Callback, Script
 from offhook.model.numbers import formatted
 from offhook.store import records
 from offhook.store.store import Connection
-from offhook.store.table import Where
 
 calls = Resource(f"/{VERSION}/Accounts/{{account_sid}}/Calls", element="Call", key="calls")
 
@@ -167,7 +166,7 @@ async def fetch(at: At) -> Rendering:
     )
 )
 async def list_calls(at: At) -> Listed:
-    return await page(at, records.calls, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, records.calls, render)
 
 
 @dataclass(frozen=True, slots=True)

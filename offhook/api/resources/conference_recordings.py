@@ -25,12 +25,8 @@ conference_recordings = Resource(
 
 @conference_recordings.get(filters=dates("DateCreated", "date_created"))
 async def list_of_conference(at: At) -> Listed:
-    where = [
-        Where("conference_sid", "=", await _conference_sid(at)),
-        Where("account_sid", "=", at.account.sid),
-        STILL_THERE,
-    ]
-    return await page(at, records.recordings, where, render)
+    of_conference = Where("conference_sid", "=", await _conference_sid(at))
+    return await page(at, records.recordings, render, of_conference, STILL_THERE)
 
 
 @conference_recordings.get("/{sid}")

@@ -34,7 +34,7 @@ OVER = 16022
     )
 )
 async def list_conferences(at: At) -> Listed:
-    return await page(at, table, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, table, render)
 
 
 @conferences.get("/{sid}")

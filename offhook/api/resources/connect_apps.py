@@ -47,7 +47,7 @@ class Update:
 
 @connect_apps.get()
 async def list_apps(at: At) -> Listed:
-    return await page(at, table, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, table, render)
 
 
 @connect_apps.get("/{sid}")
@@ -79,8 +79,7 @@ def _delete(connection: Connection, account_sid: str, sid: str) -> None:
 
 @authorized.get()
 async def list_authorized(at: At) -> Listed:
-    mine = [Where("account_sid", "=", at.account.sid)]
-    return await page(at, authorized_apps, mine, render_authorized)
+    return await page(at, authorized_apps, render_authorized)
 
 
 @authorized.get("/{sid}")

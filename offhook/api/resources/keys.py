@@ -16,7 +16,6 @@ from offhook.api.rendering import date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.model.owned import ApiKey
 from offhook.store.owned import api_keys
-from offhook.store.table import Where
 
 _ACCOUNT = f"/{VERSION}/Accounts/{{account_sid}}"
 keys = Resource(f"{_ACCOUNT}/Keys", element="Key", key="keys")
@@ -43,7 +42,7 @@ async def create(at: At, form: Name) -> Rendering:
 @keys.get(manages=True)
 @signing_keys.get(manages=True)
 async def list_keys(at: At) -> Listed:
-    return await page(at, api_keys, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, api_keys, render)
 
 
 @keys.get("/{sid}", manages=True)

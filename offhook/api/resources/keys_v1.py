@@ -25,7 +25,6 @@ from offhook.model.owned import ApiKey
 from offhook.store import records
 from offhook.store.owned import api_keys
 from offhook.store.store import Connection
-from offhook.store.table import Where
 
 keys = Resource("/v1/Keys", element="Key", key="keys")
 
@@ -69,8 +68,7 @@ class Whose:
 async def list_keys(at: At, form: Whose) -> Rendering:
     """The newest first; pages are told in `meta`, as everywhere in v1."""
     owner = await _account(at, form.account_sid)
-    of_owner = [Where("account_sid", "=", owner.sid)]
-    listed = await page(replace(at, format="xml"), api_keys, of_owner, _listed)
+    listed = await page(replace(at, format="xml", account=owner), api_keys, _listed)
     paging, root = listed.paging, _root(at)
     urls = {
         name.replace("uri", "url"): uri and root + uri

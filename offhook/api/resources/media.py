@@ -25,11 +25,7 @@ media = Resource(
 @media.get(filters=dates("DateCreated", "date_created"))
 async def list_media(at: At) -> Listed:
     message = await fetched(at, records.messages, at.names["message_sid"])
-    where = [
-        Where("parent_sid", "=", message.sid),
-        Where("account_sid", "=", at.account.sid),
-    ]
-    return await page(at, records.media, where, render)
+    return await page(at, records.media, render, Where("parent_sid", "=", message.sid))
 
 
 @media.get("/{sid}", suffixes=("json", "xml"))

@@ -21,7 +21,6 @@ from offhook.model.message import Message
 from offhook.model.segments import MAX_UNITS, smart_encoded, utf16_units
 from offhook.store import records
 from offhook.store.store import Connection
-from offhook.store.table import Where
 
 _ACCOUNT = f"/{VERSION}/Accounts/{{account_sid}}"
 messages = Resource(f"{_ACCOUNT}/Messages", element="Message", key="messages")
@@ -148,12 +147,12 @@ _FILTERS = (*exactly(To="to", From="from_"), *dates("DateSent", "date_sent"))
 
 @messages.get(filters=_FILTERS)
 async def list_messages(at: At) -> Listed:
-    return await page(at, records.messages, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, records.messages, render)
 
 
 @sms_messages.get(filters=_FILTERS)
 async def list_sms(at: At) -> Listed:
-    return await page(at, records.messages, [Where("account_sid", "=", at.account.sid)], render_sms)
+    return await page(at, records.messages, render_sms)
 
 
 @messages.get("/{sid}")

@@ -45,8 +45,7 @@ async def list_of_call(at: At) -> Listed:
 
 
 async def _page(at: At, *more: Where) -> Listed:
-    where = [Where("account_sid", "=", at.account.sid), *more]
-    return await page(at, records.notifications, where, lambda each: render(each, _base(at)))
+    return await page(at, records.notifications, lambda each: render(each, _base(at)), *more)
 
 
 @notifications.get("/{sid}")

@@ -113,7 +113,7 @@ _FILTERS = (
 
 @numbers.get(filters=_FILTERS)
 async def list_numbers(at: At) -> Listed:
-    return await _list(at)
+    return await page(at, records.numbers, render)
 
 
 def _creates(kind: str) -> Callable[[At, CreateOfKind], Any]:
@@ -125,7 +125,7 @@ def _creates(kind: str) -> Callable[[At, CreateOfKind], Any]:
 
 def _lists(kind: str) -> Callable[[At], Any]:
     async def list_kind(at: At) -> Listed:
-        return await _list(at, Where("type", "=", kind))
+        return await page(at, records.numbers, render, Where("type", "=", kind))
 
     return list_kind
 
@@ -216,12 +216,6 @@ def _check_addresses(connection: Connection, account_sid: str, changes: dict[str
             address = belongings.addresses.get(connection, sid)
             if address is None or address.account_sid != account_sid:
                 raise ApiError(20001, f"{sid} is no address of this account", 400)
-
-
-async def _list(at: At, *more: Where) -> Listed:
-    return await page(
-        at, records.numbers, [Where("account_sid", "=", at.account.sid), *more], render
-    )
 
 
 @numbers.get("/{sid}")

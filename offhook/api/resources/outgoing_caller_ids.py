@@ -20,7 +20,6 @@ from offhook.model.owned import OutgoingCallerId
 from offhook.store import records
 from offhook.store.owned import caller_ids
 from offhook.store.store import Connection
-from offhook.store.table import Where
 
 outgoing_caller_ids = Resource(
     f"/{VERSION}/Accounts/{{account_sid}}/OutgoingCallerIds",
@@ -87,7 +86,7 @@ def _check(connection: Connection, account_sid: str, number: str) -> None:
 
 @outgoing_caller_ids.get(filters=exactly(PhoneNumber="phone_number", FriendlyName="friendly_name"))
 async def list_caller_ids(at: At) -> Listed:
-    return await page(at, caller_ids, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, caller_ids, render)
 
 
 @outgoing_caller_ids.get("/{sid}")

@@ -170,12 +170,8 @@ async def list_participants(at: At) -> Listed:
     room = await at.exchange.store.read(
         conferences.find, at.account.sid, at.names["conference_sid"]
     )
-    where = [
-        Where("conference_sid", "=", room.sid),
-        Where("account_sid", "=", at.account.sid),
-        Where("status", "in", HERE),
-    ]
-    return await page(at, table, where, render)
+    of_room = Where("conference_sid", "=", room.sid)
+    return await page(at, table, render, of_room, Where("status", "in", HERE))
 
 
 @participants.get("/{sid}")

@@ -17,7 +17,7 @@ from offhook.model.gatherings import MOST_IN_QUEUE, Queue, claim
 from offhook.store.gatherings import members
 from offhook.store.gatherings import queues as table
 from offhook.store.store import Connection
-from offhook.store.table import Taken, Where
+from offhook.store.table import Taken
 
 queues = Resource(f"/{VERSION}/Accounts/{{account_sid}}/Queues", element="Queue", key="queues")
 
@@ -47,8 +47,7 @@ async def create(at: At, form: Create) -> Rendering:
 @queues.get()
 async def list_queues(at: At) -> Listed:
     waiting = await at.exchange.store.read(members.waiting, at.account.sid, clock.utc())
-    where = [Where("account_sid", "=", at.account.sid)]
-    return await page(at, table, where, lambda each: render(each, *waiting.get(each.sid, (0, 0))))
+    return await page(at, table, lambda each: render(each, *waiting.get(each.sid, (0, 0))))
 
 
 @queues.get("/{sid}")

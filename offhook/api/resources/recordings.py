@@ -49,10 +49,8 @@ class Heard:
     ),
 )
 async def list_recordings(at: At, form: Wanted) -> Listed:
-    where = [Where("account_sid", "=", at.account.sid)]
-    if not form.include_soft_deleted:
-        where.append(STILL_THERE)
-    return await page(at, records.recordings, where, lambda each: render(each, base_url(at)))
+    where = [] if form.include_soft_deleted else [STILL_THERE]
+    return await page(at, records.recordings, lambda each: render(each, base_url(at)), *where)
 
 
 STILL_THERE = Where("status", "in", (*LIVE, "completed", "absent", "failed"))

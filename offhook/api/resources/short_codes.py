@@ -13,7 +13,6 @@ from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.model.owned import ShortCode
 from offhook.store.owned import short_codes as table
-from offhook.store.table import Where
 
 short_codes = Resource(
     f"/{VERSION}/Accounts/{{account_sid}}/SMS/ShortCodes", element="ShortCode", key="short_codes"
@@ -34,7 +33,7 @@ class Update:
 
 @short_codes.get(filters=exactly(FriendlyName="friendly_name", ShortCode="short_code"))
 async def list_short_codes(at: At) -> Listed:
-    return await page(at, table, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, table, render)
 
 
 @short_codes.get("/{sid}")

@@ -61,7 +61,7 @@ def _insert(connection: Connection, made: SipAddress) -> None:
 
 @ip_addresses.get()
 async def list_addresses(at: At) -> Listed:
-    return await page(at, table, await sip_lists.members(at, "addresses"), render)
+    return await page(at, table, render, await sip_lists.members(at, "addresses"))
 
 
 @ip_addresses.get("/{sid}")

@@ -66,7 +66,7 @@ def _insert(connection: Connection, made: SipCredential) -> None:
 
 @credentials.get()
 async def list_credentials(at: At) -> Listed:
-    return await page(at, table, await sip_lists.members(at, "credentials"), render)
+    return await page(at, table, render, await sip_lists.members(at, "credentials"))
 
 
 @credentials.get("/{sid}")

@@ -93,7 +93,7 @@ async def list_domains(at: At) -> Listed:
     own = [Where("account_sid", "=", at.account.sid)]
     mine = await at.exchange.store.read(table.all, *own)
     types = await at.exchange.store.read(auth_types, [each.sid for each in mine])
-    return await page(at, table, own, lambda each: render(each, types))
+    return await page(at, table, lambda each: render(each, types))
 
 
 @domains.get("/{sid}")

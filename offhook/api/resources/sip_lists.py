@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar
@@ -63,23 +62,20 @@ async def _create(at: At, kind: Kind, prefix: str, name: str, too_many: int) -> 
 
 
 def _insert(connection: Connection, made: SipList, too_many: int) -> None:
-    if table.count(connection, _own(made.account_sid, made.kind)) >= MOST_LISTS:
+    own = [Where("account_sid", "=", made.account_sid), Where("kind", "=", made.kind)]
+    if table.count(connection, own) >= MOST_LISTS:
         raise ApiError(too_many)
     table.insert(connection, made)
 
 
-def _own(account_sid: str, kind: Kind) -> Sequence[Where]:
-    return [Where("account_sid", "=", account_sid), Where("kind", "=", kind)]
-
-
 @credential_lists.get()
 async def list_credential_lists(at: At) -> Listed:
-    return await page(at, table, _own(at.account.sid, "credentials"), render)
+    return await page(at, table, render, Where("kind", "=", "credentials"))
 
 
 @ip_access_control_lists.get()
 async def list_address_lists(at: At) -> Listed:
-    return await page(at, table, _own(at.account.sid, "addresses"), render)
+    return await page(at, table, render, Where("kind", "=", "addresses"))
 
 
 @credential_lists.get("/{sid}")
@@ -116,11 +112,11 @@ def place(at: At) -> tuple[str, str, str]:
     return at.account.sid, at.names["list_sid"], at.sid
 
 
-async def members(at: At, kind: Kind) -> Sequence[Where]:
+async def members(at: At, kind: Kind) -> Where:
     """Those of the list in the path. Raises ApiError 20404."""
     list_sid = at.names["list_sid"]
     await at.exchange.store.read(found, at.account.sid, list_sid, kind)
-    return [Where("list_sid", "=", list_sid), Where("account_sid", "=", at.account.sid)]
+    return Where("list_sid", "=", list_sid)
 
 
 def member(

@@ -31,17 +31,13 @@ recording_transcriptions = Resource(
 
 @transcriptions.get()
 async def list_transcriptions(at: At) -> Listed:
-    return await page(at, table, [Where("account_sid", "=", at.account.sid)], render)
+    return await page(at, table, render)
 
 
 @recording_transcriptions.get()
 async def list_of_recording(at: At) -> Listed:
     recording = await fetched(at, records.recordings, at.names["recording_sid"])
-    where = [
-        Where("recording_sid", "=", recording.sid),
-        Where("account_sid", "=", at.account.sid),
-    ]
-    return await page(at, table, where, render)
+    return await page(at, table, render, Where("recording_sid", "=", recording.sid))
 
 
 @transcriptions.get("/{sid}")

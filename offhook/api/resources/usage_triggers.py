@@ -74,8 +74,7 @@ def _insert(
     filters=exactly(Recurring="recurring", TriggerBy="trigger_by", UsageCategory="usage_category")
 )
 async def list_triggers(at: At) -> Listed:
-    where = [Where("account_sid", "=", at.account.sid)]
-    listed = await page(at, table, where, lambda each: {"trigger": each})
+    listed = await page(at, table, lambda each: {"trigger": each})
     found = [each["trigger"] for each in listed.items]
     values = await at.exchange.store.read(_values, found, clock.utc())
     rendered = [_render(at, each, value) for each, value in zip(found, values, strict=True)]
