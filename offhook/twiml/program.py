@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from offhook.line.leg import HungUp
 from offhook.line.live_call import LiveCall
 from offhook.model.fetch import Fetch
 
@@ -48,8 +49,13 @@ class Document(Generic[S]):
 
 
 async def perform(placed: Iterable[Placed[Any]], call: LiveCall) -> Fetch | None:
-    """Run them in order; the first that leads elsewhere ends the list."""
+    """Run them in order; the first that leads elsewhere ends the list.
+
+    Raises HungUp: no verb is run any more once the caller has gone.
+    """
     for each in placed:
+        if call.gone:
+            raise HungUp
         call.at(each.name, each.line, each.column)
         following: Fetch | None = await each.verb.run(call)
         if following is not None:

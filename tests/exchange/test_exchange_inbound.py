@@ -252,6 +252,26 @@ async def test_who_hangs_up_while_the_application_thinks_is_not_talked_to(offhoo
     assert app.told("status")["CallDuration"] == "0"
 
 
+@pytest.mark.parametrize("verb", ["<Redirect>/more</Redirect>", "<Sms>You hung up.</Sms>"])
+async def test_what_is_answered_to_a_caller_who_has_gone_is_not_run(offhook: Offhook, verb: str):
+    """reference: document execution model."""
+
+    async def slowly(request: Request) -> str:
+        await asyncio.sleep(5)
+        return verb
+
+    app = App('<Gather numDigits="1" action="/slow"/>', slow=slowly)
+    offhook.number(OURS, voice=offhook.url(app), status=offhook.url(app, "/status"))
+    call = await offhook.call(OURS, from_=CALLER)
+    await asyncio.sleep(1)
+    call.press("1")
+    await asyncio.sleep(1)
+    await call.hang_up()
+    await asyncio.sleep(30)
+    assert app.paths == ["", "slow", "status"]
+    assert offhook.messages == []
+
+
 async def test_a_call_lasts_until_the_phone_is_hung_up_not_until_the_application_has_answered(
     offhook: Offhook,
 ):
