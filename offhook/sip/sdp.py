@@ -168,8 +168,8 @@ def accepted(answered: list[Media], ours: Ours) -> Agreed:
     sealed, web = None, (ours.side, media.web) if ours.web and media.web else None
     if ours.secured and not web:
         mine = {(one.tag, one.suite): one for one in crypto.offered(ours.secret)}
-        theirs = media.cryptos[0]
-        if (theirs.tag, theirs.suite) not in mine:
+        theirs = next(iter(media.cryptos), None)  # none where they took us for a browser
+        if theirs is None or (theirs.tag, theirs.suite) not in mine:
             raise BadSdp("not a crypto that was offered")
         sealed = (mine[theirs.tag, theirs.suite], theirs)
     return _agreed(media, REVERSED[media.direction], sealed, web)

@@ -17,7 +17,7 @@ from offhook.sip.inbound import Inbound, Incoming
 from offhook.sip.message import Response, parse
 from offhook.sip.outbound import Answered, Invitation, Outbound
 from offhook.sip.referral import Referred
-from offhook.sip.session import Offered, Session
+from offhook.sip.session import Confirmed, Info, Offered, Session
 
 BETWEEN = b"\n--\n"
 MOST = 20  # messages of one input
@@ -82,6 +82,10 @@ class Attacked:
                 session.accept(b"answer", self.now)
             case Offered(session):
                 session.refuse(488, self.now)
+            case Confirmed(session):  # now we want something as well
+                session.reinvite(b"offer", self.now)
+            case Info(session):
+                session.refer("<sip:bob@192.0.2.9>", (), self.now)
             case Referred(referral) if self._turn % 2:
                 referral.take(self.now)
                 referral.tell(200, self.now)

@@ -6,8 +6,10 @@ declares are caught here, every other is a finding.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from random import Random
 
 from offhook.errors import DocumentError
@@ -23,8 +25,10 @@ from offhook.sip.stream import Stream
 from offhook.sip.uri import Address, parse_address, parse_uri
 from offhook.twiml import document
 
+LOGIN = b"$LOGIN"  # stands for a right answer to the challenge
 SDP_SECRET = bytes(range(60))
 FAR: rtp.Address = ("192.0.2.7", 4000)
+STRANGER: rtp.Address = ("192.0.2.66", 4000)
 
 
 def message(data: bytes) -> None:
@@ -96,12 +100,14 @@ def header(data: bytes) -> None:
 
 def challenge(data: bytes) -> None:
     """Nobody gets in by chance, and whatever we are asked is answered on one line or not at all."""
-    text = data.decode("utf-8", "surrogateescape")
-    digest.parse(text)
     server = digest.Server("r", b"k", lambda: "ab" * 16)
-    verdict, name = server.check([text], "REGISTER", "sip:h", b"", {"ann": "secret"}, 0)
-    assert (verdict, name) != ("right", "ann")
     client = digest.Client(digest.Credentials("ann", "secret"), lambda: "cd" * 16)
+    login = (client.answer(server.challenges(0), "REGISTER", "sip:h") or "").encode()
+    text = data.replace(LOGIN, login).decode("utf-8", "surrogateescape")
+    digest.parse(text)
+    for right in (LOGIN in data, False):  # who may, once; nobody else, and not by the same again
+        verdict, _ = server.check([text], "REGISTER", "sip:h", b"", {"ann": "secret"}, 0)
+        assert right or verdict != "right"
     answer = client.answer([text], "REGISTER", "sip:h")
     if answer is not None and not set("\r\n\0") & set(text):
         assert digest.parse(answer)["username"] == "ann"
@@ -114,14 +120,15 @@ def description(data: bytes) -> None:
         offered = sdp.parse(data)
     except sdp.BadSdp:
         return
-    ours = sdp.Ours("192.0.2.1", 4000, 1, secret=SDP_SECRET)
+    ours = sdp.Ours("192.0.2.1", 4000, 1, secret=SDP_SECRET, fingerprint="sha-256 AB:CD")
     if not sdp.speakable(offered):
         return
     body, agreed = sdp.answer(offered, ours)
     assert len(sdp.parse(body)) == len(offered)
     assert 0 < agreed.port < 65536
-    with suppress(sdp.BadSdp):
-        sdp.accepted(offered, ours)
+    for more in ({}, {"secured": True}, {"web": True}):
+        with suppress(sdp.BadSdp):
+            sdp.accepted(offered, replace(ours, **more))
 
 
 def stream(data: bytes) -> None:
@@ -173,19 +180,22 @@ def connected(remote: Remote) -> Iterator[tuple[Engine, int, int]]:
 
 
 def sound(data: bytes) -> None:
-    """The first byte says what was agreed; then packets, each with its length before it."""
+    """The first byte says what was agreed, and whether each second packet is a stranger's; then
+    packets, each with its length before it."""
     if not data:
         return
     assert rtp.read(data) is None or len(data) >= rtp.HEADER
     with connected(REMOTES[data[0] % len(REMOTES)]) as (engine, slot, tick):
         engine.tap(1, True)
         at, last = 1, tick + 20
+        sources = itertools.cycle((FAR, STRANGER if data[0] & 0x80 else FAR))
         while at < len(data) and tick < last:
             tick += 1
             arrived = []
             for _ in range(1 + data[at] % 3):
                 size = data[at]
-                arrived.append((slot, data[at + 1 : at + 1 + size], FAR, tick * FRAME - 0.001))
+                one = data[at + 1 : at + 1 + size]
+                arrived.append((slot, one, next(sources), tick * FRAME - 0.001))
                 at += 1 + size
                 if at >= len(data):
                     break
