@@ -37,6 +37,7 @@ from offhook.sip.message import MAX_MESSAGE
 from offhook.sip.stream import PING, PONG, Stream
 
 CONNECT_SECONDS = 5.0
+GROWN_SECONDS = 1.5  # ... for what may as well go by datagram: many who take those drop TCP
 KEEP_ALIVE = 95.0  # seconds between two signs of life on connections of ours (RFC 5626)
 PONG_WITHIN = 10.0  # seconds for the answer of those that answered once (section 4.4.1)
 HANDSHAKE = 10.0  # seconds for TLS, and for WebSockets
@@ -226,12 +227,13 @@ class Wire:
             return
         self._waiting.setdefault(way, []).append(send)
         if way not in self._connecting:
-            self._connecting[way] = self._spawn(self._connect(send.hop, way))
+            patience = GROWN_SECONDS if send.grown else CONNECT_SECONDS
+            self._connecting[way] = self._spawn(self._connect(send.hop, way, patience))
 
-    async def _connect(self, hop: Hop, way: Way) -> None:
+    async def _connect(self, hop: Hop, way: Way, patience: float) -> None:
         try:
             with clock.outside(f"a connection to {hop}"):
-                async with asyncio.timeout(CONNECT_SECONDS):
+                async with asyncio.timeout(patience):
                     reader, writer = await self._connected(hop)
         except OSError as error:
             self._connecting.pop(way, None)

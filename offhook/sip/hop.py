@@ -43,12 +43,14 @@ class Hop:
 @dataclass(frozen=True, slots=True)
 class Send:
     """Bytes for a hop. `serial` is the call's they belong to (0: none); `key` names the transaction
-    that wants to hear when they cannot be delivered."""
+    that wants to hear when they cannot be delivered. What has `grown` goes by TCP for its length
+    alone, and will go by datagram where nobody takes it there."""
 
     data: bytes
     hop: Hop
     serial: int = 0
     key: tuple[str, ...] = ()
+    grown: bool = False
 
 
 def hop_of(uri: Uri) -> Hop:

@@ -165,7 +165,8 @@ class Layer:
             return
         client = transaction.machine in (CLIENT, INVITE_CLIENT)
         key = transaction.key if client else ()
-        self.outputs.append(Send(transaction.data, transaction.hop, transaction.serial, key))
+        out = Send(transaction.data, transaction.hop, transaction.serial, key, transaction.grown)
+        self.outputs.append(out)
 
     # What came in
 

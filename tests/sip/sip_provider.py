@@ -36,7 +36,7 @@ class Provider(asyncio.DatagramProtocol):
         return [request for _, request in self.asked if request.method == method][-1]
 
 
-async def provider(host: str = "127.0.0.8") -> Provider:
+async def provider(host: str = "127.0.0.8", port: int = 5060) -> Provider:
     loop = asyncio.get_running_loop()
-    _, made = await loop.create_datagram_endpoint(Provider, local_addr=(host, 5060))
+    _, made = await loop.create_datagram_endpoint(Provider, local_addr=(host, port))
     return made

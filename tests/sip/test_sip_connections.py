@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,7 @@ import pytest
 from sip_carriers import Phone, carrier, not_ringing, target
 from sip_ends import OPTIONS
 from sip_peer import sender
+from sip_provider import provider
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -19,6 +21,7 @@ from offhook.carriers.sip_carrier import SipCarrier
 from offhook.carriers.sip_guard import Limits
 from offhook.carriers.sip_tls import Listeners
 from offhook.carriers.trunks import Trunk
+from offhook.errors import CarrierError
 from offhook.sip.message import Request, parse, respond
 
 PING, PONG = b"\r\n\r\n", b"\r\n"
@@ -237,6 +240,31 @@ class TestOurs:
                 if line.startswith("Via")
             ]
             assert vias == ["SIP/2.0/TCP", "SIP/2.0/UDP", "SIP/2.0/UDP"]
+
+    @pytest.mark.real_time
+    async def test_a_long_request_does_not_wait_for_a_trunk_that_drops_tcp(self):
+        """The next trunk would be asked before it was ever sent by datagram."""
+        headers = tuple((f"X-Header-{n}", "x" * 100) for n in range(12))
+        deaf = socket.create_server(("127.0.0.1", 0), backlog=0)
+        address = deaf.getsockname()
+        waiting = [socket.socket() for _ in range(3)]  # a backlog that is full takes nobody else
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(address)
+        far, other = await provider(*address), await provider("127.0.0.1", 0)
+        far.answer = lambda request: respond(request, 486, tag="x")
+        other.answer = lambda request: respond(request, 404, tag="x")
+        port = other.transport.get_extra_info("sockname")[1]
+        trunks = (
+            Trunk("first", address=f"127.0.0.1:{address[1]}"),
+            Trunk("next", address=f"127.0.0.1:{port}"),
+        )
+        async with carrier("127.0.0.1", Phone(), tcp=True, port=0, trunks=trunks) as here:
+            with pytest.raises(CarrierError) as refused:
+                await here.dial(target("+493012345678", headers=headers), not_ringing)
+            assert refused.value.code == 486
+        for each in (deaf, *waiting, far.transport, other.transport):
+            each.close()
 
 
 class TestDatagrams:
