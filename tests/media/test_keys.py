@@ -239,6 +239,15 @@ class TestPace:
         studio.tick()
         assert studio.events("done", 9)
 
+    def test_a_tone_lasts_a_tenth_of_a_second_and_so_does_the_silence_after_it(self):
+        studio = Studio()
+        studio.rtp_leg(1, BY_EAR)
+        studio.engine.press(1, 9, "15")
+        studio.tick(25)
+        quiet = bytes([codecs.SILENCE[codecs.PCMU]]) * SAMPLES
+        loud = [packet.payload != quiet for packet in studio.sent(1)]
+        assert loud == 2 * ([True] * 5 + [False] * 5) + [False] * 5
+
     def test_a_key_on_a_wire_is_a_key_at_its_other_end(self):
         studio = Studio()
         studio.wire(1, 2)

@@ -88,6 +88,7 @@ def test_forged_and_repeated_packets_are_not_heard():
     [closed] = studio.events("closed", leg)
     assert isinstance(closed.value, Stats)
     assert (closed.value.packets_received, closed.value.duplicates) == (1, 0)
+    assert closed.value.refused == 3
 
 
 def test_a_stranger_without_the_key_does_not_take_the_call_over():
