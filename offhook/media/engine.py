@@ -8,6 +8,7 @@ What a wire carries is heard at its other end in the same tick; a room mixes wha
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
@@ -57,6 +58,7 @@ class Engine:
         self._taps: set[int] = set()
         self._echoes: set[int] = set()
         self._patience: dict[int, float] = {}  # seconds without packets until `dead`
+        self._may_die = math.inf  # before then nobody's patience is over
         self._coders: dict[int, Coder] = {}  # of legs whose codec is no table
         self._senders = Senders(capacity, random, self._coders)
         self._rooms, self._wires = Rooms(), Wires()
@@ -185,6 +187,8 @@ class Engine:
         """`dead` tells, once, that nothing has come for so long; 0 stops waiting."""
         if (slot := self._slot.get(leg)) is not None:
             self._patience[slot] = seconds
+            if seconds:
+                self._may_die = min(self._may_die, self._alive_at(slot) + seconds)
 
     def report(self, slot: int, data: bytes) -> None:
         """RTCP that arrived."""
@@ -349,13 +353,22 @@ class Engine:
     def _review(self) -> None:
         due, where = self._reports.due(self._tick, self.now), self._receivers.reports_to
         self._output.reports += [(slot, report, where(slot)) for slot, report in due]
-        for slot, seconds in list(self._patience.items()):
-            if not seconds or slot not in self._remote:
-                continue
-            alive = max(self._receivers.heard_at[slot], self._reports.alive_at(slot))
-            if self.now - alive > seconds:
+        if self.now > self._may_die:
+            self._bury()
+
+    def _bury(self) -> None:
+        self._may_die = math.inf
+        for slot, seconds in [each for each in self._patience.items() if each[1]]:
+            until = self._alive_at(slot) + seconds
+            if self.now > until and slot in self._remote:
                 del self._patience[slot]
                 self._tell(Event("dead", self._leg[slot]))
+            else:
+                self._may_die = min(self._may_die, until)
+
+    def _alive_at(self, slot: int) -> float:
+        """When its far end was last heard, or heard of."""
+        return max(float(self._receivers.heard_at[slot]), self._reports.alive_at(slot))
 
     # What is told
 
