@@ -15,6 +15,7 @@ import click
 
 from offhook.cli.client import connected
 from offhook.cli.story import lines
+from offhook.errors import ConfigError
 from offhook.own import PREFIX
 
 SHOWN = {"said", "status", "recording", "debugger", "key"}
@@ -42,7 +43,7 @@ async def call(data: Path, to: str, from_: str, as_json: bool) -> int:
 
 
 async def _listen(socket: aiohttp.ClientWebSocketResponse, as_json: bool) -> bool:
-    """Whether somebody answered."""
+    """Whether somebody answered. Raises ConfigError when nobody tells any more."""
     answered = False
     async for message in socket:
         event = message.json()
@@ -56,7 +57,7 @@ async def _listen(socket: aiohttp.ClientWebSocketResponse, as_json: bool) -> boo
             click.echo("  " + "\n  ".join(lines(event)))
         if event["kind"] == "ended":
             return answered
-    raise ConnectionError("the line went dead")
+    raise ConfigError("the line went dead: Offhook has stopped, 'offhook up' starts it")
 
 
 def _end(data: Mapping[str, Any]) -> str:

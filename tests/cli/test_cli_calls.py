@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from commands import Offhook
 from served import PROGRAM, Application, Program, Up, environment, response, serving
 
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
+from offhook.cli import phone as terminal
+from offhook.cli.client import Running
+from offhook.errors import ConfigError
 from offhook.line.leg import Leg, Target
 from offhook.media.plane import MediaPlane
 
@@ -138,3 +143,26 @@ def test_a_call_that_is_not_known(offhook: Offhook, sid: str) -> None:
         2,
         f"offhook: nothing is known of {sid}: see 'offhook calls'\n",
     )
+
+
+@pytest.mark.real_time
+async def test_a_line_that_goes_dead_is_one_clear_line(tmp_path: Path) -> None:
+    async def breaks_off(request: web.Request) -> web.WebSocketResponse:
+        line = web.WebSocketResponse()
+        await line.prepare(request)
+        await line.close()
+        return line
+
+    application = web.Application()
+    application.router.add_get("/offhook/v1/phone", breaks_off)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    listener = socket.create_server(("127.0.0.1", 0))
+    await web.SockSite(runner, listener).start()
+    api = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    Running(api, "", "AC1", "token", "", 1).leave(tmp_path)
+    try:
+        with pytest.raises(ConfigError, match="the line went dead"):
+            await terminal.call(tmp_path, "+15550100", "+15550111", False)
+    finally:
+        await runner.cleanup()
