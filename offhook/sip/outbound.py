@@ -26,6 +26,7 @@ from offhook.sip.transactions import T1, Transaction
 from offhook.sip.uri import is_sips, parse_address
 
 NO_REPLY = "no reply"
+MOST_FORKS = 50  # of one call; from any further one nothing is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Outbound:
         )
         self._cseq = 0
         self._interval = core.interval
+        self._forks: set[str] = set()  # the tags of those who said anything
         self._early: dict[str, Early] = {}  # by the tag of the one who rings
         self._theirs: Transaction | None = None  # an UPDATE that waits for our answer
         self._heard_something = False
@@ -145,6 +147,8 @@ class Outbound:
     def _heard(self, request: Request, response: Response | None, now: float) -> None:
         if response is None:
             self._end("network", 503, f"{NO_REPLY} from {self.invitation.hop}")
+        elif response.status < 300 and not self._may_fork(response.to.tag):
+            return
         elif response.status < 200:
             self._progress(request, response, now)
         elif response.status < 300:
@@ -152,6 +156,11 @@ class Outbound:
         else:
             by: By = "near" if self._cancelling else "far"
             self._end(by, response.status, response.reason, response)
+
+    def _may_fork(self, tag: str) -> bool:
+        if len(self._forks) < MOST_FORKS:
+            self._forks.add(tag)
+        return tag in self._forks
 
     def _progress(self, request: Request, response: Response, now: float) -> None:
         self._heard_something = True

@@ -10,7 +10,7 @@ from offhook.sip.core import Over
 from offhook.sip.hop import Hop, Send
 from offhook.sip.inbound import Incoming
 from offhook.sip.message import Request, parse, respond
-from offhook.sip.outbound import Answered, Invitation, Progress
+from offhook.sip.outbound import MOST_FORKS, Answered, Invitation, Progress
 from offhook.sip.session import Confirmed, Info, Offered, Reanswered, Session
 
 
@@ -393,6 +393,22 @@ class TestForks:
         talk.caller.endpoint.receive(ringing.replace(tag, b"fork"), talk.callee.hop, talk.now)
         talk.line.flush()
         assert [e.response.to.tag for e in talk.caller.all(Progress)] == [tag.decode(), "fork"]
+
+    def test_there_are_only_so_many(self):
+        """A far end could make up one after the other."""
+        talk = Talk()
+        talk.invite()
+        talk.line.flush()
+        [invite] = talk.caller.messages()
+        assert isinstance(invite, Request)
+        contact = ("Contact", "<sip:bob@10.0.0.2>")
+        for number in range(MOST_FORKS + 10):
+            for status in (183, 200):
+                answer = respond(invite, status, (contact,), tag=f"{number}", body=b"answer")
+                talk.caller.endpoint.receive(answer.encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+        assert len(talk.caller.all(Progress)) == 1
+        assert talk.caller.said().count("ACK") == MOST_FORKS
 
 
 class TestEnding:
