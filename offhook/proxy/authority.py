@@ -7,9 +7,12 @@ no other host.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import ssl
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,16 +44,20 @@ class Authority:
 
     @classmethod
     def of(cls, folder: Path, now: datetime) -> Authority:
-        """The one of this folder; made when there is none or it will soon be too old."""
+        """The one of this folder; made when there is none or it will soon be too old.
+
+        Of several who ask at once, one makes it.
+        """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        try:
-            found = cls._load(folder)
-        except (OSError, ValueError, TypeError):
-            found = None
-        if found and found.certificate.not_valid_after_utc - RENEWED > now:
-            return found
-        return cls._make(folder, now)
+        with _alone_in(folder):
+            try:
+                found = cls._load(folder)
+            except (OSError, ValueError, TypeError):
+                found = None
+            if found and found.certificate.not_valid_after_utc - RENEWED > now:
+                return found
+            return cls._make(folder, now)
 
     @classmethod
     def _load(cls, folder: Path) -> Authority:
@@ -75,7 +82,7 @@ class Authority:
         ]
         certificate = _signed(builder, extensions, key)
         private(folder / "authority.key", _pem(key))
-        (folder / "authority.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        put(folder / "authority.pem", certificate.public_bytes(Encoding.PEM))
         return cls(folder, key, certificate)
 
     def stands_for(self, host: str, now: datetime) -> ssl.SSLContext:
@@ -101,6 +108,24 @@ class Authority:
         finally:
             chain.unlink()
         return context
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else who says so is in this folder meanwhile."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
+def put(path: Path, content: bytes) -> None:
+    """In the place of what was there at once: who reads it meanwhile reads the one or the other."""
+    partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
+    partial.write_bytes(content)
+    os.replace(partial, path)
 
 
 def private(path: Path, content: bytes) -> None:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
     serialize_java_truststore,
 )
 
-from offhook.proxy.authority import Authority
+from offhook.proxy.authority import Authority, put
 
 _PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 HERE = "localhost,127.0.0.1,::1"
@@ -39,17 +39,18 @@ OWN_ROOTS = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 def variables(authority: Authority, port: int, own: Mapping[str, str]) -> dict[str, str]:
     """What to add to the variables `own`. Writes the files that they name beside the authority's.
 
-    Files of roots replace the system's, so ours holds those too.
+    Files of roots replace the system's, so ours holds those too. Programs started before read them.
     """
     folder, ca = authority.folder, authority.path.read_text()
     roots = _roots(own)
     bundle = folder / "bundle.pem"
-    bundle.write_text(f"{roots}\n{ca}")
+    put(bundle, f"{roots}\n{ca}".encode())
     extra = folder / "extra.pem"
-    extra.write_text(_text(own.get("NODE_EXTRA_CA_CERTS", "")) + ca)
-    (folder / "php.ini").write_text(f'curl.cainfo="{bundle}"\nopenssl.cafile="{bundle}"\n')
+    put(extra, (_text(own.get("NODE_EXTRA_CA_CERTS", "")) + ca).encode())
+    told = f'curl.cainfo="{bundle}"\nopenssl.cafile="{bundle}"\n'
+    put(folder / "php.ini", told.encode())
     trusted = folder / "trusted.p12"
-    trusted.write_bytes(_for_java(roots, authority))
+    put(trusted, _for_java(roots, authority))
     proxy = f"http://127.0.0.1:{port}"
     direct = ",".join(filter(None, [own.get("NO_PROXY") or own.get("no_proxy"), HERE]))
     return {

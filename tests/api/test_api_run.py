@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from cryptography import x509
 from served import PATIENCE, PROGRAM, Up, environment
 
 from offhook.proxy.authority import Authority
+from offhook.proxy.surroundings import variables
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -110,3 +113,29 @@ def test_a_key_that_fits_no_more_is_made_anew(tmp_path: Path) -> None:
 def test_no_key_of_a_host_is_left_behind(tmp_path: Path) -> None:
     Authority.of(tmp_path, NOW).stands_for("api.twilio.com", NOW)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["authority.key", "authority.pem"]
+
+
+def test_programs_that_are_started_at_once_trust_one_authority(tmp_path: Path) -> None:
+    together = Barrier(8)
+
+    def ask(_: int) -> Authority:
+        together.wait()
+        return Authority.of(tmp_path / "proxy", NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    assert len({each.certificate for each in found}) == 1
+    assert len({each.key.private_numbers().private_value for each in found}) == 1
+
+
+def test_a_program_that_runs_reads_whole_files_while_another_is_started(tmp_path: Path) -> None:
+    authority = Authority.of(tmp_path, NOW)
+    told = variables(authority, 1, {})
+    before = Path(told["SSL_CERT_FILE"]).read_text()
+    with open(told["SSL_CERT_FILE"]) as reading:
+        begun = reading.read(10)
+        (tmp_path / "own.pem").write_text("# other roots\n")
+        again = variables(authority, 2, {"SSL_CERT_FILE": str(tmp_path / "own.pem")})
+        assert begun + reading.read() == before
+    assert Path(again["SSL_CERT_FILE"]).read_text().startswith("# other roots")
+    assert [path.name for path in tmp_path.glob(".*")] == []
