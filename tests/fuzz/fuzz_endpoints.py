@@ -1,7 +1,8 @@
 """Whole endpoints under strangers' datagrams: they go on working, and keep nothing afterwards.
 
-An input is several messages with BETWEEN in between. An endpoint's own tags, branches and Call-IDs
-are counted and not drawn, so that an input can name them.
+An input is several messages with BETWEEN in between; one that is empty lets time pass.
+An endpoint's own tags, branches and Call-IDs are counted and not drawn, so that an input can name
+them.
 """
 
 from __future__ import annotations
@@ -55,8 +56,15 @@ class Attacked:
         self._turn = 0
 
     def hears(self, data: bytes, hop: Hop) -> None:
-        self.endpoint.receive(data, hop, self.now)
+        if data:
+            self.endpoint.receive(data, hop, self.now)
+        elif (at := self.endpoint.wake_at) is not None:
+            self._wake(at)
         self.settle()
+
+    def _wake(self, at: float) -> None:
+        self.now = max(self.now, at)
+        self.endpoint.fire(self.now)
 
     def settle(self) -> None:
         """Sees to what happened, each time in another way."""
@@ -113,8 +121,7 @@ class Attacked:
         for _ in range(ENOUGH):
             if (at := self.endpoint.wake_at) is None:
                 break
-            self.now = max(self.now, at)
-            self.endpoint.fire(self.now)
+            self._wake(at)
             self.settle()
         assert self.endpoint.wake_at is None
         assert self.endpoint.transactions == 0, "a transaction is stuck"
