@@ -39,7 +39,7 @@ METHODS = ("GET", "POST", "DELETE", "PUT", "HEAD", "OPTIONS")
 LOOK = 0.5  # seconds between two looks at how late the loop is
 DOORS = (
     "malformed", "stray", "undeliverable", "refused", "limited", "bans", "banned", "full", "idle",
-    "connections refused", "slow", "login wrong", "login stale",
+    "connections refused", "handshakes refused", "slow", "login wrong", "login stale",
     "retransmitted", "repeated", "trunk full", "trunk failed",
     "trunk failover", "server failover", "phone lost",
 )  # fmt: skip

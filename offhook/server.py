@@ -196,6 +196,7 @@ def limits_of(doors: Doors) -> Limits:
     return Limits(
         doors.rate, doors.burst, doors.strikes, doors.ban, doors.calls,
         connections=doors.connections, per_source=doors.per_source, idle=doors.idle,
+        handshakes=doors.handshakes, handshakes_per_source=doors.handshakes_per_source,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ class Limits:
 
     Of all together: `calls`, `transactions`, `connections`, of which one source has `per_source`;
     a connection ends when nothing came by it for `idle` seconds, or no message at all at first.
+    Before TLS or a WebSocket is agreed on there are `handshakes`, and `handshakes_per_source`.
     """
 
     rate: float = 50
@@ -32,6 +33,8 @@ class Limits:
     connections: int = 2_000
     per_source: int = 100
     idle: float = 4_000
+    handshakes: int = 200
+    handshakes_per_source: int = 20
 
 
 USUAL = Limits()

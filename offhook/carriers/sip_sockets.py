@@ -14,12 +14,10 @@ def peer_of(transport: str, address: tuple[Any, ...]) -> Hop:
     return Hop(transport, host.removeprefix("::ffff:") if "." in host else host, address[1])
 
 
-def listening(host: str, port: int) -> dict[str, Any]:
-    """How a server is told where to listen: "::" is both kinds of addresses. Raises OSError."""
-    if host != "::":
-        return {"host": host, "port": port}
-    both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
-    return {"sock": both}
+def listening(host: str, port: int) -> socket.socket:
+    """For a server: "::" is both kinds of addresses. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
 
 
 def keep_open(connection: socket.socket) -> None:

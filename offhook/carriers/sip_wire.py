@@ -26,6 +26,7 @@ from offhook.carriers.sip_flows import (
     way_of,
 )
 from offhook.carriers.sip_guard import Guard
+from offhook.carriers.sip_handshakes import Handshakes
 from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_sockets import listening, peer_of
 from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
@@ -76,6 +77,7 @@ class Wire:
         self._servers: list[asyncio.Server | Server] = []
         self._listeners = Listeners()
         self._trusting: ssl.SSLContext | None = None
+        self._handshakes = Handshakes(guard, places.trusts)
         self._flows = Flows(guard, failed, self.send)
         self._connecting: dict[Way, asyncio.Task[None]] = {}
         self._waiting: dict[Way, list[Send]] = {}
@@ -132,15 +134,18 @@ class Wire:
             assert task
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
-            peer = peer_of(transport, writer.get_extra_info("peername"))
+            address = writer.get_extra_info("peername")
+            self._handshakes.over(address)
+            peer = peer_of(transport, address)
             if not self._flows.has_room(peer):
                 writer.transport.abort()
                 return
             await self._read(reader, writer, self._flows.enter(StreamFlow(writer), peer))
 
-        patience = HANDSHAKE if context else None
+        patience, where = HANDSHAKE if context else None, listening(host, port)
+        guarded = self._handshakes.guarding(where) if context else where
         server = await asyncio.start_server(
-            taken, **listening(host, port), ssl=context, ssl_handshake_timeout=patience
+            taken, sock=guarded, ssl=context, ssl_handshake_timeout=patience
         )
         self._servers.append(server)
         self._places[transport] = server.sockets[0].getsockname()[:2]
@@ -149,6 +154,7 @@ class Wire:
         self, transport: str, host: str, port: int, context: ssl.SSLContext | None
     ) -> None:
         async def taken(connection: ServerConnection) -> None:
+            self._handshakes.over(connection.remote_address)
             peer = peer_of(transport, connection.remote_address)
             assert connection.request  # it was answered
             told = ",".join(connection.request.headers.get_all("X-Forwarded-For"))
@@ -157,8 +163,9 @@ class Wire:
                 return
             await self._read_web(connection, peer)
 
+        guarded = self._handshakes.guarding(listening(host, port))
         server = await serve(
-            taken, **listening(host, port), ssl=context, subprotocols=[WEB], max_size=MAX_MESSAGE,
+            taken, sock=guarded, ssl=context, subprotocols=[WEB], max_size=MAX_MESSAGE,
             compression=None, server_header=None, open_timeout=HANDSHAKE,
             ssl_handshake_timeout=HANDSHAKE if context else None,
         )  # fmt: skip

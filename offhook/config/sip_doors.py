@@ -32,5 +32,12 @@ class Doors(Section):
     per_source: int = Field(default=100, ge=1)
     """Those of one address."""
 
+    handshakes: int = Field(default=200, ge=1)
+    """Connections at a time on which TLS or a WebSocket is still being agreed on; each has ten
+    seconds for it."""
+
+    handshakes_per_source: int = Field(default=20, ge=1)
+    """Those of one address; one of `sip_proxies` may have more."""
+
     idle: float = Field(default=4000, ge=32)
     """Seconds without a word after which a connection is closed."""
