@@ -84,7 +84,7 @@ async def _up(settings: Settings) -> None:
 def settle_memory() -> None:
     """What is there after the start stays: the collector need not walk it again and again.
 
-    The tables of numbers and places alone would stop every call for a third of a second.
+    All of it together would stop every call for a tenth of a second.
     """
     gc.collect()
     gc.freeze()

@@ -16,10 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from itertools import count
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
+import structlog
 from hishel import (
     AnyState,
     CacheMiss,
@@ -40,6 +42,8 @@ from hishel import Headers as Fields
 from offhook import clock
 from offhook.model.dates import from_rfc2822
 from offhook.webhooks.transport import Headers, Incoming
+
+log = structlog.get_logger("offhook.webhooks")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,7 +71,7 @@ class Cache:
         self._directory, self._max_bytes = directory, max_bytes
         self._stored: OrderedDict[UUID, _Stored] = OrderedDict()
         self._by_key: dict[str, set[UUID]] = {}
-        self._bytes = 0
+        self._bytes, self._parts = 0, count()
         directory.mkdir(parents=True, exist_ok=True)
         for found in _scan(directory):
             self._index(found)
@@ -137,7 +141,9 @@ class Cache:
         if len(content) > self._max_bytes:
             await self._drop([entry.id])
             return
-        await _in_thread(_write_whole, self._path(entry.id), content)
+        part = self._directory / f"{next(self._parts)}.part"
+        if not await _in_thread(_write_whole, part, self._path(entry.id), content):
+            return
         self._unindex(entry.id)
         self._index(_Stored(key, entry, len(content)))
         while self._bytes > self._max_bytes:
@@ -263,10 +269,17 @@ def _scan(directory: Path) -> Iterator[_Stored]:
             _remove(path)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    part.write_bytes(content)
-    part.replace(path)
+def _write_whole(part: Path, path: Path, content: bytes) -> bool:
+    """Whether it could be. `part` is nobody else's: several may write to `path` at a time."""
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        log.warning("an answer could not be stored", error=str(error))
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def _read_body(path: Path) -> bytes | None:

@@ -5,6 +5,7 @@ Freshness goes by the wall clock, so expiry is brought about with Date and Age, 
 
 from __future__ import annotations
 
+import asyncio
 from email.utils import formatdate
 from pathlib import Path
 
@@ -50,6 +51,30 @@ FRESH = [
 async def test_a_fresh_answer_is_used_again(opened, cache: Cache, headers: dict[str, str]):
     asked, stored = await asks_twice(opened, cache, reply(b"sound", type_=SOUND, **headers))
     assert (len(asked), stored) == (1, [False, True])
+
+
+@pytest.mark.real_time
+async def test_many_who_ask_for_the_same_at_once_all_get_it(cache: Cache):
+    sound = bytes(2_000_000)
+    inside = Inside(
+        lambda outgoing: said(body=sound, Cache_Control="max-age=60", Content_Type=SOUND)
+    )
+    webhooks = Webhooks(inside.send, cache=cache)
+    answers = await asyncio.gather(
+        *(webhooks.ask(media("http://app.test/a.mp3", max_bytes=3_000_000)) for _ in range(30))
+    )
+    assert {answer.body for answer in answers} == {sound}
+    assert (await webhooks.ask(media("http://app.test/a.mp3", max_bytes=3_000_000))).body == sound
+
+
+@pytest.mark.real_time
+async def test_what_cannot_be_stored_is_used_all_the_same(cache: Cache, tmp_path: Path):
+    (tmp_path / "http").rmdir()  # as good as a full disk
+    inside = Inside(lambda outgoing: said(Cache_Control="max-age=60", Content_Type=SOUND))
+    webhooks = Webhooks(inside.send, cache=cache)
+    for _ in range(2):
+        answer = await webhooks.ask(media("http://app.test/a.mp3"))
+        assert (answer.status, answer.from_cache) == (200, False)
 
 
 NOT_KEPT = [
