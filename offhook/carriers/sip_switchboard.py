@@ -129,10 +129,12 @@ class Switchboard:
             return
         if not guard.hears(source, now):
             return
-        if self.endpoint.transactions >= guard.limits.transactions:
+        word = kind(data)
+        begins_none = word == "ACK" or word.endswith("xx")
+        if not begins_none and self.endpoint.transactions >= guard.limits.transactions:
             guard.counts["full"] += 1
             return
-        self.traffic["received", kind(data)] += 1
+        self.traffic["received", word] += 1
         malformed = self.endpoint.counts["malformed"]
         try:
             self.endpoint.receive(data, hop, now)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target
 from sip_ends import sip
-from sip_peer import Sender, invite, sender
+from sip_peer import Sender, ack, field, invite, sender
 
 from offhook.carriers.sip_guard import MOST_SOURCES, Guard, Limits
 from offhook.carriers.trunks import Trunk
@@ -157,6 +157,22 @@ class TestTheCarrier:
                 peer.says(OPTIONS.replace(b"z9hG4bKo", b"z9hG4bKo%d" % number), self.ADDRESS)
             await asyncio.sleep(1)
             assert here.counts["full"] == 7
+
+    async def test_the_calls_that_are_up_do_not_suffer_from_that(self):
+        """What begins no transaction is heard: an ACK here."""
+        trunks = (Trunk("one", allow=("203.0.113.0/24",)),)
+        phone = Phone()
+        limits = Limits(transactions=3)
+        async with carrier(self.ADDRESS, phone, limits=limits, trunks=trunks) as here:
+            peer = await sender(STRANGER)
+            peer.says(invite(STRANGER), self.ADDRESS)
+            answer = await peer.hears("SIP/2.0 200")
+            for number in range(10):
+                peer.says(OPTIONS.replace(b"z9hG4bKo", b"z9hG4bKo%d" % number), self.ADDRESS)
+            peer.says(ack(STRANGER, field(answer, "To")), self.ADDRESS)
+            await asyncio.sleep(40)
+            assert here.counts["full"] == 8
+            assert not phone.leg.ended.done()
 
 
 OPTIONS = sip(f"""
