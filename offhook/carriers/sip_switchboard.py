@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import structlog
@@ -306,5 +307,11 @@ def kind(data: bytes) -> str:
 
 def _own(bound: str, hop: Hop) -> str:
     if bound in ("0.0.0.0", "::"):
-        return local_address_towards(hop.host if is_ip(hop.host) else DEFAULT_ROUTE, hop.port)
+        return _towards(hop.host if is_ip(hop.host) else DEFAULT_ROUTE, int(clock.now()))
     return bound
+
+
+@lru_cache(maxsize=1024)
+def _towards(host: str, second: int) -> str:
+    """Asked once a second, for the network may change and a call asks a dozen times."""
+    return local_address_towards(host, 9)

@@ -90,9 +90,11 @@ def is_emergency(number: str, region: str = "US") -> bool:
 def region_of(number: str) -> str:
     """The ISO 3166-1 country of an E.164 number, "" when nobody can say."""
     parsed = _parsed(number, "ZZ") if number.startswith("+") else None
-    if not parsed:
-        return ""
-    exact = phonenumbers.region_code_for_number(parsed)
+    return _country(parsed, phonenumbers.region_code_for_number(parsed)) if parsed else ""
+
+
+def _country(parsed: PhoneNumber, exact: str | None) -> str:
+    """`exact` is where the number is assigned, if it is; else its code's main country."""
     main = phonenumbers.region_code_for_country_code(parsed.country_code or 0)
     return next((each for each in (exact, main) if each and each.isalpha() and each != "ZZ"), "")
 
@@ -123,7 +125,8 @@ def place(number: str) -> Place:
     parsed = _parsed(number, "ZZ") if number.startswith("+") else None
     if not parsed:
         return Place()
-    country, described = region_of(number), geography.place_of(parsed)
+    exact = phonenumbers.region_code_for_number(parsed)
+    country, described = _country(parsed, exact), geography.place_of(parsed) if exact else ""
     if not described or described == geography.country_name(country):
         return Place(country=country)
     if parsed.country_code != 1:
