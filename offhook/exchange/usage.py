@@ -6,6 +6,7 @@ reference: accounts, Usage triggers.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -47,11 +48,15 @@ async def keep(exchange: Exchange) -> None:
 
 
 async def settle(exchange: Exchange) -> None:
-    """What is due now: rents, then triggers with their callbacks."""
+    """What is due now: rents, then triggers with their callbacks.
+
+    It is looked for among the readers, so that calls need not wait for a thousand triggers.
+    """
     now = clock.utc()
-    await exchange.store.write(_pay_rents, exchange.rules.prices, now)
-    owed = await exchange.store.write(_fire, now)
-    if owed:
+    if await exchange.store.read(store.unpaid, now):
+        await exchange.store.write(_pay_rents, exchange.rules.prices, now)
+    if due := await exchange.store.read(_due, now):
+        await exchange.store.write(_fire, due, now)
         exchange.notifier.wake()
 
 
@@ -67,16 +72,22 @@ def _pay_rents(connection: Connection, prices: Prices, now: datetime) -> None:
         store.paid(connection, rent.sid, begins)
 
 
-def _fire(connection: Connection, now: datetime) -> int:
-    """How many fired."""
-    fired = 0
-    for trigger in store.triggers.all(connection):
+def _due(connection: Connection, now: datetime) -> list[str]:
+    """The SIDs of the triggers that have come true."""
+    return [
+        trigger.sid
+        for trigger in store.triggers.all(connection)
+        if trigger.is_due(value(connection, trigger, now), now.date())
+    ]
+
+
+def _fire(connection: Connection, due: Sequence[str], now: datetime) -> None:
+    """Those that were due a moment ago, unless they have changed meanwhile."""
+    for trigger in filter(None, (store.triggers.get(connection, sid) for sid in due)):
         current = value(connection, trigger, now)
         if trigger.is_due(current, now.date()):
             store.triggers.save(connection, replace(trigger, date_fired=now))
             records.callbacks.insert(connection, _callback(trigger, current, now))
-            fired += 1
-    return fired
 
 
 def value(connection: Connection, trigger: UsageTrigger, now: datetime) -> Decimal:

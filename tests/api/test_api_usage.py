@@ -444,6 +444,22 @@ async def test_a_trigger_fires_once_when_its_value_is_reached(serving: Serving) 
         assert len(await fired(api)) == 1
 
 
+async def test_a_minute_in_which_nothing_is_due_keeps_no_call_waiting(serving: Serving) -> None:
+    """Calls wait for what is written before them, and a thousand triggers take their time."""
+    async with serving() as api:
+        await trigger(api)
+        await fired(api)
+        written: list[float] = []
+        api.exchange.store.measure = written.append
+        assert await fired(api) == []
+        assert written == []
+        for _ in range(3):
+            await spent(api, clock.utc())
+        written.clear()
+        assert len(await fired(api)) == 1
+        assert len(written) == 1
+
+
 async def test_a_recurring_trigger_counts_its_period_alone(serving: Serving) -> None:
     async with serving() as api:
         await trigger(api, Recurring="daily", TriggerValue="1")
