@@ -70,7 +70,10 @@ class AiohttpTransport:
         )
         async with asking as response:
             used.again = False
-            body = await _read(response, outgoing)
+            try:
+                body = await _read(response, outgoing)
+            except aiohttp.SocketTimeoutError:  # not asked for again: some of it was answered
+                raise TransportError(11205, "the rest was not answered in time") from None
             return Incoming(response.status, _headers(response), body)
 
     def _opened(self) -> aiohttp.ClientSession:

@@ -131,6 +131,23 @@ async def test_11205_when_nothing_comes_for_the_read_timeout(begun: bytes):
         assert await code(f"{url}#rt=100") == 11205
 
 
+@pytest.mark.real_time
+@pytest.mark.parametrize(("begun", "times"), [(b"", 3), (OK + b"Content-Length: 9\r\n\r\n<Res", 1)])
+async def test_what_was_answered_in_part_is_not_asked_for_again(begun: bytes, times: int):
+    """reference: lifecycle section 5.1."""
+    asked = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        writer.write(begun)
+        await reader.read()
+
+    async with raw(silent) as url:
+        assert await code(f"{url}#rt=100&rp=rt&rc=2") == 11205
+    assert asked == times
+
+
 async def test_11205_when_the_connection_breaks_before_the_answer():
     async with raw(saying()) as url:
         assert await code(url) == 11205
