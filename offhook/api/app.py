@@ -85,6 +85,10 @@ class Asked:
         version, route = legacy.of_today(path)
         return cls(request, version, path, route, suffix, _format(path, suffix))
 
+    def read(self, sent: forms.Sent) -> forms.Sent:
+        """What was sent, under today's names."""
+        return legacy.parameters(self.path, sent) if self.version == legacy.OLD else sent
+
 
 class Door:
     """Reads a request, finds its action, and writes what that answers."""
@@ -141,11 +145,9 @@ class Door:
             return _not_allowed(asked, actions)
         names = dict(zip(action.names, values, strict=True))
         account, caller = await self._parties(request, action, names)
-        if asked.version == legacy.OLD:
-            sent = legacy.parameters(asked.path, sent)
         at = At(
             self._exchange, account, caller, names, asked.format, asked.suffix, asked.path, sent,
-            request, asked.version, filters.wanted(action.filters, sent),
+            request, asked.version, filters.wanted(action.filters, asked.read(sent)),
         )  # fmt: skip
         # Strangers do not count: they cannot use up what an account may do.
         with self._crowd.one_more(account.sid) as request.state.together:
@@ -175,8 +177,8 @@ class Door:
         if at.account.type == test_credentials.TEST:
             run = test_credentials.rehearsed(action)
         elif self._exchange.rules.magic_numbers:
-            test_credentials.check_magic(action, at.sent)
-        return _written(asked, action, await run(at, *_form(action, at.sent)))
+            test_credentials.check_magic(action, asked.read(at.sent))
+        return _written(asked, action, await run(at, *_form(action, asked.read(at.sent))))
 
     async def _parties(
         self, request: Request, action: Action, names: dict[str, str]

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from offhook.api.formats import Rendering
+from offhook.api.forms import Sent
 from offhook.api.resource import VERSION
 from offhook.errors import ApiError
 from offhook.model.dates import from_rfc2822
@@ -45,7 +46,7 @@ def of_today(path: str) -> tuple[str, str]:
     return VERSION, path
 
 
-def parameters(path: str, sent: dict[str, list[str]]) -> dict[str, list[str]]:
+def parameters(path: str, sent: Sent) -> Sent:
     """Under today's names. `Status` of calls is a number that stands for a word."""
     names = {"Caller": "From", "Called": "To"}
     read = {names.get(name, name): values for name, values in sent.items()}

@@ -21,7 +21,7 @@ from offhook.store.table import Records, UnknownPlace, Where
 
 T = TypeVar("T")
 
-_PAGING = {"Page", "PageSize", "PageToken", "AfterSid"}
+_PAGING = {"Page", "PageSize", "PageToken", "AfterSid", "_method"}
 
 
 @dataclass(frozen=True, slots=True)

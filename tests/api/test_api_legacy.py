@@ -87,7 +87,19 @@ async def test_calls_are_placed_and_filtered_by_caller_and_called(serving: Servi
         ):
             listed = (await api.get(old(api, "/Calls.json"), **filters)).json
             assert len(listed["calls"]) == count
-        assert listed["uri"].startswith(old(api, "/Calls.json?"))
+        assert listed["uri"] == old(api, "/Calls.json?Status=3&PageSize=50&Page=0")
+
+
+async def test_pages_lead_on_by_the_filters_that_were_sent(serving: Serving) -> None:
+    async with serving() as api:
+        for _ in range(2):
+            await stored(api, "completed")
+        filters = {"Called": OURS, "Status": "2", "PageSize": "1"}
+        first = (await api.get(old(api, "/Calls.json"), **filters)).json
+        assert "Called=%2B14155550100&Status=2&" in first["next_page_uri"]
+        second = (await api.get(first["next_page_uri"])).json
+        assert len(second["calls"]) == 1
+        assert second["next_page_uri"] is None
 
 
 async def test_both_versions_serve_the_same_calls(serving: Serving) -> None:
