@@ -244,6 +244,13 @@ class Layer:
         """A client transaction whose answer nobody waits for any more."""
         self.clients.pop(transaction.key, None)
 
+    def forget_of(self, serial: int) -> None:
+        """A call is over in which an INVITE of ours got no more than a 100: no timer ends that."""
+        for each in tuple(self.clients.values()):
+            tried = each.machine is INVITE_CLIENT and each.state == "proceeding"
+            if each.serial == serial and tried:
+                self.forget(each)
+
     def _act(
         self,
         transaction: Transaction,

@@ -410,6 +410,8 @@ class Session:
         self.over = self._ending = True
         self._repeat = None
         self.core.dialogs.pop(self.dialog.key, None)
+        if self._ours:
+            self.core.layer.forget_of(self.serial)
         self.timer.forget()
         self._transfers.forget()
         if not self.quiet:

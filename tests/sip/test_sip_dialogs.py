@@ -284,6 +284,20 @@ class TestGlare:
         assert talk.caller.endpoint.wake_at is None
 
 
+def test_a_change_that_is_never_answered_is_forgotten_with_its_call():
+    """An INVITE that got a 100 waits for ever (RFC 3261 section 17.1.1.2); its call does not."""
+    talk = Talk()
+    caller, _ = talk.answered()
+    caller.reinvite(b"a", talk.now)
+    talk.line.run(1)
+    assert talk.callee.said()[-1] == "100"
+    talk.line.fates["10.0.0.2"] = lambda data: ()
+    caller.bye(talk.now)
+    talk.line.run(100)
+    assert caller.over
+    assert talk.caller.endpoint.transactions == 0
+
+
 class TestTimersOfSessions:
     """RFC 4028."""
 
