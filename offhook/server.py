@@ -210,7 +210,7 @@ def trunk_of(rules: TrunkRules) -> Trunk:
         shown=rules.caller_id.shown, caller_id_header=rules.caller_id.header,
         plus=rules.caller_id.format != "plus-less", emergency=rules.emergency, srtp=rules.srtp,
         register=rules.register_there, watch=rules.watch, proxy=rules.proxy,
-        keep_alive=rules.keep_alive, calls=rules.calls,
+        keep_alive=rules.keep_alive, calls=rules.calls, failover_on=rules.failover_on,
     )  # fmt: skip
 
 

@@ -1,13 +1,13 @@
 """Calls out: by which trunk, to which server, and what comes next when one fails.  RFC 3263.
 
-A trunk or server is left for the next when it cannot be reached, says nothing, or says that it is
-not able to (408, 500, 502, 503, 504). Never after somebody rang or refused: then the call arrived.
+A trunk or server is left for the next when it cannot be reached, says nothing or 503, a trunk also
+for what its `failover_on` names. Never after somebody rang or refused: then the call arrived.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -33,8 +33,6 @@ from offhook.sip.outbound import Invitation, Outbound
 from offhook.sip.uri import Uri, parse_address, parse_uri
 
 log = structlog.get_logger("offhook.sip")
-
-UNABLE = frozenset({408, 500, 502, 503, 504})  # said of itself or of what is behind it
 
 # Opens the sound of a call with a hop: near whose it shall be, and what we offer.
 OpenSound = Callable[[Hop, MediaLeg | None, Offers], Awaitable[Sound]]
@@ -234,8 +232,7 @@ class CallsOut:
         except ValueError as error:  # a field that would break out of its line
             await sound.media.close()
             raise CarrierError(400, str(error)) from error
-        trunk = way.trunk.name if way.trunk else ""
-        return await self._follow(leg, call, ringing, patience, trunk)
+        return await self._follow(leg, call, ringing, patience, way.trunk)
 
     def _invitation(self, leg: SipLeg, target: Target, way: Way, hop: Hop) -> Invitation:
         username, password = target.username, target.password
@@ -255,7 +252,12 @@ class CallsOut:
         )
 
     async def _follow(
-        self, leg: SipLeg, call: Outbound, ringing: Ringing, patience: float | None, trunk: str
+        self,
+        leg: SipLeg,
+        call: Outbound,
+        ringing: Ringing,
+        patience: float | None,
+        trunk: Trunk | None,
     ) -> Leg:
         """Until it is answered. Raises CarrierError, Failed when it did not even ring."""
         rang = False
@@ -265,7 +267,9 @@ class CallsOut:
             rang = True
             ringing(leg, early)
 
-        entry = self._board.entries[call.serial] = Entry(leg.trace, leg, rings, trunk=trunk)
+        entry = self._board.entries[call.serial] = Entry(
+            leg.trace, leg, rings, trunk=trunk.name if trunk else ""
+        )
         leg.dialling(call)
         self._board.flush()
         try:
@@ -276,7 +280,7 @@ class CallsOut:
         finally:
             entry.ringing = None
         if leg.ended.done():
-            raise leg.refused() if rang else _told(leg)
+            raise leg.refused() if rang else _told(leg, trunk.failover_on if trunk else ())
         return leg
 
     async def _settled(self, leg: SipLeg, call: Outbound, patience: float | None) -> None:
@@ -291,11 +295,11 @@ class CallsOut:
             await leg.settled()
 
 
-def _told(leg: SipLeg) -> CarrierError:
+def _told(leg: SipLeg, elsewhere: Sequence[int]) -> CarrierError:
     """Why a call that nobody rang for is over, and whether it may be tried elsewhere."""
     refused, by = leg.refused(), leg.ended.result().by
-    silent = by == "network" and refused.code == 503
-    if not silent and not (by == "far" and refused.code in UNABLE):
+    unable = by == "far" and refused.code in elsewhere
+    if not unable and not (by in ("far", "network") and refused.code == 503):
         return refused
     seconds = retry_after(leg.refusal)
     return Failed(refused.code, refused.reason, there=refused.code == 503, seconds=seconds)

@@ -26,7 +26,7 @@ class Trunk:
     we log in there as `username`; every `watch` seconds it is asked whether it is there, 0: never.
     Whatever goes there goes by `proxy` (host or host:port), if there is one. Every `keep_alive`
     seconds a NAT between us is kept open, 0: never. It has so many `calls` at a time, 0: as many
-    as there are.
+    as there are. A refusal with one of `failover_on`, before anybody rang, is no answer.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Trunk:
     proxy: str = ""
     keep_alive: float = 0
     calls: int = 0
+    failover_on: tuple[int, ...] = (408, 500, 502, 504)
 
     @property
     def uri(self) -> Uri:

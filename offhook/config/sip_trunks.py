@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import phonenumbers
 from pydantic import Field, model_validator
@@ -18,6 +18,8 @@ from offhook.config.values import (
     SipHost,
     Transport,
 )
+
+RefusalCode = Annotated[int, Field(ge=400, le=699)]
 
 
 class CallerId(Section):
@@ -105,6 +107,10 @@ class Trunk(Section):
     watch: float = Field(default=60, ge=0)
     """Seconds between two questions (OPTIONS) whether it is there; 0: it is not asked. While it is
     not, other trunks for a number are tried first."""
+
+    failover_on: tuple[RefusalCode, ...] = (408, 500, 502, 504)
+    """Refusals of calls out, before anybody rang, after which the next trunk for the number is
+    tried; 503 and silence always are."""
 
     proxy: SipHost = Field(default="", examples=["proxy.example.com"])
     """The host or HOST:PORT that everything for it is sent to first (an outbound proxy)."""

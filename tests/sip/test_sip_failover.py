@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -260,6 +261,24 @@ class TestTrunks:
             assert (main["calls"], main["failed"]) == (1, 1)
             assert main["failing"].startswith(str(status))
             assert (spare["calls"], spare["failed"], spare["failing"]) == (1, 0, "")
+
+    @pytest.mark.parametrize(("status", "calls"), [(403, 1), (500, 0), (408, 0), (503, 1)])
+    async def test_what_its_refusals_mean_may_be_said_of_it(self, status: int, calls: int):
+        """503 is no answer whatever is said."""
+        await first(refusing(status))
+        phone = Phone()
+        main, spare = trunks()
+        main = replace(main, failover_on=(403,))
+        async with (
+            carrier("127.0.0.2", phone),
+            carrier("127.0.0.1", Phone(), trunks=(main, spare)) as here,
+        ):
+            dialing = asyncio.ensure_future(here.dial(target(NUMBER), not_ringing))
+            await asyncio.wait([dialing])
+            error = dialing.exception()
+            assert (error.code if isinstance(error, CarrierError) else 0) == (not calls) * status
+            assert len(phone.legs) == calls
+            assert here.counts["trunk failover"] == calls
 
     async def test_one_that_says_nothing_leaves_it_to_the_next_at_once_the_second_time(self):
         main = await first(silent)
