@@ -37,6 +37,7 @@ class WorkerHost(asyncio.Protocol):
         self._closing = False
         self._unframer = Unframer()
         self._orders: list[tuple[str, tuple[Any, ...]]] = []
+        self._leaving: asyncio.TimerHandle | None = None  # when the orders go
         self._opening: dict[int, asyncio.Future[int]] = {}
 
     @classmethod
@@ -81,11 +82,14 @@ class WorkerHost(asyncio.Protocol):
         self._send(order.__name__, *args)
 
     def _send(self, name: str, *args: Any) -> None:
-        if not self._orders:
-            self._loop.call_later(PATIENCE, self._flush)
+        if self._leaving is None:
+            self._leaving = self._loop.call_later(PATIENCE, self._flush)
         self._orders.append((name, args))
 
     def _flush(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
         orders, self._orders = self._orders, []
         if self.healthy and orders:
             self._transport.write(frame(orders))
@@ -95,7 +99,7 @@ class WorkerHost(asyncio.Protocol):
         if not self.healthy:
             raise ConnectionError("the media worker died")
         opened = self._opening[leg] = self._loop.create_future()
-        self._send("open_rtp", leg, ip, port)
+        self._orders.append(("open_rtp", (leg, ip, port)))
         self._flush()
         try:
             with clock.outside("a media worker, to open a port"):
