@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,10 +19,11 @@ from offhook.sip.uri import parse_uri
 
 ALGORITHMS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 NONCE_SECONDS = 300
+AHEAD = 60  # seconds that another node's clock may be
 _PAIR = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|$)\s*')
 _COUNT = re.compile("[0-9A-Fa-f]{1,8}")
 _MAC_BYTES = 18
-MOST_NONCES = 10_000
+MOST_NONCES = 100_000  # in use at a time: for 300 logins a second, each with a nonce of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ class Server:
     ) -> None:
         self.realm, self._secret, self._rand = realm, secret, rand
         self._algorithms = tuple(algorithms)
-        self._counts: dict[str, tuple[int, float]] = {}  # nonce: highest nc seen, when it expires
+        # By nonce the highest nc seen, and when it expires: the first to do so comes first.
+        self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def challenges(self, at: float, *, stale: bool = False) -> list[str]:
         """WWW-Authenticate values, the strongest first."""
@@ -168,7 +171,11 @@ class Server:
         if not self._matches(mine, method, uri, body, known, username):
             return "wrong", ""
         made = self._made_at(mine.get("nonce", ""))
-        if made is None or not made - 60 <= at <= made + NONCE_SECONDS or not self._fresh(mine, at):
+        if (
+            made is None
+            or not made - AHEAD <= at <= made + NONCE_SECONDS
+            or not self._fresh(mine, at)
+        ):
             return "stale", ""
         return "right", username
 
@@ -200,12 +207,17 @@ class Server:
         count = int(mine["nc"], 16) if "qop" in mine else 1
         if count <= self._counts.get(nonce, (0, 0.0))[0]:
             return False
-        if len(self._counts) >= MOST_NONCES:
-            self._counts = {k: v for k, v in self._counts.items() if v[1] > at}
+        self._forget(at)
         if len(self._counts) >= MOST_NONCES:
             return False
-        self._counts[nonce] = (count, at + NONCE_SECONDS)
+        self._counts[nonce] = (count, at + AHEAD + NONCE_SECONDS)
+        self._counts.move_to_end(nonce)
         return True
+
+    def _forget(self, at: float) -> None:
+        """Nonces that nobody takes any more; those first in order go first."""
+        while self._counts and next(iter(self._counts.values()))[1] <= at:
+            self._counts.popitem(last=False)
 
     def _nonce(self, at: float) -> str:
         head = f"{int(at):x}.{self._rand()[:12]}"

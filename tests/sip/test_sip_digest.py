@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 
@@ -166,6 +167,39 @@ def test_an_answer_that_is_played_back_is_stale_and_the_next_count_is_right():
     assert ask(ours, second)[0] == "right"
     assert ask(ours, second)[0] == "stale"
     assert ask(ours, first)[0] == "stale"
+
+
+def test_an_answer_by_a_clock_that_is_ahead_cannot_be_played_back_either():
+    ours = server()
+    answer = client().answer(ours.challenges(1060.0), "INVITE", "sip:x")
+    assert ask(ours, answer, 1000.0)[0] == "right"
+    other = client().answer(server(rand=lambda: "f" * 32).challenges(1350.0), "INVITE", "sip:x")
+    assert ask(ours, other, 1350.0)[0] == "right"
+    assert ask(ours, answer, 1350.0)[0] == "stale"
+
+
+def logins(ours: Server, count: int, apart: float) -> set[str]:
+    """The verdicts of so many, each by a nonce of its own, some seconds apart."""
+    times = [1000.0 + number * apart for number in range(count)]
+    answers = ((client().answer(ours.challenges(at), "INVITE", "sip:x"), at) for at in times)
+    return {ask(ours, answer, at)[0] for answer, at in answers}
+
+
+def numbered() -> Callable[[], str]:
+    numbers = itertools.count()
+    return lambda: f"{next(numbers):012x}" + "0" * 20
+
+
+def test_a_hundred_may_log_in_each_second_for_minutes():
+    assert logins(server(rand=numbered()), 12_000, 0.01) == {"right"}
+
+
+def test_nonces_are_remembered_as_long_as_they_are_good_and_so_many_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(digest, "MOST_NONCES", 50)
+    assert logins(server(rand=numbered()), 500, 10) == {"right"}
+    assert logins(server(rand=numbered()), 51, 0) == {"right", "stale"}
 
 
 def test_any_node_with_the_secret_knows_the_nonce_and_no_other_does():
