@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -31,6 +32,12 @@ s=-
 c=IN IP6 ::1
 t=0 0
 m=audio 40000 RTP/AVP 0
+"""
+WEB = f"""a=ice-ufrag:4ZcD
+a=ice-pwd:2/1muCWoOi3uLifh0NuRHlAb
+a=fingerprint:sha-256 {":".join(32 * ["AB"])}
+a=setup:actpass
+a=rtcp-mux
 """
 INVITE = """
 INVITE sip:bob@[::1] SIP/2.0
@@ -77,17 +84,18 @@ async def heard(speaker: Leg, listener: Leg, pitch: float) -> bool:
 
 
 @pytest.mark.parametrize("host", ["::1", "::"])
-@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
-async def test_a_call_by_ipv6_is_heard_both_ways(transport: str, host: str, tmp_path: Path):
+@pytest.mark.parametrize("how", ["udp", "tcp", "tls", "tls;secure=true"])
+async def test_a_call_by_ipv6_is_heard_both_ways(how: str, host: str, tmp_path: Path):
+    transport, _, sealed = how.partition(";")
     phone = Phone()
     async with two(host, phone, tmp_path) as (here, there):
         port = there.listens(transport.upper())[1]
-        uri = f"sip:bob@[::1]:{port};transport={transport}"
-        leg = await here.dial(target(uri), not_ringing)
+        leg = await here.dial(target(f"sip:bob@[::1]:{port};transport={how}"), not_ringing)
         told = [data["text"] for kind, data in traced(leg) if kind == "sip"]
         assert f"Via: SIP/2.0/{transport.upper()} [::1]:" in told[0]
         assert "c=IN IP6 ::1" in told[0]
         assert "c=IN IP6 ::1" in told[-2]
+        assert ("RTP/SAVP" in told[-2]) == bool(sealed)
         assert await heard(leg, phone.leg, 500)
         assert await heard(phone.leg, leg, 700)
         assert dict(phone.leg.about.params)["SipSourceIp"] == "::1"
@@ -117,17 +125,22 @@ async def test_both_kinds_of_addresses_reach_one_that_listens_everywhere(
             await back.hang_up()
 
 
-async def test_a_browser_calls_by_ipv6(tmp_path: Path):
+@pytest.mark.parametrize("host", ["::1", "::"])
+async def test_a_browser_calls_by_ipv6(host: str, tmp_path: Path):
     phone = Phone()
-    async with two("::1", phone, tmp_path) as (_, there):
+    offer = SDP.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF") + WEB
+    async with two(host, phone, tmp_path) as (_, there):
         url = f"ws://[::1]:{there.listens('WS')[1]}"
         async with connect(url, subprotocols=[Subprotocol("sip")]) as browser:
-            await browser.send(sip(INVITE + SDP).decode())
+            await browser.send(sip(INVITE + offer).decode())
             async with asyncio.timeout(10):
                 while not (answer := str(await browser.recv())).startswith("SIP/2.0 200"):
                     pass
             assert f"Contact: <sip:[::1]:{there.listens('WS')[1]};transport=ws>" in answer
             assert "c=IN IP6 ::1" in answer
+            candidates = re.findall(r"a=candidate:1 1 udp \d+ (\S+) \d+ typ host", answer)
+            assert candidates[0] == "::1"
+            assert all(":" in each for each in candidates)
             bye = INVITE.replace("INVITE", "BYE").replace("CSeq: 1", "CSeq: 2")
             bye = bye.replace("To: <sip:bob@[::1]>", f"To: {field(answer, 'To')}")
             await browser.send(sip(bye.replace("Content-Type: application/sdp\n", "")).decode())
