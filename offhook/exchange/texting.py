@@ -15,7 +15,7 @@ from offhook.exchange.exchange import Exchange
 from offhook.exchange.status import pending
 from offhook.line.leg import Text
 from offhook.line.live_call import LiveCall
-from offhook.model.message import Direction, Media, Message, Status
+from offhook.model.message import NEXT, Direction, Media, Message, Status
 from offhook.model.numbers import is_possible, normalise
 from offhook.model.segments import segment
 from offhook.store import owned, records
@@ -120,7 +120,10 @@ async def _deliver(exchange: Exchange, message: Message) -> None:
 
 
 async def fail(exchange: Exchange, message: Message, error_code: int) -> None:
-    await advance(exchange, message, "failed", error_code)
+    """Unless it has been sent meanwhile, or is no more."""
+    stored = await exchange.store.read(records.messages.get, message.sid)
+    if stored and "failed" in NEXT[stored.status]:
+        await advance(exchange, stored, "failed", error_code)
 
 
 async def _hand_over(exchange: Exchange, message: Message) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -10,6 +11,8 @@ import pytest
 from exchange_app import CALLER, OURS, App, codes
 
 from offhook import clock, sids
+from offhook.exchange.exchange import Route
+from offhook.line.leg import Carrier, Text
 from offhook.model.account import Application
 from offhook.model.journal import Event
 from offhook.store import records
@@ -315,6 +318,28 @@ async def test_a_text_whose_media_cannot_be_had_fails(offhook: Offhook):
     assert [each.params["MessageStatus"] for each in app.requests("status")] == ["failed"]
     assert app.told("status")["ErrorCode"] == "11200"
     assert inbox(offhook) == []
+
+
+async def test_a_text_that_was_sent_stays_sent_when_its_receipt_cannot_be_stored(offhook: Offhook):
+    exchange = offhook.platform.exchange
+    trigger = """CREATE TRIGGER full BEFORE UPDATE ON messages WHEN NEW.status = 'delivered'
+                 BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"""
+    await exchange.store.write(lambda connection: connection.exec_driver_sql(trigger))
+    exchange.routes = [Route(AtOnce(exchange.routes[0].carrier), lambda to: True)]
+    await sent(offhook, App())
+    assert [each.status for each in offhook.messages] == ["sent"]
+
+
+class AtOnce:
+    """A carrier whose receipts come before it has returned."""
+
+    name = "at once"
+
+    def __init__(self, carrier: Carrier) -> None:
+        self.dial = carrier.dial
+
+    async def send(self, text: Text, report: Callable[[str, int], None]) -> None:
+        report("delivered", 0)
 
 
 # Opting out
