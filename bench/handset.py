@@ -44,7 +44,8 @@ class Talk:
 
     def over(self, how: Over) -> None:
         self.far_end = how.by == "far"
-        self.code = how.code
+        given_up = how.by == "near" and how.code == 401  # before our name was asked for
+        self.code = 487 if given_up else how.code
 
 
 class Handset:

@@ -33,6 +33,8 @@ PORTS = "offhook_rtp_port_pairs_free"
 CROSSED = 0.01  # of the calls may have been answered while we gave them up
 GROWN = 0.01  # of a process, that the second half of the soak may add to it
 LEAST_KB = 1500  # that it may in any case
+WARMED = 600.0  # seconds; a shorter soak is over while caches fill,
+COLD_KB = 6000  # and so much may be added to a process by that
 FINAL = {"completed", "busy", "failed", "no-answer", "canceled"}
 
 
@@ -114,7 +116,7 @@ def memory(samples: list[Sample], seconds: float) -> Iterator[Verdict]:
         points = [(one.at, one.processes[name].rss_kb) for one in half if name in one.processes]
         grown = slope(points) * seconds / 2
         size = sum(kb for _, kb in points) / len(points)
-        most = max(LEAST_KB, GROWN * size)
+        most = max(LEAST_KB if seconds >= WARMED else COLD_KB, GROWN * size)
         told = f"{size / 1024:.1f} MB {grown / 1024:+.2f}"
         yield Verdict(f"memory of {name}", told, f"<= {most / 1024:+.1f} MB", grown <= most)
     if len(half) <= 2:
