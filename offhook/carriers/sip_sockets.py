@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import Any
 
 from offhook.sip.hop import Hop
@@ -23,9 +24,10 @@ def listening(host: str, port: int) -> socket.socket:
 def keep_open(connection: socket.socket) -> None:
     """A NAT on the way sees it in use every minute; a dead other side is known in two."""
     after: int = getattr(socket, "TCP_KEEPIDLE", 0x10)  # as macOS has it
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in ((after, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4)):
-        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+    with suppress(OSError):  # macOS has none to set once the other side is gone
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in ((after, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4)):
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def local_address_towards(host: str, port: int) -> str:
