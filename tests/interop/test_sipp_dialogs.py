@@ -47,7 +47,7 @@ CALLED = {
     "to-tag%3D1%3Bfrom-tag%3D2</Sip></Dial>",
 }
 TRANSPORTS = ["u1", "t1"]
-BAD_LINE, CALLS = 8, 20  # of a hundred datagrams that many are lost
+BAD_LINE, CALLS = 16, 20  # of a hundred datagrams that many are lost
 
 
 class Stage:
