@@ -13,6 +13,7 @@ from offhook.carriers.sip_sound import Sound
 from offhook.errors import CarrierError
 from offhook.line.leg import (
     DECLINED,
+    ELSEWHERE,
     NOBODY_WANTS_TRANSFERS,
     About,
     Ended,
@@ -27,7 +28,7 @@ from offhook.sip.core import Over
 from offhook.sip.grammar import legible
 from offhook.sip.inbound import Inbound
 from offhook.sip.message import Message, Request, Response
-from offhook.sip.outbound import Outbound
+from offhook.sip.outbound import COMPLETED_ELSEWHERE, Outbound
 from offhook.sip.referral import PATIENCE, Referral, Transferred
 from offhook.sip.session import NO_ACK, Answering, Session
 from offhook.sip.uri import parse_address
@@ -125,6 +126,13 @@ class SipLeg:
         if not self.ended.done():
             self._put_down()
         await asyncio.shield(self.ended)
+
+    async def give_up(self, why: object) -> None:
+        """A call out whose dialling was cancelled, with that message if any."""
+        call = self._call
+        if why == ELSEWHERE and isinstance(call, Outbound) and not self._session:
+            self._act(lambda now: call.cancel(now, COMPLETED_ELSEWHERE))
+        await self.hang_up()
 
     def _put_down(self, code: int = GAVE_UP) -> None:
         session, call = self._session, self._call

@@ -274,8 +274,8 @@ class CallsOut:
         self._board.flush()
         try:
             await self._settled(leg, call, patience)
-        except asyncio.CancelledError:
-            await leg.hang_up()
+        except asyncio.CancelledError as given_up:
+            await leg.give_up(*given_up.args or ("",))
             raise
         finally:
             entry.ringing = None

@@ -17,7 +17,7 @@ from offhook.carriers.sip_nat import KeepAlive
 from offhook.carriers.sip_switchboard import Switchboard
 from offhook.carriers.trunks import Admitted, within
 from offhook.errors import CarrierError
-from offhook.line.leg import Leg
+from offhook.line.leg import ELSEWHERE, Leg
 from offhook.model.sip_registrations import Hashes, Home, SipRegistration
 from offhook.sip import digest
 from offhook.sip.core import Registering
@@ -245,17 +245,17 @@ async def fork(
             except CarrierError as refused:
                 refusals.append(refused)
             else:
-                aside(_let_go(tasks, leg))
+                aside(_let_go(tasks, leg, ELSEWHERE))
                 return leg
-    except BaseException:  # given up, or one of the calls crashed
-        await _let_go(tasks, None)
+    except BaseException as why:  # given up, or one of the calls crashed
+        await _let_go(tasks, None, *why.args[:1])
         raise
     raise min(refusals, key=_telling)
 
 
-async def _let_go(tasks: Sequence[asyncio.Future[Leg]], winner: Leg | None) -> None:
+async def _let_go(tasks: Sequence[asyncio.Future[Leg]], winner: Leg | None, *why: object) -> None:
     for task in tasks:
-        task.cancel()
+        task.cancel(*why)
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if not isinstance(result, BaseException) and result is not winner:
             await result.hang_up()

@@ -18,7 +18,7 @@ from offhook.errors import DocumentError
 from offhook.exchange import caller_id, lines, permission, placing, recordings, transfers
 from offhook.exchange.exchange import Attempt, Exchange, Taking
 from offhook.exchange.transfers import Onward
-from offhook.line.leg import HungUp, Leg, Target
+from offhook.line.leg import ELSEWHERE, HungUp, Leg, Target
 from offhook.line.live_call import LiveCall
 from offhook.line.orders import DialOrder, DialOutcome, DialTarget
 from offhook.line.ringtones import DEFAULT, RINGTONES
@@ -130,6 +130,7 @@ async def _first(
 ) -> Party | None:
     early = partial(_early, work, tone) if len(parties) == 1 else None
     tasks = [asyncio.ensure_future(_reach(work, party, early)) for party in parties]
+    party = None
     try:
         for reached in asyncio.as_completed(tasks):
             party = await reached
@@ -138,7 +139,7 @@ async def _first(
         return None
     finally:
         for task in tasks:
-            task.cancel()
+            task.cancel(ELSEWHERE if party else None)
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

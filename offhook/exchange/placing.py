@@ -56,14 +56,18 @@ async def place(
     dialing = asyncio.ensure_future(_dial(exchange, target, attempt))
     debugger.listen(exchange, target.trace, target.call_sid, attempt.record.account_sid)
     leg, attempt.initiated = None, True
+    why: tuple[object, ...] = ()
     try:
         await status.announce(exchange, attempt, "initiated")
         leg = await _follow(exchange, attempt, clock.now() + timeout, ringing)
         if leg:
             _over(exchange, attempt)
+    except asyncio.CancelledError as given_up:
+        why = given_up.args
+        raise
     finally:
         if leg is None:
-            exchange.spawn(_abandon(dialing), "giving a call up")
+            exchange.spawn(_abandon(dialing, *why), "giving a call up")
             await drop(exchange, attempt)
     return leg
 
@@ -125,9 +129,9 @@ async def _dial(exchange: Exchange, target: Target, attempt: Attempt) -> Leg | N
     return leg
 
 
-async def _abandon(dialing: asyncio.Future[Leg | None]) -> None:
+async def _abandon(dialing: asyncio.Future[Leg | None], *why: object) -> None:
     """CANCEL; a leg that was answered meanwhile is hung up."""
-    dialing.cancel()
+    dialing.cancel(*why)
     [leg] = await asyncio.gather(dialing, return_exceptions=True)
     if leg is not None and not isinstance(leg, BaseException):
         await leg.hang_up()

@@ -147,6 +147,9 @@ class Text:
     media: tuple[str, ...] = ()
 
 
+ELSEWHERE = "answered elsewhere"  # why a call out is cancelled
+
+
 class Carrier(Protocol):
     """Takes legs and texts out; what comes in goes to the `on_call` and `on_text` it was given."""
 
@@ -156,7 +159,8 @@ class Carrier(Protocol):
         """The answered leg. `ringing(leg, early_media)` is told of 180 and 183, perhaps often.
 
         Raises CarrierError when refused. Cancelling it gives the attempt up (CANCEL; a 200 that
-        crosses it is acknowledged and ended), and returns only when that is done.
+        crosses it is acknowledged and ended), and returns only when that is done. With the message
+        `ELSEWHERE` the phone is told that it has missed nothing.
         """
 
     async def send(self, text: Text, report: Callable[[str, int], None]) -> None:

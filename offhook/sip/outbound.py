@@ -26,6 +26,7 @@ from offhook.sip.transactions import T1, Transaction
 from offhook.sip.uri import is_sips, parse_address
 
 NO_REPLY = "no reply"
+COMPLETED_ELSEWHERE: Field = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')  # RFC 3326
 MOST_FORKS = 50  # of one call; from any further one nothing is taken
 
 
@@ -86,6 +87,7 @@ class Outbound:
         self._theirs: Transaction | None = None  # an UPDATE that waits for our answer
         self._heard_something = False
         self._cancelling = False
+        self._in_cancel: tuple[Field, ...] = ()
         self._sessions: dict[str, Session] = {}  # by the tag of the one who answered
         self._give_up_at: float | None = None
         agent = ("User-Agent", core.agent)
@@ -236,11 +238,12 @@ class Outbound:
 
     # Giving up
 
-    def cancel(self, now: float) -> None:
-        """CANCEL, as soon as the other side has said anything at all (section 9.1)."""
+    def cancel(self, now: float, *fields: Field) -> None:
+        """CANCEL, with more `fields`, as soon as the other side has said anything at all (section
+        9.1)."""
         if self.over or self._cancelling:
             return
-        self._cancelling = True
+        self._cancelling, self._in_cancel = True, fields
         if self._heard_something:
             self._send_cancel(now)
 
@@ -250,7 +253,7 @@ class Outbound:
         invite = self._transaction.request
         kept: list[Field] = [("Max-Forwards", "70")]
         kept += [field for field in invite.fields if field[0] in ("Route", "From", "To", "Call-ID")]
-        kept.append(("CSeq", f"{invite.cseq.number} CANCEL"))
+        kept += [("CSeq", f"{invite.cseq.number} CANCEL"), *self._in_cancel]
         cancel = Request(tuple(kept), b"", "CANCEL", invite.uri)
         self._give_up_at = now + 64 * T1
         self.core.layer.cancel(self._transaction, cancel, lambda response, at: None, now)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier, not_ringing, sip_of, target
+from sip_carriers import Phone, carrier, not_ringing, sip_of, target, traced
 from sip_ends import sip
 from sip_peer import SDP, Sender, ack, field, sender
 
@@ -35,6 +35,7 @@ from offhook.testing import Offhook, Request
 
 DOMAIN = "desk.sip.twilio.com"
 PASSWORD = "Correct-Horse-1"
+COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 section 3.1
 
 
 @pytest.fixture
@@ -268,6 +269,13 @@ def dialling_alice(offhook: Offhook) -> list[Request]:
     return outcome
 
 
+def cancel_of(phone: Phone) -> str:
+    """As it got it."""
+    texts = [data["text"] for kind, data in traced(phone.leg) if kind == "sip"]
+    [cancel] = [text for text in texts if text.startswith("CANCEL")]
+    return cancel
+
+
 class TestCallingAPhone:
     async def test_all_phones_of_a_user_ring_and_the_first_to_answer_has_the_call(
         self, offhook: Offhook
@@ -286,12 +294,43 @@ class TestCallingAPhone:
             call = await offhook.call("+15550100")
             await asyncio.sleep(5)
             assert len(quick.legs) == len(deaf.legs) == 1
-            assert deaf.hung_up or deaf.leg.ended.done()
+            assert deaf.leg.ended.done()
+            assert field(cancel_of(deaf), "Reason") == COMPLETED_ELSEWHERE
             assert not quick.leg.ended.done()
             await quick.leg.hang_up()
             await asyncio.sleep(1)
             assert outcome[0].params["DialCallStatus"] == "completed"
             assert call is not None
+
+    async def test_it_has_missed_nothing_when_somebody_else_was_dialled_and_answered(
+        self, offhook: Offhook
+    ):
+        await set_up(offhook)
+        verbs = f"<Dial><Sip>sip:alice@{DOMAIN}</Sip><Sip>sip:bob@127.0.0.6</Sip></Dial>"
+        offhook.number("+15550100", voice=lambda request: f"<Response>{verbs}</Response>")
+        deaf, quick = Phone(answers=False), Phone(thinks=1)
+        async with (
+            sip_of(offhook) as here,
+            carrier("127.0.0.5", deaf),
+            carrier("127.0.0.6", quick),
+        ):
+            await (await desk_at(here, "127.0.0.5")).registers()
+            await offhook.call("+15550100")
+            await asyncio.sleep(5)
+            assert not quick.leg.ended.done()
+            assert field(cancel_of(deaf), "Reason") == COMPLETED_ELSEWHERE
+
+    async def test_it_has_missed_a_call_whose_caller_gave_up(self, offhook: Offhook):
+        await set_up(offhook)
+        dialling_alice(offhook)
+        deaf = Phone(answers=False)
+        async with sip_of(offhook) as here, carrier("127.0.0.5", deaf):
+            await (await desk_at(here, "127.0.0.5")).registers()
+            call = await offhook.call("+15550100")
+            await asyncio.sleep(5)
+            await call.hang_up()
+            await asyncio.sleep(1)
+            assert "Reason" not in cancel_of(deaf)
 
     async def test_nobody_registered_is_no_answer_and_32220(self, offhook: Offhook):
         await set_up(offhook)
