@@ -113,7 +113,7 @@ def fill(data: Path, count: int) -> None:
 
 def row(n: int) -> dict[str, Any]:
     at = START + timedelta(seconds=n)
-    known = {
+    known: dict[str, Any] = {
         "sid": f"CA{n:032x}", "account_sid": ACCOUNT, "to": f"+1415{5550000 + n % 20}",
         "from_": OURS, "direction": "outbound-api", "status": "completed" if n % 10 else "busy",
         "date_created": at, "date_updated": at, "start_time": at, "end_time": at, "duration": 1,

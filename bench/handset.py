@@ -13,7 +13,8 @@ from bench.sounding import Goes, Sound, sounding
 from offhook.sip import sdp
 from offhook.sip.core import Over
 from offhook.sip.digest import Credentials
-from offhook.sip.endpoint import Endpoint, Enrolment
+from offhook.sip.endpoint import Endpoint
+from offhook.sip.enrolment import Enrolment
 from offhook.sip.hop import Hop, Send
 from offhook.sip.inbound import Inbound, Incoming
 from offhook.sip.message import Response

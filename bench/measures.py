@@ -68,7 +68,7 @@ class Held:
 
 def held(program: Path, target: Target, number: str, plan: Plan, *extra: object) -> Held:
     """Calls held for a window; CPU and memory of all of the server's processes."""
-    size = ("-n", 5 * WARM, "-c", WARM, "-r", RAMP, "-d", 1)
+    size: tuple[object, ...] = ("-n", 5 * WARM, "-c", WARM, "-r", RAMP, "-d", 1)
     with Load(program, "-t", target.sip, "-u", number, *size, *extra) as load:
         load.result()
     before = memory(target.pid)

@@ -22,6 +22,7 @@ from offhook.media.dtls import Handshake, identity
 from offhook.media.orders import Srtp, Web
 from offhook.media.secure import Lock
 from offhook.sip import ice, sdp
+from offhook.sip.sdp_media import Direction
 
 Goes = Literal["all the way", "shakes no hands", "checks nothing"]  # how far a browser goes
 
@@ -58,7 +59,7 @@ class Sound(asyncio.DatagramProtocol):
 
     # What is agreed on
 
-    def offer(self, direction: sdp.Direction = "sendrecv") -> bytes:
+    def offer(self, direction: Direction = "sendrecv") -> bytes:
         said = self._said(sdp.offer)
         return said.replace(b"a=sendrecv", f"a={direction}".encode())
 
