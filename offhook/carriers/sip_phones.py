@@ -236,24 +236,33 @@ async def fork(
 
     Raises CarrierError when all refuse, the most telling of the refusals (RFC 3261 section 16.7).
     """
-    tasks = [asyncio.ensure_future(call) for call in calls]
+    tasks = [asyncio.ensure_future(_tried(call)) for call in calls]
     refusals: list[CarrierError] = []
     try:
         for following in asyncio.as_completed(tasks):
-            try:
-                leg = await following
-            except CarrierError as refused:
-                refusals.append(refused)
-            else:
-                aside(_let_go(tasks, leg, ELSEWHERE))
-                return leg
+            found = await following
+            if not isinstance(found, CarrierError):
+                aside(_let_go(tasks, found, ELSEWHERE))
+                return found
+            refusals.append(found)
     except BaseException as why:  # given up, or one of the calls crashed
         await _let_go(tasks, None, *why.args[:1])
         raise
-    raise min(refusals, key=_telling)
+    worst = min(refusals, key=_telling)
+    raise CarrierError(worst.code, worst.reason, worst.params)
 
 
-async def _let_go(tasks: Sequence[asyncio.Future[Leg]], winner: Leg | None, *why: object) -> None:
+async def _tried(call: Coroutine[Any, Any, Leg]) -> Leg | CarrierError:
+    """Its refusal as a value: one that is raised again holds whoever waited, who holds it."""
+    try:
+        return await call
+    except CarrierError as refused:
+        return refused
+
+
+async def _let_go(
+    tasks: Sequence[asyncio.Future[Leg | CarrierError]], winner: Leg | None, *why: object
+) -> None:
     for task in tasks:
         task.cancel(*why)
     for result in await asyncio.gather(*tasks, return_exceptions=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -30,17 +32,27 @@ from offhook.model.sip_domains import (
 )
 from offhook.model.sip_registrations import Home
 from offhook.sip import digest
+from offhook.sip.outbound import Outbound
 from offhook.store import sip_domains as tables
 from offhook.testing import Offhook, Request
 
 DOMAIN = "desk.sip.twilio.com"
 PASSWORD = "Correct-Horse-1"
+KEPT = 40.0  # seconds until the last transaction of a call is over
 COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 section 3.1
 
 
 @pytest.fixture
 def offhook_settings() -> dict[str, Any]:
     return {"sip_proxies": ("127.0.0.44",)}
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def _sid(prefix: str, number: int) -> str:
@@ -331,6 +343,27 @@ class TestCallingAPhone:
             await call.hang_up()
             await asyncio.sleep(1)
             assert "Reason" not in cancel_of(deaf)
+
+    async def test_phones_that_all_refuse_leave_nothing_to_the_collector(
+        self, offhook: Offhook, uncollected: None
+    ):
+        await set_up(offhook)
+        outcome = dialling_alice(offhook)
+
+        async def refuses(leg: Leg, to: str, from_: str) -> None:
+            await leg.reject(486)
+
+        async with (
+            sip_of(offhook) as here,
+            carrier("127.0.0.5", refuses),
+            carrier("127.0.0.6", refuses),
+        ):
+            await (await desk_at(here, "127.0.0.5")).registers()
+            await (await desk_at(here, "127.0.0.6")).registers()
+            await offhook.call("+15550100")
+            await asyncio.sleep(KEPT)
+            assert outcome[0].params["DialCallStatus"] == "busy"
+            assert [each for each in gc.get_objects() if isinstance(each, Outbound)] == []
 
     async def test_nobody_registered_is_no_answer_and_32220(self, offhook: Offhook):
         await set_up(offhook)
