@@ -40,6 +40,16 @@ class Far:
         self.studio.tick(6)
         return joined(self.studio.heard(self.leg))
 
+    def bridged(self, order: list[list[int]]) -> Sound:
+        """What a leg in PCMU that shares a room with this one is sent, a row a frame."""
+        leg = self.studio.rtp_leg(2)
+        self.studio.engine.open_room(1)
+        for seat in (self.leg, leg):
+            self.studio.engine.sit(1, seat, True, True)
+        self.arrives(order)
+        sent = b"".join(packet.payload for packet in self.studio.sent(leg))
+        return codecs.decode(codecs.PCMU, np.frombuffer(sent, np.uint8)).reshape(-1, SAMPLES)
+
 
 def in_turn(*numbers: int) -> list[list[int]]:
     return [[n] for n in numbers]
@@ -78,13 +88,7 @@ def test_what_comes_too_late_spoils_nothing_after_it(codec: str, number: int):
 def test_a_lost_packet_is_concealed(codec: str, number: int):
     """What was heard before goes on, a little quieter."""
     far = Far(codec, number, tone(440, 1.0))
-    leg = far.studio.rtp_leg(2)
-    far.studio.engine.open_room(1)
-    for seat in (far.leg, leg):
-        far.studio.engine.sit(1, seat, True, True)
-    far.arrives([[n] if n != 30 else [] for n in range(50)])
-    sent = b"".join(packet.payload for packet in far.studio.sent(leg))
-    sound = codecs.decode(codecs.PCMU, np.frombuffer(sent, np.uint8)).reshape(-1, SAMPLES)
+    sound = far.bridged([[n] if n != 30 else [] for n in range(50)])
     before, made = [frame for frame in sound if np.any(np.abs(frame) > 20)][29:31]
     assert 0.5 < level(made) / level(before) < 1
     assert share(made, 440) > 0.8
@@ -94,13 +98,7 @@ def test_opus_makes_up_for_its_own_losses():
     """RFC 6716 section 4.4: its decoder knows more of the voice than we do, and is told of the loss
     so that it knows where it is afterwards."""
     far, own = Far("opus", 111, CHIRP), Coder("opus")
-    leg = far.studio.rtp_leg(2)
-    far.studio.engine.open_room(1)
-    for seat in (far.leg, leg):
-        far.studio.engine.sit(1, seat, True, True)
-    far.arrives([[n] if n != 30 else [] for n in range(40)])
-    sent = b"".join(packet.payload for packet in far.studio.sent(leg))
-    sound = codecs.decode(codecs.PCMU, np.frombuffer(sent, np.uint8)).reshape(-1, SAMPLES)
+    sound = far.bridged([[n] if n != 30 else [] for n in range(40)])
     parts = []
     for n, packet in enumerate(far.packets[:40]):
         read = rtp.read(packet)

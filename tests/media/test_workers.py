@@ -211,16 +211,21 @@ async def test_a_worker_that_dies_takes_only_its_own_calls_with_it():
         assert alike(joined(heard), tone(440, 0.1)) > 0.95
 
 
+async def mended(plane: MediaPlane, killed: int) -> None:
+    """That worker is killed, and another has taken its place."""
+    os.kill(killed, signal.SIGKILL)
+    while plane.healthy:
+        await asyncio.sleep(0.01)
+    while not plane.healthy:
+        await asyncio.sleep(0.05)
+
+
 async def test_who_moved_to_another_room_is_not_fetched_back_when_the_first_mends():
     async with workers(3, ports=60) as plane:
         pairs = [await apart(plane) for _ in range(3)]
         first = await plane.open_room(*(ours for _, ours in pairs))
         second = await plane.open_room(pairs[1][1], pairs[2][1])
-        os.kill(worker_of(pairs[0][1]), signal.SIGKILL)
-        while plane.healthy:
-            await asyncio.sleep(0.01)
-        while not plane.healthy:
-            await asyncio.sleep(0.05)
+        await mended(plane, worker_of(pairs[0][1]))
         heard = listen(pairs[2][0])
         await first.close()
         await pairs[1][0].play(clip(tone(700, 0.8)))
@@ -234,11 +239,7 @@ async def test_who_was_muted_stays_so_when_the_room_mends():
         pairs = [await apart(plane) for _ in range(3)]
         room = await plane.open_room(*(ours for _, ours in pairs))
         room.mute(pairs[1][1], True)
-        os.kill(worker_of(pairs[0][1]), signal.SIGKILL)
-        while plane.healthy:
-            await asyncio.sleep(0.01)
-        while not plane.healthy:
-            await asyncio.sleep(0.05)
+        await mended(plane, worker_of(pairs[0][1]))
         heard = listen(pairs[2][0])
         await pairs[1][0].play(clip(tone(700, 0.6)))
         assert share(joined(heard), 700) < 0.1

@@ -18,6 +18,8 @@ from offhook.testing import Offhook
 
 OnCall = Callable[[Leg, str, str], Awaitable[None]]
 
+KEPT = 40.0  # seconds until the last transaction of a call is over
+
 
 class Phone:
     """What the called side does with a call, and what it saw of it."""

@@ -4,7 +4,6 @@ connection."""
 from __future__ import annotations
 
 import asyncio
-import gc
 import ssl
 import tracemalloc
 import weakref
@@ -14,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier, not_ringing, sip_of, target
+from sip_carriers import KEPT, Phone, carrier, not_ringing, sip_of, target
 
 from offhook.carriers.sip_certificate import development_certificate
 from offhook.carriers.sip_tls import Listeners
 from offhook.testing import Offhook
 
 OURS, CALLER, AGENT = "+15550100", "127.0.0.9", "127.0.0.8"
-KEPT = 40.0  # seconds until the last transaction of a call is over
 DOCUMENTS = {
     "talks": "<Say loop='0'>Hello there.</Say>",
     "gathers": "<Gather timeout='2'><Say>Hello.</Say></Gather><Pause length='60'/>",
@@ -29,14 +27,6 @@ DOCUMENTS = {
     "dials": f"<Dial timeout='5'><Sip>sip:agent@{AGENT}</Sip></Dial>",
     "hangs up": "<Say>Bye.</Say><Hangup/>",
 }
-
-
-@pytest.fixture
-def uncollected() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)

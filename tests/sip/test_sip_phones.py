@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier, not_ringing, sip_of, target, traced
+from sip_carriers import KEPT, Phone, carrier, not_ringing, sip_of, target, traced
 from sip_ends import sip
 from sip_peer import SDP, Sender, ack, field, sender
 
@@ -38,21 +37,12 @@ from offhook.testing import Offhook, Request
 
 DOMAIN = "desk.sip.twilio.com"
 PASSWORD = "Correct-Horse-1"
-KEPT = 40.0  # seconds until the last transaction of a call is over
 COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 section 3.1
 
 
 @pytest.fixture
 def offhook_settings() -> dict[str, Any]:
     return {"sip_proxies": ("127.0.0.44",)}
-
-
-@pytest.fixture
-def uncollected() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def _sid(prefix: str, number: int) -> str:
