@@ -20,7 +20,10 @@ OURS, THEIRS = identity(NOW), identity(NOW)
 
 
 class Browser:
-    """Sans IO. `server`: it is called, and waits for the other side to begin the handshake."""
+    """Sans IO. `server`: it is called, and waits for the other side to begin the handshake.
+
+    One that knows us from `before` would rather go on with that session.
+    """
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Browser:
         own: Identity | None = THEIRS,
         profiles: bytes = b"SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_128_GCM",
         server: bool = False,
+        before: Browser | None = None,
     ) -> None:
         self.user, self.password = user, password
         context = SSL.Context(SSL.DTLS_METHOD)
@@ -38,7 +42,9 @@ class Browser:
         context.set_tlsext_use_srtp(profiles)
         context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
         self.server = server
-        self.dtls = SSL.Connection(context, None)
+        self.dtls = SSL.Connection(before.dtls.get_context() if before else context, None)
+        if before and (session := before.dtls.get_session()):
+            self.dtls.set_session(session)
         self.dtls.set_accept_state() if server else self.dtls.set_connect_state()
         self.dtls.set_ciphertext_mtu(1200)
         self.seals: Session | None = None

@@ -167,4 +167,7 @@ def _context(identity: Identity) -> SSL.Context:
     # Who the other side is, its fingerprint says, by way of the signalling.
     context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
     context.set_tlsext_use_srtp(b":".join(PROFILES))
+    # Nobody resumes a call's session, and OpenSSL would keep thousands of them.
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_options(SSL.OP_NO_TICKET)
     return context

@@ -27,7 +27,7 @@ _DECORATION = re.compile(r"[\s().\u00a0\u2010-\u2015/-]+")
 _DIALLED = re.compile(r"\+?\d+")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def normalise(raw: str, region: str = "US") -> str:
     """The number in E.164 when it can be one, else the text as it came, trimmed.
 
@@ -86,7 +86,7 @@ def is_emergency(number: str, region: str = "US") -> bool:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def region_of(number: str) -> str:
     """The ISO 3166-1 country of an E.164 number, "" when nobody can say."""
     parsed = _parsed(number, "ZZ") if number.startswith("+") else None
@@ -116,7 +116,7 @@ class Place:
     country: str = ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def place(number: str) -> Place:
     """The rate centre of an E.164 number, as far as the numbering plan tells.
 
@@ -156,7 +156,7 @@ def _zip(city: str, state: str) -> str:
     return found.zip if found else ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=128)  # of one call and its neighbours: the rest is kept by what it is asked for
 def _parsed(text: str, region: str) -> PhoneNumber | None:
     try:
         number = phonenumbers.parse(text, region)

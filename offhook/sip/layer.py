@@ -145,7 +145,7 @@ class Layer:
 
     def respond_and_forget(self, transaction: Transaction, response: Response) -> None:
         self.outputs.append(Send(response.encode(), transaction.hop, transaction.serial))
-        self._drop(transaction)
+        self.forget(transaction)
 
     def _routed(self, request: Request, hop: Hop, now: float) -> tuple[Request, Hop, bool]:
         branch = COOKIE + self.rand()[:20]
@@ -241,8 +241,9 @@ class Layer:
         return None
 
     def forget(self, transaction: Transaction) -> None:
-        """A client transaction whose answer nobody waits for any more."""
-        self.clients.pop(transaction.key, None)
+        """One whose end nobody waits for any more."""
+        self._drop(transaction)
+        transaction.tell = _nobody
 
     def forget_of(self, serial: int) -> None:
         """A call is over in which an INVITE of ours got no more than a 100: no timer ends that."""

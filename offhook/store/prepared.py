@@ -21,14 +21,20 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a driver is given, and how values go in and come out; names in the order of the text."""
+    """What a driver is given, and how values go in and come out; names in the order of the text.
+
+    `own` are values that the statement brings itself, a LIMIT's say.
+    """
 
     sql: str
     taken: tuple[tuple[str, Convert], ...]
     given: tuple[Convert, ...]
     positional: bool
+    own: Mapping[str, Any]
 
     def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
+        if self.own:
+            values = {**self.own, **values}
         if self.positional:
             return tuple(
                 [
@@ -65,16 +71,20 @@ class Prepared:
         connection.exec_driver_sql(text.sql, [text.parameters(values) for values in rows])
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Row | None:
-        """The first row that a SELECT finds, asked of the driver itself, in a transaction that has
-        begun: a result of SQLAlchemy's costs six times the question."""
+        """The first row that a SELECT finds."""
+        return next(iter(self.all(connection, values)), None)
+
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[Row]:
+        """What a SELECT finds, asked of the driver itself, in a transaction that has begun: a
+        result of SQLAlchemy's costs six times the question, and its statements are cycles that
+        wait for the garbage collector."""
         text = self._text(connection.dialect)
         cursor = connection.connection.cursor()
         try:
             cursor.execute(text.sql, text.parameters(values))
-            raw = cursor.fetchone()
+            return [text.row(raw) for raw in cursor.fetchall()]
         finally:
             cursor.close()
-        return None if raw is None else text.row(raw)
 
     def _text(self, dialect: Dialect) -> Text:
         known = self._texts.get(dialect.name)
@@ -90,7 +100,8 @@ class Prepared:
         given: tuple[Convert, ...] = ()
         if isinstance(self._statement, Select):
             given = tuple(_result(each.type, dialect) for each in self._statement.selected_columns)
-        return Text(str(compiled), taken, given, compiled.positional)
+        own = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        return Text(str(compiled), taken, given, compiled.positional, own)
 
 
 def _bind(kind: TypeEngine[Any], dialect: Dialect) -> Convert:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -169,6 +169,8 @@ class Events:
         )
         self._select = select(*columns)
         self._insert = Prepared(self.table.insert(), ["place", *(each.name for each in columns)])
+        of_this = self.table.c.subject == bindparam("this")
+        self._latest = Prepared(select(func.max(self.table.c.place)).where(of_this))
 
     def insert(self, connection: Connection, event: Event, limit: int = 1000) -> None:
         self.insert_many(connection, [event], limit)
@@ -181,9 +183,7 @@ class Events:
             return
         c = self.table.c
         subjects = {event.subject for event in events}
-        latest = select(c.subject, func.max(c.place)).where(c.subject.in_(subjects))
-        places = dict.fromkeys(subjects, 0)
-        places.update((row[0], row[1]) for row in connection.execute(latest.group_by(c.subject)))
+        places = {subject: self._last(connection, subject) for subject in subjects}
         rows = []
         for event in events:
             places[event.subject] += 1
@@ -193,6 +193,10 @@ class Events:
             if place > limit:
                 old = (c.subject == subject) & (c.place <= place - limit)
                 connection.execute(self.table.delete().where(old))
+
+    def _last(self, connection: Connection, subject: str) -> int:
+        [found] = self._latest.all(connection, {"this": subject})
+        return found[0] or 0
 
     def of(self, connection: Connection, subject: str, size: int = 1000) -> list[Event]:
         """The story of a call or message: its first `size` events, in order."""
@@ -227,8 +231,10 @@ class Callbacks:
         )
         self._select = select(*columns, self.table.c.row)
         self._insert = self.table.insert()
-        this = self.table.c.row == bindparam("this")
-        self._delete = Prepared(self.table.delete().where(this))
+        row = self.table.c.row
+        self._delete = Prepared(self.table.delete().where(row == bindparam("this")))
+        due = self._select.where(row > bindparam("after")).order_by(row).limit(bindparam("size"))
+        self._due = Prepared(due)
 
     def insert(self, connection: Connection, callback: PendingCallback) -> int:
         """The id it was given."""
@@ -241,18 +247,14 @@ class Callbacks:
         self, connection: Connection, after: int = 0, size: int = 1000
     ) -> list[PendingCallback]:
         """What is owed with ids above `after`, in order, of all subjects."""
-        row = self.table.c.row
-        query = self._select.where(row > after).order_by(row).limit(size)
-        return list(self._loaded(connection.execute(query)))
+        rows = self._due.all(connection, {"after": after, "size": size})
+        return [replace(self._shape.load(row[:-1]), id=row[-1]) for row in rows]
 
     def count(self, connection: Connection) -> int:
         return connection.execute(select(func.count()).select_from(self.table)).scalar_one()
 
     def delete(self, connection: Connection, id_: int) -> bool:
         return self._delete.run(connection, {"this": id_}).rowcount > 0
-
-    def _loaded(self, rows: Iterable[Sequence[Any]]) -> Iterator[PendingCallback]:
-        return (replace(self._shape.load(row[:-1]), id=row[-1]) for row in rows)
 
 
 class Dialogs:

@@ -230,6 +230,15 @@ def test_the_same_browser_in_the_same_place_gets_keys_of_its_own():
     assert far.opens.unprotect(desk.sent[0][0])
 
 
+def test_a_browser_that_knows_us_from_before_begins_anew():
+    first, desk = browser(), Desk()
+    desk.meet(first)
+    second, desk = Browser(WEB.user, WEB.password, before=first), Desk()
+    desk.meet(second)
+    assert second.seals is not None
+    assert [event.kind for event in desk.told] == []
+
+
 def test_a_handshake_from_an_address_without_a_check_is_not_answered():
     desk, far = Desk(), browser()
     desk.arrive(far.check(), HERE)
