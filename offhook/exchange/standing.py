@@ -17,7 +17,6 @@ from offhook.model.account import Account, Status
 from offhook.model.call import Call
 from offhook.store import records
 from offhook.store.store import Connection
-from offhook.store.table import Where
 
 PARENT_SUSPENDED, IS_PARENT, BY_OPERATOR, IS_CLOSED = 21476, 21477, 21478, 21479
 
@@ -52,7 +51,7 @@ async def _end(exchange: Exchange, call: Call) -> None:
 
 def subaccounts(connection: Connection, sid: str) -> list[Account]:
     """Those of that account, oldest first, whatever their status; its test account is none."""
-    below = records.accounts.all(connection, Where("owner_account_sid", "=", sid))
+    below = records.accounts.alike(connection, owner_account_sid=sid)
     return [each for each in below if each.sid != sid and each.type != "Test"]
 
 
@@ -77,7 +76,7 @@ def _set(connection: Connection, account: Account, status: Status, now: datetime
     changed = replace(account, status=status, date_updated=now)
     records.accounts.save(connection, changed)
     if status == "closed":
-        for number in records.numbers.all(connection, Where("account_sid", "=", account.sid)):
+        for number in records.numbers.alike(connection, account_sid=account.sid):
             records.numbers.delete(connection, number.sid)
     return changed
 

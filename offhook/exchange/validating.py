@@ -21,7 +21,6 @@ from offhook.model.numbers import WITHHELD
 from offhook.model.owned import OutgoingCallerId
 from offhook.store import owned, records
 from offhook.store.store import Connection
-from offhook.store.table import Where
 
 DIGITS, TRIES = 6, 3
 RINGS, LASTS, QUIET = 60, 180, 5.0  # seconds
@@ -57,7 +56,7 @@ async def validate(exchange: Exchange, wanted: Validation) -> Call:
 
 def _own_number(connection: Connection, account_sid: str) -> str:
     """The number that such a call comes from: the account's first, or none."""
-    mine = records.numbers.all(connection, Where("account_sid", "=", account_sid))
+    mine = records.numbers.alike(connection, account_sid=account_sid)
     return mine[0].phone_number if mine else WITHHELD["anonymous"]
 
 

@@ -52,14 +52,14 @@ class Queues(Records[Queue]):
 class Members(Records[Member]):
     def of(self, connection: Connection, queue_sid: str) -> list[Member]:
         """Who waits, in the order of their places."""
-        return self.all(connection, Where("queue_sid", "=", queue_sid))
+        return self.alike(connection, queue_sid=queue_sid)
 
     def waiting(
         self, connection: Connection, account_sid: str, now: datetime
     ) -> dict[str, tuple[int, int]]:
         """By queue, how many wait and the seconds that they have waited on average."""
         came: dict[str, list[float]] = {}
-        for member in self.all(connection, Where("account_sid", "=", account_sid)):
+        for member in self.alike(connection, account_sid=account_sid):
             seconds = (now - member.date_enqueued).total_seconds()
             came.setdefault(member.queue_sid, []).append(seconds)
         return {

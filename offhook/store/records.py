@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -69,7 +68,7 @@ class Messages(Records[Message]):
 class MediaRecords(Records[Media]):
     def of(self, connection: Connection, message_sid: str) -> list[Media]:
         """A message's attachments, in its order."""
-        return self.all(connection, Where("parent_sid", "=", message_sid))
+        return self.alike(connection, parent_sid=message_sid)
 
     def delete_of(self, connection: Connection, message_sid: str) -> list[Media]:
         """Deletes a message's attachments and returns them, for their files."""
@@ -81,18 +80,13 @@ class MediaRecords(Records[Media]):
 class Recordings(Records[Recording]):
     def of(self, connection: Connection, call_sid: str) -> list[Recording]:
         """A call's recordings, oldest first."""
-        return self.all(connection, Where("call_sid", "=", call_sid))
+        return self.alike(connection, call_sid=call_sid)
 
 
 class Numbers(Records[IncomingPhoneNumber]):
-    @cached_property
-    def _of_number(self) -> Prepared:
-        return Prepared(self._select.where(self.table.c.phone_number == bindparam("number")))
-
     def by_number(self, connection: Connection, number: str) -> IncomingPhoneNumber | None:
         """The number as E.164, whoever owns it."""
-        row = self._of_number.first(connection, {"number": number})
-        return self._shape.load(row) if row else None
+        return next(iter(self.alike(connection, phone_number=number)), None)
 
 
 accounts = Accounts(Account, "accounts", ("owner_account_sid", "date_created", "row"))

@@ -23,8 +23,7 @@ from offhook.store.table import Records, Where
 class Domains(Records[SipDomain]):
     def named(self, connection: Connection, name: str) -> SipDomain | None:
         """The domain of that name, whoever owns it."""
-        row = connection.execute(self._select.where(self.table.c.domain_name == name)).first()
-        return self._shape.load(row) if row else None
+        return next(iter(self.alike(connection, domain_name=name)), None)
 
     def above(self, connection: Connection, name: str) -> list[SipDomain]:
         """The domains that `name` lies below."""
@@ -32,7 +31,7 @@ class Domains(Records[SipDomain]):
 
     def below(self, connection: Connection, domain: SipDomain) -> list[SipDomain]:
         """The account's domains that lie below this one."""
-        own = self.all(connection, Where("account_sid", "=", domain.account_sid))
+        own = self.alike(connection, account_sid=domain.account_sid)
         return [each for each in own if domain.domain_name in parents(each.domain_name)]
 
 
@@ -41,38 +40,37 @@ class Mappings(Records[SipMapping]):
         self, connection: Connection, domain_sid: str, use: Use, prefix: str = ""
     ) -> list[SipMapping]:
         """What counts for calls, or for registrations: CL... lists, AL... lists, or both."""
-        found = self.all(connection, Where("domain_sid", "=", domain_sid), Where("use", "=", use))
+        found = self.alike(connection, domain_sid=domain_sid, use=use)
         return [each for each in found if each.list_sid.startswith(prefix)]
 
     def one(
         self, connection: Connection, domain_sid: str, use: Use, list_sid: str
     ) -> SipMapping | None:
-        wanted = mapping_claim(domain_sid, use, list_sid)
-        row = connection.execute(self._select.where(self.table.c.claim == wanted)).first()
-        return self._shape.load(row) if row else None
+        claim = mapping_claim(domain_sid, use, list_sid)
+        return next(iter(self.alike(connection, claim=claim)), None)
 
     def with_list(self, connection: Connection, list_sid: str) -> list[SipMapping]:
-        return self.all(connection, Where("list_sid", "=", list_sid))
+        return self.alike(connection, list_sid=list_sid)
 
 
 class Credentials(Records[SipCredential]):
     def of(self, connection: Connection, list_sid: str) -> list[SipCredential]:
-        return self.all(connection, Where("list_sid", "=", list_sid))
+        return self.alike(connection, list_sid=list_sid)
 
     def user(
         self, connection: Connection, list_sids: Sequence[str], username: str
     ) -> list[SipCredential]:
         """The users of that name in any of the lists."""
-        return self.all(
-            connection,
-            Where("list_sid", "in", list_sids),
-            Where("username", "=", username),
-        )
+        return [
+            each
+            for sid in list_sids
+            for each in self.alike(connection, list_sid=sid, username=username)
+        ]
 
 
 class Addresses(Records[SipAddress]):
     def of(self, connection: Connection, list_sid: str) -> list[SipAddress]:
-        return self.all(connection, Where("list_sid", "=", list_sid))
+        return self.alike(connection, list_sid=list_sid)
 
 
 domains = Domains(

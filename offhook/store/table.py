@@ -125,6 +125,7 @@ class Records(Generic[T]):
         self._insert = Prepared(self.table.insert(), names)
         changing = [name for name in names if name not in (key, *fixed)]
         self._update = Prepared(self.table.update().where(this), changing)
+        self._alike: dict[tuple[str, ...], Prepared] = {}  # by the fields that are asked for
 
     def insert(self, connection: Connection, record: T) -> None:
         """Raises Taken; the transaction is then spoilt and must be left."""
@@ -200,6 +201,15 @@ class Records(Generic[T]):
         conditions = [condition.on(self.table) for condition in where]
         query = self._select.where(*conditions).order_by(self._row)
         return [self._shape.load(row) for row in connection.execute(query)]
+
+    def alike(self, connection: Connection, **values: Any) -> list[T]:
+        """Every record whose fields have these values, oldest first: what calls are looked up by,
+        over and over."""
+        fields = tuple(values)
+        if fields not in self._alike:
+            equal = (self.table.c[field] == bindparam(field) for field in fields)
+            self._alike[fields] = Prepared(self._select.where(*equal).order_by(self._row))
+        return [self._shape.load(row) for row in self._alike[fields].all(connection, values)]
 
     def _paged(
         self,

@@ -26,7 +26,7 @@ from offhook.model.usage import Period, Sums, UsageTrigger, Used
 from offhook.store import records
 from offhook.store.columns import RowId, UtcDateTime, metadata
 from offhook.store.prepared import Prepared
-from offhook.store.table import Records, Where
+from offhook.store.table import Records
 
 DAY, MONTH, YEAR = 10, 7, 4  # how much of a date names the period: YYYY-MM-DD
 
@@ -109,7 +109,7 @@ def sums(
 
 def family(connection: Connection, account_sid: str) -> list[str]:
     """The account and its subaccounts."""
-    below = records.accounts.all(connection, Where("owner_account_sid", "=", account_sid))
+    below = records.accounts.alike(connection, owner_account_sid=account_sid)
     return [account_sid, *(each.sid for each in below if each.sid != account_sid)]
 
 

@@ -91,9 +91,9 @@ async def delete(at: At) -> None:
 
 def _delete(connection: Connection, account_sid: str, sid: str) -> None:
     owned(connection, records.applications, account_sid, sid)
-    for number in records.numbers.all(connection, Where("voice_application_sid", "=", sid)):
+    for number in records.numbers.alike(connection, voice_application_sid=sid):
         records.numbers.save(connection, replace(number, voice_application_sid=""))
-    for number in records.numbers.all(connection, Where("sms_application_sid", "=", sid)):
+    for number in records.numbers.alike(connection, sms_application_sid=sid):
         records.numbers.save(connection, replace(number, sms_application_sid=""))
     records.applications.delete(connection, sid)
 

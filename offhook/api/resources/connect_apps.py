@@ -72,7 +72,7 @@ async def delete(at: At) -> None:
 def _delete(connection: Connection, account_sid: str, sid: str) -> None:
     """Accounts that let the app in do so no more."""
     owned(connection, table, account_sid, sid)
-    for let_in in authorized_apps.all(connection, Where("connect_app_sid", "=", sid)):
+    for let_in in authorized_apps.alike(connection, connect_app_sid=sid):
         authorized_apps.delete(connection, let_in.sid)
     table.delete(connection, sid)
 
