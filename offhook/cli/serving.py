@@ -18,7 +18,7 @@ from offhook.cli.client import Running
 from offhook.config import Settings, load, sample, usable_folder
 from offhook.model.account import Account
 
-COLLECT = (20_000, 20, 20)  # objects, and young collections, between two of the collector's rounds
+COLLECT = (20_000, 4, 10)  # objects, and rounds among younger ones, between two of the collector's
 
 
 def add_to(cli: click.Group) -> None:

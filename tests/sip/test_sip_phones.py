@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from sip_carriers import KEPT, Phone, carrier, not_ringing, sip_of, target, traced
 from sip_ends import sip
 from sip_peer import SDP, Sender, ack, field, sender
+from sqlalchemy.sql.elements import BindParameter
 
 from offhook import clock
 from offhook.carriers.sip_carrier import Directory, SipCarrier, SipSettings
@@ -31,6 +33,7 @@ from offhook.model.sip_domains import (
 )
 from offhook.model.sip_registrations import Home
 from offhook.sip import digest
+from offhook.sip.inbound import Inbound
 from offhook.sip.outbound import Outbound
 from offhook.store import sip_domains as tables
 from offhook.testing import Offhook, Request
@@ -233,6 +236,22 @@ class TestCallingADomain:
         async with sip_of(offhook) as here:
             phone = await desk(here, "127.0.0.5", "mallory")
             assert (await phone.calls(f"sip:100@{DOMAIN}")).startswith("SIP/2.0 401")
+
+    async def test_a_caller_who_is_asked_who_he_is_leaves_nothing_to_the_collector(
+        self, offhook: Offhook, uncollected: None
+    ):
+        await set_up(offhook, lambda request: "<Response><Reject/></Response>")
+        async with sip_of(offhook) as here:
+            calls, parameters = [], []
+            for host in ("127.0.0.5", "127.0.0.6"):
+                phone = await desk(here, host)
+                assert (await phone.calls(f"sip:100@{DOMAIN}")).startswith("SIP/2.0 404")
+                await asyncio.sleep(KEPT)
+                kinds = Counter(type(each) for each in gc.get_objects())
+                calls.append(kinds[Inbound])
+                parameters.append(kinds[BindParameter])
+            assert calls == [1, 2], "those let in, which the test kit remembers"
+            assert parameters[0] == parameters[1], "of statements, which the first call made"
 
     @pytest.mark.parametrize(("network", "status"), [("127.0.0.5", "200"), ("127.0.0.9", "403")])
     async def test_where_both_are_asked_for_both_must_be_right(
