@@ -20,11 +20,13 @@ class ApiError(OffhookError):
 
 
 class DocumentError(OffhookError):
-    """The application's: its TwiML cannot be run. `line` and `column` count from 1."""
+    """The application's: its TwiML cannot be run. `line` and `column` count from 1, in the
+    document at `url`, where that is known."""
 
     def __init__(self, code: int, message: str, line: int = 0, column: int = 0) -> None:
         super().__init__(message)
         self.code, self.message, self.line, self.column = code, message, line, column
+        self.url = ""
 
 
 class WebhookError(OffhookError):

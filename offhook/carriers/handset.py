@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from offhook import clock
 from offhook.line.leg import (
@@ -26,7 +26,7 @@ OK, GONE = 200, 487  # RFC 3261 section 21
 REFERS = (202, 100, 200)
 STEP = 0.5  # seconds from one thing that a phone tells of its REFER to the next
 State = Literal["calling", "ringing", "answered", "over"]
-
+T = TypeVar("T")
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
@@ -215,7 +215,7 @@ class Handset:
         self.leg.on_refer(Wish(to, told.put_nowait))
         status = 0
         while status < OK:
-            status = await told.get()
+            status = await self._unless_over(told.get())
         if status < OK + 100:
             self.hang_up()
         return status
@@ -232,13 +232,14 @@ class Handset:
                 self.hang_up()
         return fared
 
-    async def _unless_over(self, doing: Coroutine[Any, Any, Any]) -> None:
+    async def _unless_over(self, doing: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(doing)
+        either: list[asyncio.Future[Any]] = [task, self._line.over]
         try:
-            await asyncio.wait({task, self._line.over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 raise HungUp
-            task.result()
+            return task.result()
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -15,9 +15,9 @@ from functools import partial
 from offhook import clock, sids
 from offhook.aio import race
 from offhook.errors import DocumentError
-from offhook.exchange import caller_id, lines, permission, placing, recordings, transfers
+from offhook.exchange import caller_id, lines, permission, placing, recordings
 from offhook.exchange.exchange import Attempt, Exchange, Taking
-from offhook.exchange.transfers import Onward
+from offhook.exchange.transfers import Onward, Wishes
 from offhook.line.leg import ELSEWHERE, HungUp, Leg, Target
 from offhook.line.live_call import LiveCall
 from offhook.line.orders import DialOrder, DialOutcome, DialTarget
@@ -30,7 +30,6 @@ from offhook.model.recording import Recording
 from offhook.store import records
 from offhook.store.store import Connection
 
-TRANSFERRED = 200  # what a phone is told that had the other end sent elsewhere
 OUT_OF_ORDER = {408, *range(500, 600)}  # the next of several URIs is tried
 WORST_LAST = ("busy", "no-answer", "failed")  # of several that failed, which word is told
 
@@ -247,16 +246,15 @@ async def _bridge(work: Dialing, party: Party) -> None:
     """Sound both ways until a hang-up, `*`, the limit, or until one of them is sent elsewhere."""
     parent, child = work.parent, party.live
     assert child
-    with transfers.wishes(parent, child, _asking(work)) as wish:
-        try:
-            await parent.answer()
-            parent.forget_keys()
-            party.bridged = True
-            work.onward = await _talk(work, child, wish)
-        finally:  # who had the caller sent elsewhere may have hung up by now
-            if wish.done():
-                work.onward = wish.result()
-            _part(work, party, child)
+    wishes = Wishes(work.exchange, parent, child, _asking(work))
+    try:
+        await parent.answer()
+        parent.forget_keys()
+        party.bridged = True
+        work.onward = await _talk(work, child, wishes)
+    finally:
+        _part(work, party, child)
+        wishes.over()
 
 
 def _asking(work: Dialing) -> Fetch | None:
@@ -264,13 +262,13 @@ def _asking(work: Dialing) -> Fetch | None:
     return asked and replace(asked, url=_absolute(work, asked.url))
 
 
-async def _talk(work: Dialing, child: LiveCall, wish: asyncio.Future[Onward]) -> Onward | None:
+async def _talk(work: Dialing, child: LiveCall, wishes: Wishes) -> Onward | None:
     parent, order = work.parent, work.order
     room = await work.exchange.media.open_room(parent.leg.media, child.leg.media)
     try:
         if order.record.startswith(("record", "true")) and not work.taking:
             await _record(work, (child.leg.media, "in"))
-        return await parent.on_line(_until_over(order, parent, child, wish))
+        return await _until_over(order, parent, child, wishes)
     finally:
         await room.close()
 
@@ -282,8 +280,6 @@ def _part(work: Dialing, party: Party, child: LiveCall) -> None:
         child.services.go_on(child, onward.document)
     else:
         lines.take_down(work.exchange, child)
-    if onward:
-        onward.tell(TRANSFERRED)
 
 
 async def _settled(work: Dialing) -> None:
@@ -294,11 +290,8 @@ async def _settled(work: Dialing) -> None:
 
 
 async def _until_over(
-    order: DialOrder, parent: LiveCall, child: LiveCall, wish: asyncio.Future[Onward]
+    order: DialOrder, parent: LiveCall, child: LiveCall, wishes: Wishes
 ) -> Onward | None:
-    async def gone() -> None:
-        await asyncio.shield(child.leg.ended)
-
     async def star() -> None:
         while await parent.leg.media.keys.get() != "*":
             pass
@@ -309,11 +302,8 @@ async def _until_over(
     async def steered() -> Onward:
         return Onward(child, await child.redirects.get())
 
-    async def wished() -> Onward:
-        return await asyncio.shield(wish)
-
-    over = race(gone(), limit(), star()) if order.hangup_on_star else race(gone(), limit())
-    return await race(steered(), wished(), over)
+    over = race(limit(), star()) if order.hangup_on_star else limit()
+    return await race(steered(), wishes.granted(), over)
 
 
 async def _record(work: Dialing, far: Source) -> None:

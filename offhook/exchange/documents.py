@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from offhook import sids
@@ -25,32 +26,37 @@ APOLOGY = parse(
 
 
 async def fetch(exchange: Exchange, call: LiveCall, wanted: Fetch) -> Document[Verb]:
-    """The next document. A failure is noted and answered by the fallback's, or by an apology."""
+    """The next document. One that cannot be had is a whisper of nothing, or an apology."""
+    found = await obtain(exchange, call, wanted)
+    return found or (EMPTY if call.whisper else APOLOGY)
+
+
+async def obtain(exchange: Exchange, call: LiveCall, wanted: Fetch) -> Document[Verb] | None:
+    """The document, or the fallback's in its place; None when neither can be had. A failure is
+    noted."""
+    if wanted.document:
+        return wanted.document
     try:
         return await _get(exchange, call, wanted)
     except (WebhookError, DocumentError) as error:
-        told = dict(error_params(error.code, _url(call, wanted, error)))
-    if call.whisper:
-        return EMPTY
+        told = dict(error_params(error.code, error.url))
     script = call.script
-    if not script.fallback_url:
-        return APOLOGY
+    if call.whisper or not script.fallback_url:
+        return None
     try:
         return await _get(exchange, call, Fetch(script.fallback_url, script.fallback_method, told))
     except (WebhookError, DocumentError):
-        return APOLOGY
-
-
-def _url(call: LiveCall, wanted: Fetch, error: WebhookError | DocumentError) -> str:
-    return error.url if isinstance(error, WebhookError) else call.document_url or wanted.url
+        return None
 
 
 def _failed(
     exchange: Exchange, call: LiveCall, wanted: Fetch, error: WebhookError | DocumentError,
     answer: Answer | None = None,
 ) -> None:  # fmt: skip
+    if isinstance(error, DocumentError):
+        error.url = answer.url if answer else call.document_url or wanted.url
     debugger.note_failure(
-        exchange, call.record.account_sid, call.record.sid, error, _url(call, wanted, error),
+        exchange, call.record.account_sid, call.record.sid, error, error.url,
         urlencode(_params(call, wanted)), answer,
     )  # fmt: skip
 
@@ -60,11 +66,9 @@ async def _get(exchange: Exchange, call: LiveCall, wanted: Fetch) -> Document[Ve
     answer = None
     try:
         if wanted.twiml:
-            call.document_url = ""
             return parse(wanted.twiml)
         answer = await _ask(exchange, call, call.resolve(wanted.url), wanted)
-        call.document_url = answer.url
-        return await _read(exchange, call, answer)
+        return replace(await _read(exchange, call, answer), url=answer.url)
     except (WebhookError, DocumentError) as error:
         _failed(exchange, call, wanted, error, answer)
         raise

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from offhook.model.document import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """Go on with the document at `url` (relative to the current one), giving it `params`.
 
-    An empty `url` is the current document again. `twiml`, when set, is the document itself.
+    An empty `url` is the current document again. `twiml`, when set, is the document itself, and so
+    is `document`, which was asked for before its turn.
     """
 
     url: str = ""
     method: str = "POST"
     params: Mapping[str, str] = field(default_factory=dict)
     twiml: str = ""
+    document: Document[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ async def interpret(
     """
     for _ in range(MOST_DOCUMENTS):
         document = await fetch(start)
+        call.document_url = document.url
         for problem in document.problems:
             call.position = ("", problem.line, problem.column)
             call.note(problem.code, problem.message)

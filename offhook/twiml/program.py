@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Protocol
 
 from offhook.line.leg import HungUp
 from offhook.line.live_call import LiveCall
+from offhook.model.document import Document, Placed, Problem
 from offhook.model.fetch import Fetch
+
+__all__ = ["Document", "Placed", "Problem", "Verb", "perform"]
 
 
 class Verb(Protocol):
@@ -16,36 +18,6 @@ class Verb(Protocol):
 
     async def run(self, call: LiveCall) -> Fetch | None:
         """Do it. None: the next verb. A Fetch: the document that takes this one's place."""
-
-
-S = TypeVar("S")
-
-
-@dataclass(frozen=True, slots=True)
-class Placed(Generic[S]):
-    """An element and where it stands; `line` and `column` count from 1."""
-
-    verb: S
-    name: str
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    code: int
-    message: str
-    line: int
-    column: int
-    level: Literal["error", "warning"]
-
-
-@dataclass(frozen=True, slots=True)
-class Document(Generic[S]):
-    """Verbs for a call, or replies and redirects for a message; problems in their order."""
-
-    verbs: tuple[Placed[S], ...]
-    problems: tuple[Problem, ...] = ()
 
 
 async def perform(placed: Iterable[Placed[Any]], call: LiveCall) -> Fetch | None:

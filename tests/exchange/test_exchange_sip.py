@@ -12,7 +12,7 @@ from exchange_phones import ELSEWHERE, HERE, THERE, not_told, sip, to
 
 from offhook.errors import CarrierError
 from offhook.line.leg import Leg, Transfer
-from offhook.testing import Offhook
+from offhook.testing import Offhook, Response
 from offhook.testing.udp import rough
 from offhook.testing.voice import Ear, speak
 
@@ -191,6 +191,27 @@ async def test_a_phone_that_talks_to_two_connects_them(offhook: Offhook):
         await call.says("Is this Bob?")
         assert ears["bob"].text.strip() == "Is this Bob?"
         await call.hears("Bob speaking.")
+        await call.hang_up()
+        await asyncio.sleep(1)
+    assert {each.status for each in offhook.calls} == {"completed"}
+
+
+async def test_a_phone_whose_transfer_has_no_document_is_told_so_and_talks_on(offhook: Offhook):
+    alices: list[Leg] = []
+
+    async def alice(leg: Leg) -> None:
+        alices.append(leg)
+        await leg.answer()
+        await leg.ended
+
+    dial = f'<Dial referUrl="/refer"><Sip>sip:alice@{THERE}</Sip></Dial>'
+    offhook.number(OURS, voice=App(dial, refer=Response("", 500)))
+    async with sip(offhook, there=alice):
+        call = await offhook.call(OURS)
+        await call.hears_nothing(2)
+        assert await alices[0].refer(f"sip:carol@{ELSEWHERE}") == Transfer(202, 503)
+        await alices[0].media.play(speak("Still here."))
+        await call.hears("Still here.")
         await call.hang_up()
         await asyncio.sleep(1)
     assert {each.status for each in offhook.calls} == {"completed"}

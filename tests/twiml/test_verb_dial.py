@@ -301,3 +301,13 @@ async def test_refer_url_is_asked_when_a_phone_transfers_the_call_and_takes_the_
     twiml = f'<Response><Dial action="/done">{NUMBER}</Dial><Say>bye</Say></Response>'
     asked = await call.runs(twiml, refer=END, done=END)
     assert (asked, call.heard) == ([onward], [])
+
+
+async def test_a_caller_who_has_gone_is_not_led_on_by_a_transfer_but_the_action_is_told():
+    onward = Fetch("/refer", "POST", {"ReferTransferTarget": "sip:carol@desk.test"})
+    outcome = DialOutcome("completed", "CA2", 12, True, onward=onward)
+    call = ScriptedCall(dialled=outcome)
+    call.hangs_up(at=5)
+    with pytest.raises(HungUp):
+        await call.runs(f'<Response><Dial action="/done">{NUMBER}</Dial></Response>')
+    assert [each.url for each in call.told] == ["/done"]

@@ -103,8 +103,10 @@ class Dial:
         if not self.answer_on_bridge:
             await call.answer()
         outcome = await call.dial(self._order(targets)) if targets else NOBODY
+        if outcome.onward and not call.gone:
+            return outcome.onward
         action = Fetch(self.action, self.method, self._params(call, outcome))
-        return await lead_on(call, outcome.onward or (action if self.action else None))
+        return await lead_on(call, action if self.action else None)
 
     def _targets(self) -> tuple[DialTarget, ...]:
         if not self.nouns:

@@ -1,0 +1,39 @@
+"""A document that has been read: what an application wants done, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[S]):
+    """An element and where it stands; `line` and `column` count from 1."""
+
+    verb: S
+    name: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    code: int
+    message: str
+    line: int
+    column: int
+    level: Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Document(Generic[S]):
+    """Verbs for a call, or replies and redirects for a message; problems in their order.
+
+    Relative URLs in it are relative to `url`, which is empty where it came without one.
+    """
+
+    verbs: tuple[Placed[S], ...]
+    problems: tuple[Problem, ...] = ()
+    url: str = ""
