@@ -75,7 +75,7 @@ class Prices:
 
     def number(self, type_: str) -> Decimal:
         """A month of a number."""
-        kinds = {"mobile": self.numbers_mobile, "toll_free": self.numbers_tollfree}
+        kinds = {"mobile": self.numbers_mobile, "toll-free": self.numbers_tollfree}
         return kinds.get(type_, self.numbers_local)
 
 
@@ -151,7 +151,7 @@ def _millionths(price: str | None) -> int:
 
 
 def _kind(number_type: str) -> str:
-    return {"mobile": "mobile", "toll_free": "tollfree"}.get(number_type, "local")
+    return {"mobile": "mobile", "toll-free": "tollfree"}.get(number_type, "local")
 
 
 def _far(call: Call) -> str:

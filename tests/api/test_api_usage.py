@@ -323,6 +323,28 @@ async def test_numbers_count_by_the_month(serving: Serving) -> None:
         assert (await used(api, "phonenumbers", **month))["count"] == "1"
 
 
+@pytest.mark.parametrize(
+    ("path", "number", "kind", "price"),
+    [
+        ("Local", "+442079460100", "local", "1"),
+        ("Mobile", "+447700900100", "mobile", "2"),
+        ("TollFree", "+18005550100", "tollfree", "3"),
+    ],
+)
+async def test_a_number_costs_and_counts_by_its_kind(
+    tmp_path: Path, path: str, number: str, kind: str, price: str
+) -> None:
+    prices = Prices(numbers_local=1, numbers_mobile=2, numbers_tollfree=3)
+    async with line(Settings(data=tmp_path, prices=prices)) as api:
+        taken = await api.post(f"IncomingPhoneNumbers/{path}.json", PhoneNumber=number)
+        await api.delete(f"IncomingPhoneNumbers/{api.number.sid}.json")
+        await usage.settle(api.exchange)
+        assert (await used(api, f"phonenumbers-{kind}"))["price"] == price
+        called = {"direction": "inbound", "phone_number_sid": taken.json["sid"]}
+        await spent(api, clock.utc(), **called)
+        assert (await used(api, f"calls-inbound-{kind}"))["count"] == "1"
+
+
 def test_a_month_ends_on_its_last_day_for_who_began_on_the_31st() -> None:
     began = datetime(2026, 1, 31, tzinfo=UTC)
     february = month_after(began, 31)
