@@ -22,6 +22,10 @@ class Account:
     type: Literal["Trial", "Full", "Test"] = "Full"
     owner_account_sid: str = ""
 
+    @property
+    def is_subaccount(self) -> bool:
+        return self.owner_account_sid not in ("", self.sid)
+
 
 @dataclass(frozen=True, slots=True)
 class Application:

@@ -47,7 +47,7 @@ class Accounts(Records[Account]):
         For reading alone: what is saved is what `get` gives.
         """
         account = self.get(connection, sid)
-        if account is None or account.status != "active" or account.owner_account_sid in ("", sid):
+        if account is None or account.status != "active" or not account.is_subaccount:
             return account
         parent = self.get(connection, account.owner_account_sid)
         return replace(account, status=parent.status) if parent else account

@@ -111,6 +111,16 @@ async def test_words_and_accounts_that_do_not_go_together(serving: Serving) -> N
         assert (await api.post(".json", Status="suspended")).code == (400, 21477)
 
 
+@pytest.mark.parametrize("status", ["suspended", "closed"])
+async def test_a_subaccount_has_its_status_from_its_parent(serving: Serving, status: str) -> None:
+    async with serving() as api:
+        child = await child_of(api)
+        itself = await as_(api, child, "POST", uri(child), Status=status)
+        assert itself.code == (401, 20003)
+        named = await as_(api, child, "POST", uri(child), FriendlyName="Corner shop")
+        assert (named.json["friendly_name"], named.json["status"]) == ("Corner shop", "active")
+
+
 async def test_a_suspended_account_is_refused_at_once_and_let_in_again(serving: Serving) -> None:
     async with serving() as api:
         child = await child_of(api)

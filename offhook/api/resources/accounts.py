@@ -46,7 +46,7 @@ async def create(at: At, form: Create) -> Rendering:
 
 def _insert(connection: Connection, parent: Account, account: Account) -> None:
     """Raises ApiError 21101 or 21480."""
-    if parent.owner_account_sid not in ("", parent.sid):
+    if parent.is_subaccount:
         raise ApiError(21101)
     others = standing.subaccounts(connection, parent.sid)
     most = MOST if parent.type == "Full" else MOST_OF_TRIAL
@@ -79,7 +79,13 @@ class Update:
 
 @accounts.update(Update, "/{account_sid}", dormant=True, manages=True)
 async def update(at: At, form: Update) -> Rendering:
-    """A new status counts from the next request, call and message on, and for live calls."""
+    """A new status counts from the next request, call and message on, and for live calls.
+
+    It is the parent's to give: raises ApiError 20003 when a subaccount wants one for itself.
+    """
+    by_itself = at.caller is not None and at.caller.sid == at.account.sid
+    if form.status and by_itself and at.account.is_subaccount:
+        raise ApiError(20003, "Authenticate", 401)
     changed = await at.exchange.store.write(_changed, at.account.sid, form, clock.utc())
     await standing.change(at.exchange, changed)
     return render(changed)

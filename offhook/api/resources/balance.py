@@ -24,7 +24,7 @@ async def fetch(at: At) -> Rendering:
 
     Raises ApiError 20404: a subaccount has no balance of its own.
     """
-    if at.account.owner_account_sid not in ("", at.account.sid):
+    if at.account.is_subaccount:
         raise ApiError(20404)
     prices, ever = at.exchange.rules.prices, Period(date.min, clock.utc().date())
     used = await at.exchange.store.read(_used, at.account.sid, ever)

@@ -246,7 +246,7 @@ async def _check_transfer(at: At, to: str) -> None:
     if target.status != "active":
         raise ApiError(21472)
     caller = at.caller or at.account
-    if caller.owner_account_sid not in ("", caller.sid):
+    if caller.is_subaccount:
         raise ApiError(21474)
     if caller.sid not in (target.sid, target.owner_account_sid):
         raise ApiError(21473)
