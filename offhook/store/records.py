@@ -89,6 +89,14 @@ class Numbers(Records[IncomingPhoneNumber]):
         return next(iter(self.alike(connection, phone_number=number)), None)
 
 
+class Notifications(Records[Notification]):
+    def redact(self, connection: Connection, subject: str) -> None:
+        """Those about a call or message tell no more what was sent and what came back."""
+        about_it = self.table.update().where(self.table.c.call_sid == subject)
+        blank = {"request_variables": "", "response_headers": "", "response_body": ""}
+        connection.execute(about_it.values(blank))
+
+
 accounts = Accounts(Account, "accounts", ("owner_account_sid", "date_created", "row"))
 applications = Records(Application, "applications", ("account_sid", "date_created", "row"))
 numbers = Numbers(
@@ -134,7 +142,7 @@ recordings = Recordings(
     ("conference_sid", "account_sid", "date_created", "row"),
     ("date_created",),
 )
-notifications = Records(
+notifications = Notifications(
     Notification,
     "notifications",
     ("account_sid", "date_created", "row"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from api_client import OURS, THEIRS, Api, Reply, Serving
 
 from offhook import sids
+from offhook.exchange import debugger
 from offhook.model.account import Application
 from offhook.model.message import Media, Message
-from offhook.store import records
+from offhook.store import Where, records
 
 URL = "http://application.test/status"
 MARCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -238,6 +240,35 @@ async def test_a_text_that_is_to_be_gone_is_not_told_by_its_story_either(
         await api.exchange.journal.flush()
         assert await api.exchange.store.read(records.events.of, message.sid) == []
         assert len(await api.exchange.store.read(records.events.of, other.sid)) == 1
+
+
+@pytest.mark.parametrize("parameters", [None, {"Body": ""}], ids=["deleted", "redacted"])
+async def test_a_text_that_is_to_be_gone_is_not_told_by_the_debugger_either(
+    serving: Serving, parameters: dict[str, str] | None
+) -> None:
+    async with serving() as api:
+        message, other = await stored(api), await stored(api)
+        said: dict[str, Any] = {
+            "variables": "Body=Hello",
+            "body": b"You wrote Hello",
+            "headers": (("X", "Hello"),),
+        }
+        for each in (message, other):
+            debugger.note(api.exchange, api.account.sid, 11200, "No", subject=each.sid, **said)
+        await api.told()
+        path = f"Messages/{message.sid}.json"
+        await (api.post(path, **parameters) if parameters else api.delete(path))
+        kept = await noted(api, message)
+        assert kept["error_code"] == "11200"
+        assert "Hello" not in json.dumps(kept)
+        assert (await noted(api, other))["request_variables"] == "Body=Hello"
+
+
+async def noted(api: Api, about: Message) -> Any:
+    """The debugger's one entry about a message."""
+    of_it = Where("call_sid", "=", about.sid)
+    [entry] = await api.exchange.store.read(records.notifications.all, of_it)
+    return (await api.get(f"Notifications/{entry.sid}.json")).json
 
 
 async def test_what_is_on_its_way_is_neither_redacted_nor_deleted(serving: Serving) -> None:

@@ -193,7 +193,7 @@ def _change(
         if message.status in UNDER_WAY:
             raise ApiError(20009, status=409)
         message = replace(message, body="", date_updated=now)
-        records.events.delete(connection, sid)
+        _forget_story(connection, sid)
     records.messages.save(connection, message)
     return message
 
@@ -213,9 +213,15 @@ def _delete(connection: Connection, account_sid: str, sid: str) -> list[str]:
     if message.status in UNDER_WAY:
         raise ApiError(20009, status=409)
     paths = [each.path for each in records.media.delete_of(connection, sid)]
-    records.events.delete(connection, sid)
+    _forget_story(connection, sid)
     records.messages.delete(connection, sid)
     return paths
+
+
+def _forget_story(connection: Connection, sid: str) -> None:
+    """Both what happened and what the debugger kept of it tell the text."""
+    records.events.delete(connection, sid)
+    records.notifications.redact(connection, sid)
 
 
 def render(message: Message) -> Rendering:
