@@ -6,7 +6,7 @@ reference: REST conventions.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from offhook import clock, sids
 from offhook.api import filters, formats, forms, legacy, openapi, permissions, test_credentials
-from offhook.api.auth import Doorkeeper, may_act_for
+from offhook.api.auth import Doorkeeper, Visitor, may_act_for
 from offhook.api.formats import Format
 from offhook.api.limits import Crowd
 from offhook.api.repeats import Repeats
@@ -35,7 +35,7 @@ from offhook.model.account import Account
 log = structlog.get_logger("offhook.api")
 
 PREFIX = "/.twilio.com"  # what a library leaves before the path when only its region is redirected
-LARGEST_BODY = 1_048_576
+LARGEST_BODY, LITTLE = 1_048_576, 65_536  # bytes
 MOST_PARAMETERS = 1_000
 _FORM = "application/x-www-form-urlencoded"
 _CORS = {
@@ -138,7 +138,8 @@ class Door:
             return _refused(asked, ApiError(20500, "Internal server error", 500))
 
     async def _perform(self, asked: Asked, actions: list[Action], values: list[str]) -> Response:
-        request, sent = asked.request, _query(asked.request) | await _body(asked.request)
+        request = asked.request
+        sent = _query(request) | await _body(request, partial(self._visitor, request))
         method = _method(request, sent, actions[0].is_instance)
         action = next((each for each in actions if each.method == method), None)
         if action is None:
@@ -196,8 +197,7 @@ class Door:
             raise _not_found(request)
         if action.open and account:
             return account, None
-        address = request.client.host if request.client else ""
-        visitor = await self._doorkeeper.visitor(authorization, address)
+        visitor = await self._visitor(request)
         caller = visitor.account
         account = account or caller
         if not (may_act_for(caller, account) and permissions.allows(visitor.key, action)):
@@ -205,6 +205,11 @@ class Door:
         if caller.status != "active" or (account.status != "active" and not action.dormant):
             raise ApiError(20005, f"Account {account.sid} is {account.status}", 403)
         return account, caller
+
+    async def _visitor(self, request: Request) -> Visitor:
+        """Raises ApiError 20003 or 20429."""
+        address = request.client.host if request.client else ""
+        return await self._doorkeeper.visitor(request.headers.get("authorization", ""), address)
 
 
 def _form(action: Action, sent: forms.Sent) -> list[Any]:
@@ -290,12 +295,19 @@ def _query(request: Request) -> dict[str, list[str]]:
     return _pairs(request.scope["query_string"])
 
 
-async def _body(request: Request) -> dict[str, list[str]]:
-    """The form in the body. Raises ApiError: too large (413), or not a form (415)."""
+async def _body(
+    request: Request, admitted: Callable[[], Awaitable[object]]
+) -> dict[str, list[str]]:
+    """The form in the body. Raises ApiError: too large (413), or not a form (415).
+
+    Of strangers only a little is kept: it raises what `admitted` does when there is more.
+    """
     if request.method not in {"POST", "PUT"}:
         return {}
     body = bytearray()
     async for chunk in request.stream():
+        if len(body) <= LITTLE < len(body) + len(chunk):
+            await admitted()
         body += chunk
         if len(body) > LARGEST_BODY:
             raise ApiError(20413, f"The body is larger than {LARGEST_BODY} bytes", 413)

@@ -18,6 +18,8 @@ from offhook.model.owned import ApiKey
 from offhook.store import owned
 
 _NOBODY = "0" * 32
+_LONGEST = 34  # characters of a SID; what follows in a name tells nobody apart
+_Guesser = tuple[str, str]  # user and address
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class Doorkeeper:
 
     def __init__(self, exchange: Exchange, *, tries: int = 30, seconds: float = 60.0) -> None:
         self._exchange, self._tries, self._seconds = exchange, tries, seconds
-        self._failures: dict[tuple[str, str], _Failures] = {}
+        self._failures: dict[_Guesser, _Failures] = {}
 
     async def caller(self, authorization: str, address: str) -> Account:
         """The account that these credentials are of. Raises ApiError 20003 or 20429."""
@@ -57,12 +59,13 @@ class Doorkeeper:
     async def visitor(self, authorization: str, address: str) -> Visitor:
         """Who comes with these credentials. Raises ApiError 20003 or 20429."""
         user, token = _basic(authorization)
-        if self._shut(user, address):
+        guesser = user[:_LONGEST], address
+        if self._is_shut_out(guesser):
             raise ApiError(20429, status=429)
         visitor = await (self._by_key if user.startswith("SK") else self._by_token)(user, token)
         if visitor is None:
             if user:
-                self._failed(user, address)
+                self._failed(guesser)
             raise ApiError(20003, "Authenticate", 401)
         return visitor
 
@@ -84,17 +87,17 @@ class Doorkeeper:
         account = await self._exchange.account(key.account_sid) if key and equal else None
         return Visitor(account, key) if account else None
 
-    def _shut(self, user: str, address: str) -> bool:
-        failures = self._failures.get((user, address))
+    def _is_shut_out(self, guesser: _Guesser) -> bool:
+        failures = self._failures.get(guesser)
         if failures and clock.now() - failures.since >= self._seconds:
-            del self._failures[user, address]
+            del self._failures[guesser]
             return False
         return failures is not None and failures.count >= self._tries
 
-    def _failed(self, user: str, address: str) -> None:
+    def _failed(self, guesser: _Guesser) -> None:
         if len(self._failures) >= 10_000:
             self._failures.pop(next(iter(self._failures)))
-        self._failures.setdefault((user, address), _Failures(clock.now())).count += 1
+        self._failures.setdefault(guesser, _Failures(clock.now())).count += 1
 
 
 def _equal(given: str, expected: str) -> bool:

@@ -85,6 +85,15 @@ async def test_guessing_tokens_is_stopped_for_who_guesses_only(serving: Serving)
         assert (await api.get("Calls.json")).status == 200
 
 
+async def test_names_that_begin_alike_are_one_guesser(serving: Serving) -> None:
+    """What is remembered of a stranger does not grow with what he sends."""
+    async with serving() as api:
+        for n in range(5):
+            long = f"{api.account.sid}{n}" + "x" * 1000
+            assert (await api.request("GET", "Calls.json", auth=(long, "guess"))).status == 401
+        assert (await api.get("Calls.json")).code == (429, 20429)
+
+
 # Section 3: formats
 
 
@@ -183,6 +192,15 @@ async def test_a_body_that_is_too_large_is_refused(serving: Serving) -> None:
     async with serving() as api:
         reply = await api.post("Messages.json", Body="x" * LARGEST_BODY)
         assert reply.code == (413, 20413)
+
+
+async def test_what_strangers_send_is_not_kept(serving: Serving) -> None:
+    """Unless it is little: they are refused before the rest of it is read."""
+    async with serving() as api:
+        for length in (LARGEST_BODY, 1):
+            form, guess = {"Body": "x" * length}, (api.account.sid, "guess")
+            reply = await api.request("POST", "Messages.json", form=form, auth=guess)
+            assert reply.code == (401, 20003)
 
 
 async def test_options_answers_browsers_without_credentials(serving: Serving) -> None:
