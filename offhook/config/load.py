@@ -204,4 +204,4 @@ def _model_at(place: Sequence[int | str]) -> type[BaseModel]:
 
 def _is_secret(place: Sequence[int | str]) -> bool:
     names = [key for key in place if isinstance(key, str)]
-    return any(name.endswith(("password", "token")) for name in names)
+    return any(name.endswith(("password", "secret", "token")) for name in names)

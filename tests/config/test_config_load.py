@@ -170,6 +170,14 @@ def test_secrets_are_not_shown(file: Path) -> None:
     assert "hush" not in repr(settings) + str(settings)
 
 
+@pytest.mark.parametrize("table", ["", "[ice]\nsecret", TRUNK + "password"])
+def test_a_secret_that_cannot_be_is_not_repeated(file: Path, table: str) -> None:
+    file.write_text(f"{table or 'auth_token'} = 4711\n")
+    with pytest.raises(ConfigError) as refused:
+        load(file=file)
+    assert "4711" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
