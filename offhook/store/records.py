@@ -103,6 +103,7 @@ numbers = Numbers(
     IncomingPhoneNumber,
     "numbers",
     ("account_sid", "date_created", "row"),
+    ("friendly_name", "account_sid", "date_created", "row"),
     unique=("phone_number",),
 )
 calls = Calls(
@@ -148,6 +149,7 @@ notifications = Notifications(
     ("account_sid", "date_created", "row"),
     ("account_sid", "message_date", "row"),
     ("call_sid", "account_sid", "date_created", "row"),
+    ("log", "account_sid", "date_created", "row"),
     ("date_created",),
     dates=("date_created", "message_date"),
 )

@@ -137,6 +137,24 @@ def test_what_one_number_did_in_a_time_is_found_at_once(
     assert f"({party}=? AND account_sid=? AND {time}>?)" in plan.replace('"', "")
 
 
+@pytest.mark.parametrize(
+    ("table", "filter"),
+    [
+        (calls, Where("status", "=", "busy")),
+        (notifications, Where("log", "=", 0)),
+        (numbers, Where("friendly_name", "=", "Desk")),
+    ],
+    ids=["calls", "notifications", "numbers"],
+)
+def test_the_few_that_a_filter_leaves_are_found_among_all(
+    filled: Connection, table: Any, filter: Where
+) -> None:
+    with planned(filled) as plans:
+        listed(table, filter)(filled)
+    [plan] = plans
+    assert f"({filter.field}=? AND account_sid=?)" in plan
+
+
 @pytest.mark.parametrize("name", LOOKUPS)
 def test_a_lookup_searches_and_never_scans(filled: Connection, name: str) -> None:
     with planned(filled) as plans:
