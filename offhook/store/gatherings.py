@@ -26,9 +26,7 @@ from offhook.store.table import Records, Where
 class Conferences(Records[Conference]):
     def named(self, connection: Connection, account_sid: str, name: str) -> Conference | None:
         """The open room of that name."""
-        query = self._select.where(self.table.c.claim == claim(account_sid, name))
-        row = connection.execute(query).first()
-        return self._shape.load(row) if row else None
+        return self.only(connection, claim=claim(account_sid, name))
 
 
 class Participants(Records[Participant]):
@@ -44,9 +42,7 @@ class Participants(Records[Participant]):
 
 class Queues(Records[Queue]):
     def named(self, connection: Connection, account_sid: str, name: str) -> Queue | None:
-        query = self._select.where(self.table.c.claim == claim(account_sid, name))
-        row = connection.execute(query).first()
-        return self._shape.load(row) if row else None
+        return self.only(connection, claim=claim(account_sid, name))
 
 
 class Members(Records[Member]):

@@ -23,15 +23,12 @@ _OF_ACCOUNT = ("account_sid", "date_created", "row")
 class CallerIds(Records[OutgoingCallerId]):
     def by_number(self, connection: Connection, number: str) -> OutgoingCallerId | None:
         """The verified number as E.164, whoever verified it."""
-        query = self._select.where(self.table.c.phone_number == number)
-        row = connection.execute(query).first()
-        return self._shape.load(row) if row else None
+        return self.only(connection, phone_number=number)
 
 
 class ShortCodes(Records[ShortCode]):
     def by_code(self, connection: Connection, code: str) -> ShortCode | None:
-        row = connection.execute(self._select.where(self.table.c.short_code == code)).first()
-        return self._shape.load(row) if row else None
+        return self.only(connection, short_code=code)
 
 
 api_keys = Records(ApiKey, "api_keys", _OF_ACCOUNT)

@@ -86,7 +86,7 @@ class Recordings(Records[Recording]):
 class Numbers(Records[IncomingPhoneNumber]):
     def by_number(self, connection: Connection, number: str) -> IncomingPhoneNumber | None:
         """The number as E.164, whoever owns it."""
-        return next(iter(self.alike(connection, phone_number=number)), None)
+        return self.only(connection, phone_number=number)
 
 
 class Notifications(Records[Notification]):

@@ -23,7 +23,7 @@ from offhook.store.table import Records, Where
 class Domains(Records[SipDomain]):
     def named(self, connection: Connection, name: str) -> SipDomain | None:
         """The domain of that name, whoever owns it."""
-        return next(iter(self.alike(connection, domain_name=name)), None)
+        return self.only(connection, domain_name=name)
 
     def above(self, connection: Connection, name: str) -> list[SipDomain]:
         """The domains that `name` lies below."""
@@ -47,7 +47,7 @@ class Mappings(Records[SipMapping]):
         self, connection: Connection, domain_sid: str, use: Use, list_sid: str
     ) -> SipMapping | None:
         claim = mapping_claim(domain_sid, use, list_sid)
-        return next(iter(self.alike(connection, claim=claim)), None)
+        return self.only(connection, claim=claim)
 
     def with_list(self, connection: Connection, list_sid: str) -> list[SipMapping]:
         return self.alike(connection, list_sid=list_sid)

@@ -211,6 +211,10 @@ class Records(Generic[T]):
             self._alike[fields] = Prepared(self._select.where(*equal).order_by(self._row))
         return [self._shape.load(row) for row in self._alike[fields].all(connection, values)]
 
+    def only(self, connection: Connection, **values: Any) -> T | None:
+        """The one whose fields have these values, which no two have."""
+        return next(iter(self.alike(connection, **values)), None)
+
     def _paged(
         self,
         connection: Connection,
