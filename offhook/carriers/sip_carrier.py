@@ -198,7 +198,7 @@ class SipCarrier:
     def _incoming(self, call: Inbound) -> None:
         """Who it is from is settled before anybody looks at whom it is to."""
         wanted = call.takes_over
-        if wanted and wanted.session and call.source.host == self._board.ourselves.host:
+        if wanted and wanted.call and call.source.host == self._board.ourselves.host:
             self._let_in(call, Admitted(None), clock.now())
         elif self.phones and not is_ip(parse_uri(call.request.uri).host.strip("[]")):
             self._board.spawn(self._at_home(call, self.phones))
@@ -234,7 +234,7 @@ class SipCarrier:
         elif self._refusing:
             call.reject(503, now, ("Retry-After", "30"))
         elif call.takes_over:
-            self._take_over(call, call.takes_over, now)
+            self._take_over(call, call.takes_over, admitted, now)
         elif admitted.trunk and self._board.is_full(admitted.trunk):
             log.warning("a trunk has as many calls as it may", trunk=admitted.trunk.name)
             call.reject(503, now, ("Retry-After", "10"))
@@ -243,11 +243,11 @@ class SipCarrier:
             call.taken(now)
             self._board.spawn(self._take(call, admitted, home))
 
-    def _take_over(self, call: Inbound, wanted: TakeOver, now: float) -> None:
+    def _take_over(self, call: Inbound, wanted: TakeOver, admitted: Admitted, now: float) -> None:
         """Another phone for a call that we have: the call itself does not notice (RFC 3891)."""
-        session = wanted.session
-        entry = self._board.entries.get(session.serial) if session else None
-        if session is None or entry is None or entry.leg is None:
+        old = wanted.call
+        entry = self._board.entries.get(old.serial) if old else None
+        if old is None or entry is None or entry.leg is None:
             call.reject(wanted.status or 481, now)
             return
         try:
@@ -257,7 +257,7 @@ class SipCarrier:
         except sdp.BadSdp:  # in the clear, and the call is sealed
             call.reject(488, now)
         else:
-            self._board.take_over(call, entry.leg, session.serial)
+            self._board.take_over(call, entry.leg, old.serial, admitted.trunk)
 
     def _origin(self, call: Inbound) -> str:
         return self._board.places.origin(call.request, call.source.host)

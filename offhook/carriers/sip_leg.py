@@ -164,7 +164,7 @@ class SipLeg:
     def refused(self) -> CarrierError:
         """Why a call out that has ended was never answered."""
         how = self.ended.result()
-        if self._session:
+        if self._session and how.by == "near":
             return CarrierError(NOT_ACCEPTABLE, "the answer describes no sound that we speak")
         params = sip_parties.about_refusal(self.refusal) if self.refusal else ()
         return CarrierError(how.code, how.reason, params)
@@ -232,13 +232,16 @@ class SipLeg:
         self.on_refer(Wish(legible(parse_address(target).uri), tell))
 
     def taken_over(self, call: Inbound, offered: list[sdp.Media] | None) -> None:
-        """Another phone takes the far end's place (RFC 3891)."""
-        old = self._session
-        assert old
+        """Another phone takes the far end's place, or answers for one that rings (RFC 3891)."""
+        old, ringing = self._session, self._call
         self._we_offered = offered is None
         body = self._sound.offer() if offered is None else self._sound.answer(offered)
         self._session = self._act(lambda now: call.answer(body, now)) or old
-        self._act(old.bye)
+        if old:
+            self._act(old.bye)
+        elif isinstance(ringing, Outbound):
+            self._about = sip_parties.about_answer(call.request, call.source)
+            self._act(lambda now: ringing.cancel(now, COMPLETED_ELSEWHERE))
 
     def reanswered(self, response: Response | None) -> None:
         """Our offer was answered anew; what cannot be read leaves the sound as it is."""

@@ -230,10 +230,10 @@ class Switchboard:
             case Transferred():
                 leg.transferred(event)
 
-    def take_over(self, call: Inbound, leg: SipLeg, serial: int) -> None:
+    def take_over(self, call: Inbound, leg: SipLeg, serial: int, trunk: Trunk | None) -> None:
         """The call `serial` goes on in another dialog, with the leg it has (RFC 3891)."""
-        old = self.entries.pop(serial, None)
-        self.entries[call.serial] = Entry(leg.trace, leg, trunk=old.trunk if old else "")
+        self.entries.pop(serial, None)
+        self.entries[call.serial] = Entry(leg.trace, leg, trunk=trunk.name if trunk else "")
 
     def _over(self, over: Over) -> None:
         entry = self.entries.pop(over.serial, None)

@@ -192,9 +192,9 @@ class Endpoint:
         self._core.reply(asked.transaction, status, now, *fields, reason=reason)
 
     def has_call(self, replaces: str) -> bool:
-        """Whether the value of a Replaces field names a call that is up here (RFC 3891)."""
+        """Whether the value of a Replaces field names a call of ours to take over (RFC 3891)."""
         with suppress(BadSip):
-            return named((replaces,), self._core).session is not None
+            return named((replaces,), self._core).call is not None
         return False
 
     def restore(self, data: dict[str, Any]) -> Session:

@@ -11,6 +11,7 @@ from offhook.sip.dialog import Dialog
 from offhook.sip.grammar import BadSip, split_params
 from offhook.sip.hop import Hop
 from offhook.sip.message import Field, Request, respond
+from offhook.sip.outbound import Outbound
 from offhook.sip.reliable import Provisionals
 from offhook.sip.session import Session
 from offhook.sip.transactions import Transaction
@@ -30,9 +31,10 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """A Replaces field: the call it names, or the `status` to refuse it with (section 3)."""
+    """A Replaces field: the call it names, or the `status` to refuse it with (section 3). One that
+    is not answered yet can be taken over where it is ours: then another phone answers it."""
 
-    session: Session | None
+    call: Session | Outbound | None
     status: int = 0
 
 
@@ -47,10 +49,18 @@ def named(values: Sequence[str], core: Core) -> TakeOver:
     params = dict(split_params(f";{rest}"))
     if len(values) > 1 or not params.get("to-tag") or not params.get("from-tag"):
         raise BadSip("not one Replaces")
-    found = core.dialogs.get((call_id.strip(), params["to-tag"], params["from-tag"]))
-    if not isinstance(found, Session):
-        return TakeOver(None, 481)
-    return TakeOver(None, 486) if "early-only" in params else TakeOver(found)
+    call_id, ours, theirs = call_id.strip(), params["to-tag"], params["from-tag"]
+    found = core.dialogs.get((call_id, ours, theirs)) or core.callers.get((call_id, ours))
+    match found:
+        case Session(ending=True) | Outbound(ending=True):
+            return TakeOver(None, 603)
+        case Session() if "early-only" in params:
+            return TakeOver(None, 486)
+        case Session():
+            return TakeOver(found)
+        case Outbound() if found.rings(theirs):
+            return TakeOver(found)
+    return TakeOver(None, 481)
 
 
 class Inbound:

@@ -236,7 +236,16 @@ class Outbound:
         self.over, self._give_up_at = True, None
         self.core.callers.pop((self.call_id, self.tag), None)
 
+    def rings(self, tag: str) -> bool:
+        """Whether the one with this To tag has said anything."""
+        return tag in self._forks
+
     # Giving up
+
+    @property
+    def ending(self) -> bool:
+        """Whether nobody wants it answered any more."""
+        return self.over or self._cancelling
 
     def cancel(self, now: float, *fields: Field) -> None:
         """CANCEL, with more `fields`, as soon as the other side has said anything at all (section

@@ -6,6 +6,7 @@ What is offered and answered inside the bodies is none of its business.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from offhook.sip import digest, interval, referral
@@ -311,7 +312,7 @@ class Session:
 
     def refer(self, target: str, fields: tuple[Field, ...], now: float) -> bool:
         """Asks the other side to call `target`; False when it has been asked, or the call ends."""
-        if self._ending or self._bye_wanted:
+        if self.ending:
             return False
         contact = self.core.contact(self.dialog.hop(), sips=self.dialog.sips)
         return self._transfers.refer(target, (contact, *fields), now)
@@ -324,18 +325,14 @@ class Session:
             self.timer.again(now)
 
     def _send_change(self, change: Change, now: float) -> bool:
-        if self._ours or self._theirs or self._unacked or self._ending or self._bye_wanted:
+        if self._ours or self._theirs or self._unacked or self.ending:
             return False
         self._ours = change
         contact = self.core.contact(self.dialog.hop(), sips=self.dialog.sips)
         fields: tuple[Field, ...] = (contact, ALLOW, SUPPORTED_LATER, *self.timer.fields())
         fields = (*fields, *((SDP,) if change.body else ()))
         wanted = Wanted(change.method, fields, change.body)
-
-        def heard(request: Request, response: Response | None, at: float) -> None:
-            self._heard_of_change(change, request, response, at)
-
-        self.core.ask(self.party, wanted, heard, now)
+        self.core.ask(self.party, wanted, partial(self._heard_of_change, change), now)
         return True
 
     def _heard_of_change(
@@ -384,6 +381,11 @@ class Session:
         elif change.refreshes and status >= 300:
             self._takes_update = False
             self.timer.again(now)
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is over for us, even if the other side does not know yet."""
+        return self._ending or self._bye_wanted
 
     def bye(self, now: float) -> None:
         """Ends the call. A callee waits for the ACK first (section 15.1.1)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from random import Random
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -12,6 +13,7 @@ from exchange_phones import ELSEWHERE, HERE, THERE, not_told, sip, to
 
 from offhook.errors import CarrierError
 from offhook.line.leg import Leg, Transfer
+from offhook.sip.message import parse
 from offhook.testing import Offhook, Response
 from offhook.testing.udp import rough
 from offhook.testing.voice import Ear, speak
@@ -215,3 +217,36 @@ async def test_a_phone_whose_transfer_has_no_document_is_told_so_and_talks_on(of
         await call.hang_up()
         await asyncio.sleep(1)
     assert {each.status for each in offhook.calls} == {"completed"}
+
+
+async def test_a_phone_answers_for_one_that_rings(offhook: Offhook):
+    """RFC 3891 section 3: directed pickup."""
+    alices: list[Leg] = []
+    said: list[str] = []
+
+    async def alice(leg: Leg) -> None:
+        alices.append(leg)
+        leg.trace.listen(lambda kind, data: said.append(data.get("text", "")))
+        await leg.ring()
+        await leg.ended
+
+    app = App(f'<Dial action="/after"><Sip>sip:alice@{THERE}</Sip></Dial>')
+    offhook.number(OURS, voice=app)
+    async with sip(offhook, there=alice) as phone:
+        call = await offhook.call(OURS)
+        await asyncio.sleep(2)
+        ringing = parse(said[-1].encode())
+        replaces = f"{ringing.call_id};to-tag={ringing.from_.tag};from-tag={ringing.to.tag}"
+        headers = (("Replaces", replaces),)
+        bob = await phone.dial(replace(to("alice"), headers=headers), not_told)
+        assert (await alices[0].ended).by == "far"
+        bob.media.tap((ear := Ear()).feed)
+        await call.says("Is this Alice?")
+        assert ear.text.strip() == "Is this Alice?"
+        await bob.media.play(speak("Bob speaking."))
+        await call.hears("Bob speaking.")
+        await bob.hang_up()
+        await call.ended()
+    told = app.told("after")
+    assert (told["DialCallStatus"], told["DialSipResponseCode"]) == ("completed", "200")
+    assert told["DialSipCallId"] == dict(bob.about.params)["SipCallId"]

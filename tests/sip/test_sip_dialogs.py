@@ -8,10 +8,10 @@ import pytest
 from sip_ends import Talk, lose, rough, word
 
 from offhook.sip.core import Over
-from offhook.sip.inbound import Inbound
+from offhook.sip.inbound import Inbound, Incoming, TakeOver
 from offhook.sip.interval import Interval
 from offhook.sip.message import Request, Response, respond
-from offhook.sip.outbound import Answered, Progress
+from offhook.sip.outbound import Answered, Invitation, Outbound, Progress
 from offhook.sip.referral import Referred, Transferred
 from offhook.sip.session import Confirmed, Offered, Reanswered, Session
 
@@ -597,7 +597,7 @@ class TestReplaces:
         talk.line.run()
         wanted = talk.incoming().takes_over
         assert wanted
-        assert wanted.session is callee
+        assert wanted.call is callee
 
     @pytest.mark.parametrize(("more", "status"), [(";early-only", 486), ("x", 481)])
     def test_what_it_names_must_be_there_and_be_answered(self, more: str, status: int):
@@ -607,7 +607,44 @@ class TestReplaces:
         talk.line.run()
         wanted = talk.incoming().takes_over
         assert wanted
-        assert (wanted.session, wanted.status) == (None, status)
+        assert (wanted.call, wanted.status) == (None, status)
+
+    def rings(self, of: str, more: str = "") -> TakeOver | None:
+        """What the caller, or the callee, makes of an INVITE that would take over what rings."""
+        talk = Talk()
+        call = talk.invite()
+        talk.line.run()
+        talk.incoming().ring(talk.now)
+        talk.line.run()
+        theirs = last(talk, "180").to.tag
+        asked, asking = (talk.caller, talk.callee) if of == "caller" else (talk.callee, talk.caller)
+        ours, theirs = (call.tag, theirs) if of == "caller" else (theirs, call.tag)
+        value = f"{call.call_id};to-tag={ours};from-tag={theirs}{more}"
+        order = Invitation("sip:x", "<sip:x>", "<sip:x>", asked.hop, b"", (("Replaces", value),))
+        asking.endpoint.invite(order, talk.now)
+        talk.line.run()
+        return asked.all(Incoming)[-1].call.takes_over
+
+    @pytest.mark.parametrize("more", ["", ";early-only"])
+    def test_a_call_of_ours_that_rings_may_be_taken_over(self, more: str):
+        wanted = self.rings("caller", more)
+        assert wanted
+        assert isinstance(wanted.call, Outbound)
+
+    @pytest.mark.parametrize(("of", "more"), [("callee", ""), ("caller", "x")])
+    def test_one_that_rings_here_may_not_nor_may_a_phone_that_does_not_ring(
+        self, of: str, more: str
+    ):
+        assert self.rings(of, more) == TakeOver(None, 481)
+
+    def test_a_call_that_is_being_ended_is_603(self):
+        talk = Talk()
+        _, callee = talk.answered()
+        talk.line.fates["10.0.0.2"] = lose(99, "BYE")
+        callee.bye(talk.now)
+        talk.invite(fields=self.replaces(callee))
+        talk.line.run()
+        assert talk.incoming().takes_over == TakeOver(None, 603)
 
     def test_one_that_cannot_be_read_is_400(self):
         talk = Talk()

@@ -7,10 +7,18 @@ from typing import Any
 
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target, traced
-from sip_peer import SDP, ack, field, invite, sender, sender_call
+from sip_peer import SDP, Sender, ack, field, invite, sender, sender_call
 
 from offhook.carriers.trunks import Trunk
+from offhook.errors import CarrierError
 from offhook.line.leg import HungUp, Transfer, Wish
+from offhook.sip.message import Request, parse, respond
+
+
+def request(text: str) -> Request:
+    message = parse(text.encode())
+    assert isinstance(message, Request)
+    return message
 
 
 async def test_the_far_end_is_sent_elsewhere_and_tells_how_that_went():
@@ -101,6 +109,81 @@ class TestReplaces:
             assert len(phone.legs) == 1
             await leg.hang_up()
             assert (await phone.leg.ended).by == "far"
+
+    async def test_a_phone_answers_for_one_that_rings(self):
+        async with carrier("127.0.0.2", Phone()) as here:
+            rings, other = await sender("127.0.0.1"), await sender("127.0.0.4")
+            dialling = asyncio.ensure_future(here.dial(target("sip:x@127.0.0.1"), not_ringing))
+            invited = await self.ringing(rings)
+            other.says(invite("127.0.0.4", None, self.replaces(invited)))
+            answer = await other.hears("SIP/2.0 200")
+            other.says(ack("127.0.0.4", field(answer, "To")))
+            leg = await dialling
+            assert "Call completed elsewhere" in await rings.hears("CANCEL")
+            assert dict(leg.about.params)["SipCallId"] == "raw@127.0.0.4"
+            hanging = asyncio.ensure_future(leg.hang_up())
+            bye = await other.hears("BYE")
+            other.says(respond(request(bye), 200).encode())
+            await hanging
+
+    async def test_whoever_answers_at_that_moment_is_sent_home(self):
+        async with carrier("127.0.0.2", Phone()) as here:
+            rings, other = await sender("127.0.0.1"), await sender("127.0.0.4")
+            dialling = asyncio.ensure_future(here.dial(target("sip:x@127.0.0.1"), not_ringing))
+            invited = await self.ringing(rings)
+            other.says(invite("127.0.0.4", None, self.replaces(invited)))
+            answer = await other.hears("SIP/2.0 200")
+            body = SDP.format(host="127.0.0.1").encode()
+            fields = (("Contact", "<sip:127.0.0.1>"), ("Content-Type", "application/sdp"))
+            rings.says(respond(invited, 200, fields, tag="ring", body=body).encode())
+            await rings.hears("ACK")
+            await rings.hears("BYE")
+            other.says(ack("127.0.0.4", field(answer, "To")))
+            leg = await dialling
+            await asyncio.sleep(1)
+            assert not leg.ended.done()
+
+    async def test_one_that_does_so_and_says_no_more_has_not_answered(self):
+        async with carrier("127.0.0.2", Phone()) as here:
+            rings, other = await sender("127.0.0.1"), await sender("127.0.0.4")
+            dialling = asyncio.ensure_future(here.dial(target("sip:x@127.0.0.1"), not_ringing))
+            invited = await self.ringing(rings)
+            other.says(invite("127.0.0.4", None, self.replaces(invited)))
+            with pytest.raises(CarrierError) as refused:
+                await dialling
+            assert refused.value.code == 408
+
+    async def test_a_call_that_rings_here_is_481(self):
+        async with carrier("127.0.0.2", phone := Phone(answers=False)):
+            first, second = await sender("127.0.0.1"), await sender("127.0.0.4")
+            first.says(invite("127.0.0.1"))
+            to = field(await first.hears("SIP/2.0 180"), "To").partition("tag=")[2]
+            second.says(
+                invite("127.0.0.4", None, f"Replaces: raw@127.0.0.1;to-tag={to};from-tag=a")
+            )
+            await second.hears("SIP/2.0 481")
+            assert not phone.leg.ended.done()
+
+    async def test_whose_lines_a_call_takes_is_the_trunks_that_it_goes_on_by(self):
+        trunks = (Trunk("one", "127.0.0.1"), Trunk("two", "127.0.0.4"))
+        async with carrier("127.0.0.2", Phone(), trunks=trunks) as here:
+            first, second = await sender_call("127.0.0.1"), await sender("127.0.0.4")
+            assert here.load.trunks == {"one": 1, "two": 0}
+            to = field(first.answer, "To").partition("tag=")[2]
+            replaces = f"Replaces: raw@127.0.0.1;to-tag={to};from-tag=a"
+            second.says(invite("127.0.0.4", None, replaces, branch="other"))
+            await second.hears("SIP/2.0 200")
+            assert here.load.trunks == {"one": 0, "two": 1}
+
+    async def ringing(self, phone: Sender) -> Request:
+        """Lets a phone ring; the INVITE that it got."""
+        invited = request(await phone.hears("INVITE"))
+        phone.says(respond(invited, 180, tag="ring").encode())
+        await asyncio.sleep(1)
+        return invited
+
+    def replaces(self, invited: Request) -> str:
+        return f"Replaces: {invited.call_id};to-tag={invited.from_.tag};from-tag=ring"
 
     async def test_without_a_common_codec_the_call_stays_where_it_is(self):
         phone = Phone()
