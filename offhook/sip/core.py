@@ -24,6 +24,8 @@ METHODS = (
 )
 EXTENSIONS = ("100rel", "timer", "replaces")  # RFC 3262, RFC 4028, RFC 3891
 ALLOW: Field = ("Allow", ", ".join(METHODS))
+# Of a dialog: whoever registers asks a registrar, and 200 would say that it was one (section 10.2).
+ALLOW_INSIDE: Field = ("Allow", ", ".join(each for each in METHODS if each != "REGISTER"))
 SUPPORTED: Field = ("Supported", ", ".join(EXTENSIONS))
 # Of a re-INVITE: nothing that is said before its answer is waited for, or acknowledged.
 SUPPORTED_LATER: Field = ("Supported", "timer, replaces")

@@ -17,6 +17,7 @@ from offhook.sip import bodies, digest
 from offhook.sip.core import (
     ACCEPT,
     ALLOW,
+    ALLOW_INSIDE,
     EXTENSIONS,
     METHODS,
     MOST_TRIES,
@@ -286,7 +287,10 @@ class Endpoint:
             return
         transaction.serial = owner.serial
         self._heard(owner.serial, hop, data)
-        owner.receive(request, transaction, now)
+        if request.method == "REGISTER":
+            self._core.reply(transaction, 405, now, ALLOW_INSIDE)
+        else:
+            owner.receive(request, transaction, now)
 
     def _receive_outside(
         self, request: Request, transaction: Transaction, data: bytes, hop: Hop, now: float

@@ -669,6 +669,21 @@ class TestInTheDialog:
         talk.line.flush()
         assert talk.callee.said()[-2:] == ["200", "500"]
 
+    def test_nobody_registers_inside_a_call(self):
+        """Sections 10.2 and 21.4.6; before it is answered as after."""
+        talk = Talk()
+        caller, _ = talk.answered()
+        register = caller.dialog.request("REGISTER")
+        register = register.via_first("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx")
+        talk.callee.endpoint.receive(register.encode(), talk.caller.hop, talk.now)
+        talk.line.run()
+        refused = talk.callee.messages()[-1]
+        assert word(refused) == "405"
+        assert "REGISTER" not in refused.all("allow")
+        caller.bye(talk.now)
+        talk.line.run()
+        assert talk.callee.one(Over).code == 200
+
     def test_another_source_address_is_still_the_same_dialog(self):
         talk = Talk()
         caller, _ = talk.answered()
