@@ -32,7 +32,7 @@ def way_of(hop: Hop) -> Way:
 def only_keeps_alive(datagram: bytes) -> bool:
     """Whether it says nothing but that somebody is there, and keeps a NAT open by that.
 
-    Four line ends or zeros at most, or STUN (RFC 5626 section 4.4): phones do without an answer.
+    Four line ends or zeros at most, or STUN (RFC 5626 section 4.4).
     """
     idle = len(datagram) <= 4 and not datagram.strip(b"\r\n\0 ")
     return idle or datagram[4:8] == STUN

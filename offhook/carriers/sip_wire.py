@@ -31,6 +31,7 @@ from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_sockets import listening, peer_of
 from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
 from offhook.errors import CarrierError
+from offhook.media import stun
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send, is_ip
 from offhook.sip.location import Kind, Means
@@ -52,12 +53,19 @@ log = structlog.get_logger("offhook.sip")
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(self, receive: Receive, guard: Guard) -> None:
+        self._receive, self._guard = receive, guard
+        self._transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        hop = peer_of("UDP", addr)
         if not only_keeps_alive(data):
-            self._receive(data, peer_of("UDP", addr))
+            self._receive(data, hop)
+        elif (asked := stun.read(data)) and self._guard.hears(hop.host, clock.now()):
+            self._transport.sendto(stun.reflect(asked, (hop.host, hop.port)), addr)
 
 
 class Wire:
@@ -122,7 +130,7 @@ class Wire:
     async def _open_udp(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
         self._udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self._receive), local_addr=(host, port)
+            lambda: _Datagrams(self._receive, self._guard), local_addr=(host, port)
         )
         self.host, self.port = self._udp.get_extra_info("sockname")[:2]
 

@@ -74,15 +74,18 @@ def answer(request: Request, password: str, source: Address) -> tuple[bytes, boo
     It is `by` somebody who knows us: whoever does not is not answered, so that nobody can send
     answers of ours to others.
     """
-    given = request.attributes
-    unknown = [name for name in given if name < 0x8000 and name not in _KNOWN]
-    if unknown:
-        names = b"".join(name.to_bytes(2) for name in unknown)
-        return _signed(_refusal(request, 420, _attribute(UNKNOWN, names)), password), False
-    if CONTROLLED in given:
+    if refused := _not_understood(request):
+        return _signed(refused, password), False
+    if CONTROLLED in request.attributes:
         return _signed(_refusal(request, 487), password), False
-    mapped = _attribute(XOR_MAPPED_ADDRESS, _mapped(source, request.transaction))
-    return _signed(_message(SUCCESS, request.transaction, mapped), password), True
+    return _signed(_seen(request, source), password), True
+
+
+def reflect(request: Request, source: Address) -> bytes:
+    """What anybody is told who only asks where we see him, and by that whether we are there
+    (RFC 5626 section 8); hardly longer than the question."""
+    said = _not_understood(request) or _seen(request, source)
+    return _marked(said) if FINGERPRINT in request.attributes else said
 
 
 def ask(transaction: bytes, username: str, password: str, *more: tuple[int, bytes]) -> bytes:
@@ -90,6 +93,20 @@ def ask(transaction: bytes, username: str, password: str, *more: tuple[int, byte
     body = _attribute(USERNAME, username.encode())
     body += b"".join(_attribute(name, value) for name, value in more)
     return _signed(_message(BINDING, transaction, body), password)
+
+
+def _seen(request: Request, source: Address) -> bytes:
+    mapped = _attribute(XOR_MAPPED_ADDRESS, _mapped(source, request.transaction))
+    return _message(SUCCESS, request.transaction, mapped)
+
+
+def _not_understood(request: Request) -> bytes:
+    """420, where there is anything that must be understood (section 7.3.1), else nothing."""
+    unknown = [name for name in request.attributes if name < 0x8000 and name not in _KNOWN]
+    if not unknown:
+        return b""
+    names = b"".join(name.to_bytes(2) for name in unknown)
+    return _refusal(request, 420, _attribute(UNKNOWN, names))
 
 
 def _refusal(request: Request, code: int, more: bytes = b"") -> bytes:
@@ -108,7 +125,10 @@ def _attribute(name: int, value: bytes) -> bytes:
 def _signed(message: bytes, password: str) -> bytes:
     """With MESSAGE-INTEGRITY and FINGERPRINT behind it (sections 15.4 and 15.5)."""
     message = _sized(message, len(message) - HEADER + 24)
-    message += _attribute(INTEGRITY, _hash(message, password))
+    return _marked(message + _attribute(INTEGRITY, _hash(message, password)))
+
+
+def _marked(message: bytes) -> bytes:
     message = _sized(message, len(message) - HEADER + 8)
     return message + _attribute(FINGERPRINT, _crc(message))
 

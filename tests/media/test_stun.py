@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -90,8 +92,40 @@ def test_what_is_not_right_is_refused(more: tuple[int, bytes], status: int):
     assert code(answer) == status
 
 
+BARE = b"\x00\x01\x00\x00" + stun.COOKIE.to_bytes(4) + b"t" * 12
+
+
+def bare(*attributes: bytes) -> bytes:
+    return BARE[:2] + len(b"".join(attributes)).to_bytes(2) + BARE[4:] + b"".join(attributes)
+
+
+def test_who_only_asks_where_he_is_seen_is_told_that_and_nothing_else():
+    """RFC 5626 section 8: without credentials."""
+    request = stun.read(BARE)
+    assert request is not None
+    answer = stun.reflect(request, FROM)
+    assert answer == b"\x01\x01\x00\x0c" + BARE[4:] + bytes.fromhex("002000080001a147e112a643")
+
+
+def test_he_gets_a_checksum_if_he_gives_one():
+    """RFC 5389 section 8."""
+    checksum = zlib.crc32(bare(bytes(8))[:20]) ^ 0x5354554E
+    request = stun.read(bare(b"\x80\x28\x00\x04" + checksum.to_bytes(4)))
+    assert request is not None
+    answer = stun.reflect(request, FROM)
+    assert mapped(answer) == FROM
+    assert answer[-8:-4] == b"\x80\x28\x00\x04"
+    assert int.from_bytes(answer[-4:]) == zlib.crc32(answer[:-8]) ^ 0x5354554E
+
+
+def test_he_may_not_ask_for_what_we_do_not_understand():
+    request = stun.read(bare(b"\x00\x03\x00\x04" + bytes(4)))
+    assert request is not None
+    assert code(stun.reflect(request, FROM)) == 420
+
+
 def test_a_request_without_credentials_is_by_nobody():
-    request = stun.read(b"\x00\x01\x00\x00" + stun.COOKIE.to_bytes(4) + b"t" * 12)
+    request = stun.read(BARE)
     assert request is not None
     assert not request.by("us", "secret")
     assert not request.by("", "secret")
@@ -124,3 +158,4 @@ def test_no_bytes_break_the_reader(noise: bytes, at: int):
         if request:
             assert not request.by("evtj", "another")
             stun.answer(request, "secret", FROM)
+            stun.reflect(request, FROM)

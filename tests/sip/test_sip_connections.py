@@ -12,6 +12,7 @@ from sip_carriers import Phone, carrier, not_ringing, target
 from sip_ends import OPTIONS
 from sip_peer import sender
 from sip_provider import provider
+from web_browser import mapped
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -25,6 +26,7 @@ from offhook.errors import CarrierError
 from offhook.sip.message import Request, parse, respond
 
 PING, PONG = b"\r\n\r\n", b"\r\n"
+STUN = b"\0\1\0\0\x21\x12\xa4\x42" + b"x" * 12  # a binding request
 
 
 class Stranger:
@@ -268,9 +270,7 @@ class TestOurs:
 
 
 class TestDatagrams:
-    @pytest.mark.parametrize(
-        "drop", [b"\r\n\r\n", b"\r\n", b"\0", b"\0\0\0\0", b"\0\1\0\0\x21\x12\xa4\x42" + b"x" * 12]
-    )
+    @pytest.mark.parametrize("drop", [b"\r\n\r\n", b"\r\n", b"\0", b"\0\0\0\0", STUN, STUN[:-1]])
     async def test_what_only_keeps_a_nat_open_is_no_offence(self, drop: bytes):
         strict = Limits(strikes=2, rate=1, burst=1)
         async with carrier("127.0.0.2", Phone(), limits=strict) as there:
@@ -280,6 +280,23 @@ class TestDatagrams:
             await asyncio.sleep(1)
             assert (there.counts["malformed"], there.counts["limited"]) == (0, 0)
             assert there.counts["bans"] == 0
+
+    async def test_stun_is_answered_where_it_is_asked(self):
+        """RFC 5626 section 4.4.2: who hears nothing takes its flow for dead."""
+        async with carrier("127.0.0.2", Phone()):
+            peer = await sender("127.0.0.9")
+            peer.says(STUN)
+            answer = (await peer.hears("\1\1")).encode(errors="surrogateescape")
+            assert (answer[8:20], mapped(answer)) == (STUN[8:], ("127.0.0.9", 5060))
+
+    async def test_nobody_gets_more_of_it_than_of_anything_else(self):
+        """Behind an address that is not loopback: those are exempt."""
+        async with carrier("198.51.100.1", Phone(), limits=Limits(rate=1, burst=3)) as there:
+            peer = await sender("203.0.113.9")
+            for _ in range(10):
+                peer.says(STUN, "198.51.100.1")
+            await asyncio.sleep(0.5)
+            assert (peer.heard.qsize(), there.counts["limited"]) == (3, 7)
 
     async def test_a_nat_in_front_of_us_is_kept_open_for_a_trunk(self):
         trunk = Trunk("t", address="127.0.0.9", keep_alive=25)
