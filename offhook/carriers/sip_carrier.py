@@ -17,7 +17,7 @@ import structlog
 from offhook import clock, sids
 from offhook.carriers import sip_parties
 from offhook.carriers.sip_dns import System
-from offhook.carriers.sip_guard import Guard
+from offhook.carriers.sip_guard import Guard, site
 from offhook.carriers.sip_leg import SipLeg, offered_by
 from offhook.carriers.sip_locator import Ask, Locator
 from offhook.carriers.sip_out import CallsOut
@@ -66,6 +66,8 @@ class SipCarrier:
             self._incoming, self._located, rand,
             places=settings.places, tcp=settings.tcp, guard=guard,
         )  # fmt: skip
+        self._near = lru_cache(maxsize=1)(self._acquainted)
+        self._board.knows = lambda host: site(host) in self._near(int(clock.now()))
         self._door = Door(settings.trunks, local=False)
         self._secret = settings.secret or rand().encode()
         self._logins = self._login(settings.realm)
@@ -97,6 +99,13 @@ class SipCarrier:
         local = ipaddress.ip_address(address).is_loopback
         ours = local or self.settings.places.trusts(address)
         return ours or any(trunk.knows(address) for trunk in self.settings.trunks)
+
+    def _acquainted(self, second: int) -> frozenset[str]:
+        """Where phones are registered, or calls are up. Looked for once a second at most."""
+        at = clock.utc().timestamp()
+        phones = self.phones.registrar.everybody(at) if self.phones else ()
+        hosts = (*(each.received.host for each in phones), *self._board.endpoint.far_hosts())
+        return frozenset(map(site, hosts))
 
     @classmethod
     async def open(

@@ -72,6 +72,9 @@ class Switchboard:
         self.traffic: Counter[tuple[str, str]] = Counter()  # messages, as ("sent", "2xx")
         self._incoming = incoming
         self.registering: Callable[[Registering], None] = self._no_registrar
+        # Whether an address is one that somebody could want banned: whoever writes it into his own
+        # datagrams must not have it for a few of them.
+        self.knows: Callable[[str], bool] = lambda host: False
         self._alarm: asyncio.TimerHandle | None = None
         self._flushing = False
 
@@ -141,7 +144,9 @@ class Switchboard:
             self.endpoint.receive(data, hop, now)
         except Exception:
             log.exception("a message broke the SIP endpoint", hop=str(hop))
-        if self.endpoint.counts["malformed"] > malformed:
+        if self.endpoint.counts["malformed"] > malformed and not (
+            hop.transport == "UDP" and self.knows(source)
+        ):
             self.refused(source)
         self.flush()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -122,6 +122,11 @@ class Endpoint:
     @property
     def dialogs(self) -> int:
         return len(self._core.dialogs) + len(self._core.callers)
+
+    def far_hosts(self) -> Iterator[str]:
+        """Where the calls that are up were heard from."""
+        calls = (each for each in self._core.dialogs.values() if isinstance(each, Session))
+        return (call.dialog.source.host for call in calls)
 
     @property
     def busy(self) -> bool:

@@ -31,9 +31,9 @@ class Sender(asyncio.DatagramProtocol):
                 return text
 
 
-async def sender(host: str) -> Sender:
+async def sender(host: str, port: int = 5060) -> Sender:
     loop = asyncio.get_running_loop()
-    _, protocol = await loop.create_datagram_endpoint(Sender, local_addr=(host, 5060))
+    _, protocol = await loop.create_datagram_endpoint(Sender, local_addr=(host, port))
     return protocol
 
 

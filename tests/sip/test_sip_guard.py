@@ -114,6 +114,27 @@ class TestTheCarrier:
             await asyncio.sleep(1)
             assert (here.counts["malformed"], here.counts["banned"]) == (6, 14)
 
+    async def test_nonsense_that_seems_to_come_from_the_far_end_of_a_call_bans_nobody(self):
+        """Anybody can write any address into a datagram. Afterwards it is one as any other."""
+        trunks = (Trunk("them", peer_username="ann", peer_password="secret"),)
+        async with (
+            carrier(self.ADDRESS, Phone(), limits=Limits(strikes=5), trunks=trunks) as here,
+            carrier(STRANGER, Phone()) as phone,
+        ):
+            forger = await sender(STRANGER, 5070)
+            ann = target(f"sip:x@{self.ADDRESS}", username="ann", password="secret")
+            leg = await phone.dial(ann, not_ringing)
+            for _ in range(20):
+                forger.says(b"hello", self.ADDRESS)
+            await asyncio.sleep(2)
+            assert (here.counts["malformed"], here.counts["bans"]) == (20, 0)
+            await leg.hang_up()
+            await asyncio.sleep(2)
+            for _ in range(20):
+                forger.says(b"hello", self.ADDRESS)
+            await asyncio.sleep(1)
+            assert here.counts["bans"] == 1
+
     async def test_a_phone_that_logs_in_whenever_it_is_asked_is_none(self):
         trunks = (Trunk("them", peer_username="ann", peer_password="secret"),)
         limits = Limits(strikes=3)

@@ -16,6 +16,7 @@ from sip_peer import Sender, field, sender
 
 from offhook import clock
 from offhook.carriers.sip_carrier import Directory, SipCarrier
+from offhook.carriers.sip_guard import Limits
 from offhook.errors import CarrierError
 from offhook.model.sip_domains import digests
 from offhook.model.sip_registrations import Home, SipRegistration
@@ -63,10 +64,12 @@ def met(challenge: str) -> str:
     return answer
 
 
-async def registered(contact: str = f"<sip:{USER}@{INSIDE}>", host: str = OUTSIDE) -> Sender:
+async def registered(
+    contact: str = f"<sip:{USER}@{INSIDE}>", host: str = OUTSIDE, to: str = "127.0.0.2"
+) -> Sender:
     peer = await sender(host)
-    peer.says(register("UDP", contact))
-    peer.says(register("UDP", contact, login=met(await peer.hears("SIP/2.0 401"))))
+    peer.says(register("UDP", contact), to)
+    peer.says(register("UDP", contact, login=met(await peer.hears("SIP/2.0 401"))), to)
     await peer.hears("SIP/2.0 200")
     return peer
 
@@ -162,6 +165,17 @@ class TestDatagrams:
             peer.says(again.replace(b"z9hG4bK2", b"z9hG4bK4"))
             await peer.hears("SIP/2.0 200")
             assert await dial(there) == 0
+
+    async def test_nonsense_in_its_name_does_not_have_it_banned(self):
+        """Anybody can write any address into a datagram."""
+        directory = Directory(home, lambda kept: None, lambda *told: None)
+        limits = Limits(strikes=5)
+        async with carrier("198.51.100.1", Phone(), directory=directory, limits=limits) as there:
+            phone = await registered(host="203.0.113.5", to=there.address[0])
+            for _ in range(20):
+                phone.says(b"hello", there.address[0])
+            await asyncio.sleep(1)
+            assert (there.counts["malformed"], there.counts["bans"]) == (20, 0)
 
     async def test_who_never_answered_may_be_there(self):
         async with here() as there:
