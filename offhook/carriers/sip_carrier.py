@@ -32,7 +32,7 @@ from offhook.line.leg import Leg, Ringing, Target, Text, Trace
 from offhook.media.plane import MediaFull, MediaLeg, MediaPlane
 from offhook.sip import digest, sdp
 from offhook.sip.core import Over
-from offhook.sip.hop import Hop, is_ip
+from offhook.sip.hop import Hop, is_ip, is_private
 from offhook.sip.inbound import Inbound, TakeOver
 from offhook.sip.location import Means
 from offhook.sip.uri import Address, parse_uri
@@ -367,4 +367,18 @@ class SipCarrier:
             secured=offers == "sealed", strict=sealed or offers == "sealed", web=offers == "web",
             nearby=tuple(nearby),
         )  # fmt: skip
-        return Sound(media, ours, self.settings.rtp_timeout)
+        return Sound(media, ours, hop.host, self._find, self.settings.rtp_timeout)
+
+    def _find(self, name: str, speaker: str, tell: Callable[[str], None]) -> None:
+        self._board.spawn(self._find_sound(name, speaker, tell))
+
+    async def _find_sound(self, name: str, speaker: str, tell: Callable[[str], None]) -> None:
+        """An address of the kind of `speaker`, since a leg has sockets of one kind, and none that
+        means something inside another network alone."""
+        with contextlib.suppress(CarrierError):
+            hops = await self.locator.servers(Hop("UDP", name, 9))
+            same = (hop.host for hop in hops if (":" in hop.host) == (":" in speaker))
+            inside = is_private(speaker)
+            fitting = [host for host in same if inside or not is_private(host)]
+            if fitting:
+                tell(fitting[0])

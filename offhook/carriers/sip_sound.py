@@ -9,7 +9,10 @@ from typing import Literal
 from offhook.media.orders import Identity, Srtp, Web
 from offhook.media.plane import Remote, RtpLeg
 from offhook.sip import ice, sdp
+from offhook.sip.hop import is_ip
 
+# Tells where a name is, for whoever speaks from an address, if that can be found out.
+Find = Callable[[str, str, Callable[[str], None]], None]
 Offers = Literal["clear", "sealed", "web"]  # when we are the first to offer; `web` is for browsers
 
 
@@ -20,12 +23,21 @@ def _nobody(why: str) -> None:
 class Sound:
     """Our side of the description, and the RTP leg that follows what is agreed.
 
+    A description may say a name in place of an address (RFC 4566 section 5.7), which `find` looks
+    up. Until that is found, if ever, sound goes to `speaker`, whom we talk SIP with: most who do
+    so are there themselves, and some have names that nobody else knows. Whoever sends sound from
+    elsewhere is followed as always.
+
     When an answered call should bring sound and has brought none for `patience` seconds (0: never),
     or can bring none any more, `watch` tells.
     """
 
-    def __init__(self, media: RtpLeg, ours: sdp.Ours, patience: float = 0) -> None:
+    def __init__(
+        self, media: RtpLeg, ours: sdp.Ours, speaker: str, find: Find, patience: float = 0
+    ) -> None:
         self.media = media
+        self._speaker, self._find = speaker, find
+        self._found = ("", "")  # the latest name, and where it led
         self._patience, self._watched = patience, False
         self._dead: Callable[[str], None] = lambda why: None
         self._identity = media.identity
@@ -41,7 +53,7 @@ class Sound:
 
     def forget(self) -> None:
         """The leg is over, and is held no longer."""
-        self._dead = _nobody
+        self._dead, self._remote = _nobody, None
 
     def answered(self) -> None:
         self._watched = True
@@ -94,8 +106,10 @@ class Sound:
         host, port = agreed.host, agreed.port
         if agreed.nowhere and self._remote:
             host, port = self._remote.host, self._remote.port
-        self._remote = Remote(
-            host,
+        name, led_to = self._found
+        named = not is_ip(host)
+        self._remote = remote = Remote(
+            (led_to if name == host else self._speaker) if named else host,
             port,
             agreed.codec,
             agreed.payload_type,
@@ -116,8 +130,16 @@ class Sound:
             web=agreed.web is not None,
             active=agreed.web is not None and ice.begins(*agreed.web),
         )
-        self.media.connect(self._remote)
+        self.media.connect(remote)
         self._expect()
+        if named and name != host:
+            self._find(host, self._speaker, lambda found: self._led_to(host, found, remote))
+
+    def _led_to(self, name: str, host: str, remote: Remote) -> None:
+        """Where the name is; too late if something else was agreed meanwhile."""
+        if self._remote is remote:
+            self._found, self._remote = (name, host), replace(remote, host=host)
+            self.media.connect(self._remote)
 
 
 def _srtp(agreed: sdp.Agreed) -> Srtp | None:

@@ -66,7 +66,7 @@ class Agreed:
 
     `keys` are ours and theirs, of one suite, where the sound is sealed; `web` are ours and theirs
     where a browser is at the other end. `mux`: reports share the port; else they go to `reports`,
-    if that is said.
+    if that is said. `host` may be a name.
     """
 
     host: str

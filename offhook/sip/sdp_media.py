@@ -28,6 +28,7 @@ _UNSPECIFIED = ("0.0.0.0", "::")
 _MEDIA = re.compile(r"(\S+) +([0-9]{1,5})(?:/[0-9]+)? +(\S+)(?: +(\S.*))?")
 _TYPE = re.compile(r"[0-9]{1,3}")
 _CONNECTION = re.compile(r"IN +IP[46] +([^\s/]+)\S*")
+_NAME = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 _RTCP = re.compile(r"a=rtcp:([0-9]{1,5})(?: IN IP[46] (\S+))?")
 
 
@@ -37,7 +38,8 @@ class BadSdp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One m= section. `codecs` maps its payload types, in order of preference, to NAME/RATE."""
+    """One m= section. `codecs` maps its payload types, in order of preference, to NAME/RATE.
+    `host` may be a name."""
 
     kind: str
     port: int
@@ -109,10 +111,12 @@ def _media(lines: list[str], general: list[str]) -> Media:
 
 
 def _host(lines: Iterable[str]) -> str:
-    """The address of one far end; "" for a name, or for that of a group."""
+    """The address of one far end, or its name; "" for that of a group."""
     line = next((line for line in lines if line.startswith("c=")), "")
     found = _CONNECTION.fullmatch(line[2:].strip())
-    return found[1] if found and is_ip(found[1]) and not is_multicast(found[1]) else ""
+    if not found or is_multicast(found[1]):
+        return ""
+    return found[1] if is_ip(found[1]) or _NAME.fullmatch(found[1]) else ""
 
 
 def _reports(lines: list[str], place: str) -> tuple[str, int] | None:

@@ -6,15 +6,18 @@ import asyncio
 from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier, first_lines, not_ringing, target, traced
+from sip_carriers import Phone, Zone, carrier, first_lines, not_ringing, target, traced
 from sip_peer import SDP, Sender, ack, description, field, invite, sender
 
 from offhook import clock
+from offhook.carriers.sip_dns import Answer
 from offhook.carriers.sip_places import Places
 from offhook.carriers.trunks import Trunk
 from offhook.errors import CarrierError
 from offhook.line.leg import HungUp, Leg, Trace
 from offhook.media.plane import RtpLeg
+from offhook.sip.location import Question
+from offhook.sip.message import Request, parse, respond
 
 
 async def keys_heard(leg: Leg, count: int) -> str:
@@ -384,6 +387,53 @@ class TestSound:
                 packet = await heard.get()
             tone.cancel()
             assert packet[1] & 0x7F == 8
+
+    @pytest.mark.parametrize(
+        ("name", "host"),
+        [
+            ("media.test", "127.0.0.7"),
+            ("Nobody-Knows", "127.0.0.1"),
+            ("six.test", "127.0.0.1"),
+        ],
+    )
+    async def test_a_name_is_looked_up_and_else_sound_goes_to_who_called(
+        self, name: str, host: str
+    ):
+        """RFC 4566 section 5.7; a leg has sockets of one kind."""
+        phone, zone = Phone(), Zone(A={"media.test": ["127.0.0.7"]}, AAAA={"six.test": ["::7"]})
+        async with carrier("127.0.0.2", phone, dns=zone):
+            peer = await sender("127.0.0.1")
+            heard = await ear(host, 30000)
+            await self.call_in(peer, "127.0.0.1", SDP.format(host=name))
+            await asyncio.sleep(0.1)
+            tone = asyncio.ensure_future(phone.leg.media.play_tone((((440,), 1.0),)))
+            async with asyncio.timeout(5):
+                await heard.get()
+            tone.cancel()
+
+    async def test_what_is_agreed_meanwhile_counts_more_than_a_name(self):
+        phone, asked = Phone(), asyncio.Event()
+
+        async def slow(question: Question) -> Answer:
+            asked.set()
+            await asyncio.sleep(2)
+            return Answer(("127.0.0.8",) if question.kind == "A" else ())
+
+        async with carrier("127.0.0.2", phone, dns=slow):
+            peer = await sender("127.0.0.1")
+            heard = await ear("127.0.0.7", 30000)
+            first = await self.call_in(peer, "127.0.0.1", SDP.format(host="media.test"))
+            await asked.wait()
+            more = {"branch": "re2", "cseq": "2", "to": field(first, "To")}
+            peer.says(invite("127.0.0.1", SDP.format(host="127.0.0.7"), **more))
+            await peer.hears("SIP/2.0 200")
+            await asyncio.sleep(3)
+            while not heard.empty():
+                heard.get_nowait()
+            tone = asyncio.ensure_future(phone.leg.media.play_tone((((440,), 1.0),)))
+            async with asyncio.timeout(5):
+                await heard.get()
+            tone.cancel()
 
     async def test_a_reinvite_that_shares_nothing_is_488_and_the_call_goes_on(self):
         phone = Phone()

@@ -98,11 +98,16 @@ class TestDescriptions:
         answer = sdp.parse((HEAD + AUDIO + "m=video 0 RTP/AVP\n").encode())
         assert sdp.accepted(answer, OURS).codec == "PCMU"
 
-    @pytest.mark.parametrize("place", ["IN IP4 224.2.1.1/127", "IN IP6 ff02::1", "IN IP4 a.test"])
+    @pytest.mark.parametrize("place", ["IN IP4 224.2.1.1/127", "IN IP6 ff02::1", "IN IP4 1.2.3"])
     def test_sound_goes_to_one_address_and_never_to_a_group(self, place: str):
         offered = f"{HEAD}{AUDIO}c={place}\n".encode()  # nor to the session's in its stead
         with pytest.raises(BadSdp, match="connection address"):
             sdp.parse(offered)
+
+    def test_its_place_may_be_a_name(self):
+        """RFC 4566 section 5.7."""
+        [media] = sdp.parse(f"{HEAD}{AUDIO}c=IN IP4 media.a.test\n".encode())
+        assert sdp.answer([media], OURS)[1].host == "media.a.test"
 
     def test_reports_go_to_no_group_either(self):
         [media] = sdp.parse(f"{HEAD}{AUDIO}a=rtcp:4001 IN IP4 224.2.1.1\n".encode())

@@ -196,7 +196,7 @@ def test_nothing_in_common_is_an_error(offered: str):
     [
         b"", b"v=1\r\n", b"hello", b"v=0\r\nm=audio\r\n", b"v=0\r\nm=audio x RTP/AVP 0\r\n",
         b"v=0\r\nm=audio 99999 RTP/AVP 0\r\n", b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n",
-        b"v=0\r\nc=IN IP4 not.an.address\r\nm=audio 4000 RTP/AVP 0\r\n",
+        b"v=0\r\nc=IN IP4 999.1.1.1\r\nm=audio 4000 RTP/AVP 0\r\n",
         b"v=0\r\nc=nonsense\r\nm=audio 4000 RTP/AVP 0\r\n", b"v=0\r\nnonsense\r\n",
         b"v=0\r\n" + b"m=audio 0 RTP/AVP 0\r\n" * 40, b"v=0\r\nm=audio 4000 RTP/AVP\r\n",
     ],
