@@ -92,7 +92,8 @@ class SipCarrier:
 
     def _trusts(self, host: str) -> bool:
         """Whether no limits hold for an address: this machine's, or that of a trunk or a proxy."""
-        return self._known(host) or self.upstream.trunk_at(host) is not None
+        known = self._known(host) or self.upstream.trunk_at(host) is not None
+        return known or self.upstream.serves(host)
 
     def _is_known(self, host: str) -> bool:
         address = plain(host)

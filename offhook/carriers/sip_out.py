@@ -195,6 +195,8 @@ class CallsOut:
             hops = await self._servers(way)
         except CarrierError as nowhere:
             raise Failed(nowhere.code, nowhere.reason, there=True) from nowhere
+        if way.trunk:
+            self._upstream.found(way.trunk, hops)
         for hop in hops:
             last = hop is hops[-1]
             patience = None if last and patient else self._settings.failover

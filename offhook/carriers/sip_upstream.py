@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -103,6 +103,7 @@ class Upstream:
         self._board, self._locator, self._chance = board, locator, chance
         self._patience = settings.failover
         self._enrolments: dict[str, Enrolment] = {}
+        self._servers: dict[str, set[str]] = {}  # addresses, by the trunk's name
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -147,6 +148,14 @@ class Upstream:
             if state.registered == "registered" and enrolment and enrolment.hop.host == host:
                 return state.trunk
         return None
+
+    def found(self, trunk: Trunk, hops: Iterable[Hop]) -> None:
+        """DNS says that these are its servers."""
+        self._servers[trunk.name] = {hop.host for hop in hops}
+
+    def serves(self, host: str) -> bool:
+        """Whether a trunk has a server at this address. That lets nobody in: DNS would decide."""
+        return any(host in hosts for hosts in self._servers.values())
 
     def _state(self, trunk: Trunk) -> State:
         return self.states.get(trunk.name) or State(trunk)
@@ -196,6 +205,7 @@ class Upstream:
         login = Credentials(trunk.username, trunk.password) if trunk.username else None
 
         async def ask(hop: Hop) -> Response | None:
+            self._servers.setdefault(trunk.name, set()).add(hop.host)
             endpoint, uri = self._board.endpoint, str(trunk.uri)
             return await self._final(
                 lambda tell, now: endpoint.options(uri, hop, tell, now, login, route)
@@ -258,6 +268,7 @@ class Upstream:
                 known.route = self.route(trunk)
                 self._enrolments[name] = known
             known.hop, state.hop, state.address = hop, hop, str(hop)
+            self._servers.setdefault(name, set()).add(hop.host)
             return await self._enrol(known, seconds)
 
         try:

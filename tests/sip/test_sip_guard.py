@@ -6,12 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from sip_carriers import Phone, carrier, not_ringing, target
+from sip_carriers import Phone, Zone, carrier, not_ringing, target
 from sip_ends import sip
 from sip_peer import Sender, ack, field, invite, sender
 
 from offhook.carriers.sip_guard import MOST_SOURCES, Guard, Limits
 from offhook.carriers.trunks import Trunk
+from offhook.errors import CarrierError
 
 STRANGER = "203.0.113.9"
 
@@ -158,6 +159,22 @@ class TestTheCarrier:
                 peer.says(OPTIONS, self.ADDRESS)
             await asyncio.sleep(1)
             assert here.counts["limited"] == 0
+
+    async def test_so_may_one_that_dns_leads_to_whose_calls_are_not_let_in_by_that(self):
+        trunks = (Trunk("one", "provider.test:5060"),)
+        zone, limits = Zone(A={"provider.test": [STRANGER]}), Limits(rate=1, burst=1, strikes=1)
+        known = (Trunk("us", allow=(self.ADDRESS,)),)
+        async with (
+            carrier(self.ADDRESS, Phone(), limits=limits, trunks=trunks, dns=zone) as here,
+            carrier(STRANGER, Phone(), trunks=known) as there,
+        ):
+            for _ in range(3):
+                leg = await here.dial(target("+15550001111"), not_ringing)
+                await leg.hang_up()
+                with pytest.raises(CarrierError) as refused:
+                    await there.dial(target(f"sip:x@{self.ADDRESS}"), not_ringing)
+                assert refused.value.code == 403
+            assert (here.counts["limited"], here.counts["bans"]) == (0, 0)
 
     async def test_more_calls_than_we_take_are_503(self):
         trunks = (Trunk("one", allow=("203.0.113.0/24",)),)
