@@ -232,6 +232,23 @@ class TestRefusals:
             assert (refused.value.code, refused.value.reason) == (480, "Gone Fishing")
             assert refused.value.params[1:] == (("SipHeader_X-Why", "fish"),)
 
+    async def test_who_answers_and_hangs_up_at_once_has_answered(self):
+        async with carrier("127.0.0.1", Phone()) as here:
+            peer = await sender("127.0.0.2")
+            dialing = asyncio.ensure_future(here.dial(target(), not_ringing))
+            invited = parse((await peer.hears("INVITE")).encode())
+            assert isinstance(invited, Request)
+            fields = (("Contact", "<sip:127.0.0.2>"), ("Content-Type", "application/sdp"))
+            body = SDP.format(host="127.0.0.2").encode()
+            peer.says(respond(invited, 200, fields, tag="b", body=body).encode(), "127.0.0.1")
+            ours = (("From", f"{invited.get('to')};tag=b"), ("To", invited.get("from")))
+            same = (("Call-ID", invited.call_id), ("CSeq", "1 BYE"))
+            bye = Request((*ours, *same), b"", "BYE", "sip:127.0.0.1")
+            bye = bye.via_first("SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKbye")
+            peer.says(bye.encode(), "127.0.0.1")
+            leg = await dialing
+            assert (await leg.ended).by == "far"
+
 
 class TestGivingUp:
     async def test_cancelling_the_dial_cancels_the_call(self):
