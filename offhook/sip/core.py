@@ -203,8 +203,22 @@ def with_credentials(
     met = {realm: answer for realm, answer in answers.items() if answer}
     if not met:
         return None
-    kept = (field for field in fields if field[0] != name)
-    return (*kept, *((name, answer) for answer in (given | met).values()))
+    kept = (each for each in fields if each[0] != name or _realm(each[1]) not in met)
+    answered = ((name, answer) for answer in met.values())
+    return (*counted_on(client, request, tuple(kept)), *answered)
+
+
+def counted_on(
+    client: digest.Client, request: Request, fields: tuple[Field, ...]
+) -> tuple[Field, ...]:
+    """The fields for one more such request: a nonce is used with each count once (RFC 7616
+    section 3.4)."""
+    return tuple(
+        (name, client.again(value, request.method, request.uri, request.body))
+        if name in ("Authorization", "Proxy-Authorization")
+        else (name, value)
+        for name, value in fields
+    )
 
 
 def _realm(value: str) -> str:

@@ -99,6 +99,11 @@ class Client:
                 return self._answer(challenge, method, uri, body, qop)
         return None
 
+    def again(self, answer: str, method: str, uri: str, body: bytes) -> str:
+        """An answer that was given, for the next request with its nonce."""
+        given = parse(answer)
+        return self._answer(given, method, uri, body, given.get("qop", ""))
+
     def _answer(
         self, challenge: dict[str, str], method: str, uri: str, body: bytes, qop: str
     ) -> str:

@@ -15,6 +15,7 @@ from offhook.sip.core import (
     Over,
     Party,
     Wanted,
+    counted_on,
     with_credentials,
 )
 from offhook.sip.dialog import Dialog
@@ -141,7 +142,7 @@ class Outbound:
         least = interval.least(response)
         if response.status == 422 and least > self._interval.seconds and tries < MOST_TRIES:
             self._interval = interval.Interval(least, least)
-            return fields
+            return counted_on(self._client, request, fields) if self._client else fields
         return with_credentials(self._client, request, fields, response, tries)
 
     # What comes back

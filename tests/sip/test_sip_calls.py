@@ -693,6 +693,9 @@ class TestInTheDialog:
         assert talk.callee.one(Over).by == "far"
 
 
+KNOWN = {"ann": "secret"}
+
+
 class TestChallenges:
     """Section 22."""
 
@@ -770,6 +773,28 @@ class TestChallenges:
         for server in (self.server, other):
             verdict = server.check(answers, "INVITE", invite.uri, b"", {"ann": "secret"}, 0)
             assert verdict == ("right", "ann")
+
+    def test_an_answer_that_goes_along_is_counted_on(self):
+        """RFC 7616 section 3.4: who has seen a count of its nonce takes it for a replay."""
+        talk = self.challenged(407, digest.Credentials("ann", "secret"))
+        other = digest.Server("s", b"k", lambda: "cd" * 16)
+        talk.incoming().reject(401, talk.now, ("WWW-Authenticate", other.challenges(0)[0]))
+        talk.line.run()
+        invites = [each for each in talk.caller.messages() if word(each) == "INVITE"]
+        answers = [digest.parse(each.get("proxy-authorization")) for each in invites[1:]]
+        assert [answer["nc"] for answer in answers] == ["00000001", "00000002"]
+        assert answers[0]["response"] != answers[1]["response"]
+        for invite in invites[1:]:
+            given = invite.values("proxy-authorization")
+            verdict = self.server.check(given, "INVITE", "sip:bob@10.0.0.2", b"", KNOWN, 0)
+            assert verdict == ("right", "ann")
+
+    def test_so_is_one_that_is_sent_again_with_a_longer_interval(self):
+        talk = self.challenged(401, digest.Credentials("ann", "secret"))
+        talk.incoming().reject(422, talk.now, ("Min-SE", "3600"))
+        talk.line.run()
+        given = talk.caller.messages()[-1].values("authorization")
+        assert [digest.parse(each)["nc"] for each in given] == ["00000002"]
 
     def test_several_challenges_at_once_are_all_answered(self):
         talk = Talk()
