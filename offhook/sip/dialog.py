@@ -68,11 +68,13 @@ class Dialog:
     def key(self) -> DialogKey:
         return (self.call_id, parse_address(self.local).tag, parse_address(self.remote).tag)
 
-    def refresh(self, message: Request | Response) -> None:
-        """A re-INVITE or its answer may move the other side (section 12.2)."""
+    def refresh(self, message: Request | Response, source: Hop | None = None) -> None:
+        """A re-INVITE or its answer may move the other side (section 12.2): a phone that went to
+        another network, or whose connection is a new one, is where that came from."""
         contact = message.contact
         if contact and contact.parsed.scheme in ("sip", "sips"):
             self.target = contact.uri
+            self.source = source or self.source
 
     def request(
         self, method: str, fields: tuple[Field, ...] = (), body: bytes = b"", cseq: int = 0
@@ -106,15 +108,22 @@ class Dialog:
         """Where our requests go next (section 12.2.1.1, RFC 3263).
 
         A Contact that only means something inside the other side's network is left aside for the
-        address it was heard from. An open connection is used again while it lasts.
+        address it was heard from. An open connection is used again while it lasts: also where the
+        Contact does not say by what it is reached, and by TLS for a proxy that is named by its
+        address, which no certificate proves.
         """
+        source = self.source
         if self.route:
-            return hop_of(parse_address(self.route[0]).parsed)
-        hop = hop_of(parse_uri(self.target))
-        if continues(hop, self.source):
-            return replace(hop, transport=self.source.transport, flow=self.source.flow)
-        hidden = is_private(hop.host) and not is_private(self.source.host)
-        return self.source if hidden else hop
+            hop = hop_of(parse_address(self.route[0]).parsed)
+            same = hop.private and hop.host == source.host and continues(hop, source)
+            return replace(hop, flow=source.flow) if same else hop
+        uri = parse_uri(self.target)
+        hop = hop_of(uri)
+        unsaid = uri.param("transport") is None and uri.scheme == "sip" and hop.host == source.host
+        if continues(hop, source) or (source.flow and unsaid):
+            return replace(hop, transport=source.transport, flow=source.flow)
+        hidden = is_private(hop.host) and not is_private(source.host)
+        return source if hidden else hop
 
     def data(self) -> dict[str, Any]:
         """Everything a BYE needs, as JSON can keep it."""

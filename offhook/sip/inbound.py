@@ -228,7 +228,7 @@ class Inbound:
         elif request.method in ("REFER", "NOTIFY"):
             self.core.reply(transaction, 481, now)
         else:
-            self._dialog.refresh(request)
+            self._dialog.refresh(request, transaction.hop)
             self.core.reply(transaction, 200, now, ALLOW, self._contact())
 
     def acked(self, request: Request, now: float) -> None:

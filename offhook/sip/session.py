@@ -269,7 +269,7 @@ class Session:
         return request.method == "INVITE" or not waiting.transaction.request.body
 
     def _refreshed(self, request: Request, transaction: Transaction, now: float) -> None:
-        self.dialog.refresh(request)
+        self.dialog.refresh(request, transaction.hop)
         self.core.answer(transaction, self._change_fields(request, transaction, now), b"", now)
 
     def _change_fields(
@@ -289,7 +289,7 @@ class Session:
         if transaction is None:
             return
         request = transaction.request
-        self.dialog.refresh(request)
+        self.dialog.refresh(request, transaction.hop)
         fields = self._change_fields(request, transaction, now)
         if request.method == "UPDATE":
             self.said = body

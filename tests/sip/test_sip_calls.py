@@ -563,6 +563,17 @@ class TestChanging:
         callee.accept(b"answer", talk.now)
         assert callee.dialog.hop() == Hop("UDP", "10.0.0.77", 5060)
 
+    def test_a_phone_that_is_behind_another_nat_is_where_its_offer_came_from(self):
+        talk = Talk()
+        caller, callee = talk.answered()
+        moved = caller.dialog.request("INVITE", (("Contact", "<sip:ann@192.168.1.5>"),))
+        moved = moved.via_first("SIP/2.0/UDP 192.168.1.5;branch=z9hG4bKx;rport")
+        nat = Hop("UDP", "8.8.4.4", 4000)
+        talk.callee.endpoint.receive(moved.encode(), nat, talk.now)
+        talk.line.flush()
+        callee.accept(b"answer", talk.now)
+        assert callee.dialog.hop() == nat
+
     def test_a_dialog_that_the_other_side_has_forgotten_is_ended(self):
         """Section 14.1: 481 and 408 mean that it is gone."""
         talk = Talk()

@@ -450,7 +450,26 @@ class TestRoutes:
         flow = Hop("TCP", "10.0.0.9", 40000, 7)
         made = dialog(contact="sip:a@10.0.0.9;transport=tcp", source=flow)
         assert made.hop() == Hop("TCP", "10.0.0.9", 5060, 7)
-        assert dialog(contact="sip:a@10.0.0.9", source=flow).hop().transport == "UDP"
+
+    def test_so_is_one_where_the_contact_does_not_say_what_leads_there(self):
+        """By RFC 3263 that is a datagram: after a call by TLS, in the clear, and to nobody."""
+        flow = Hop("TLS", "10.0.0.9", 40000, 7)
+        assert dialog(contact="sip:a@10.0.0.9:5061", source=flow).hop() == Hop(
+            "TLS", "10.0.0.9", 5061, 7
+        )
+        assert dialog(contact="sip:a@10.0.0.8", source=flow).hop().transport == "UDP"
+        assert dialog(contact="sip:a@10.0.0.9;transport=udp", source=flow).hop().transport == "UDP"
+
+    @pytest.mark.parametrize(
+        ("transport", "host", "flow"),
+        [("tls", "10.0.0.7", 7), ("tls", "10.0.0.8", 0), ("tcp", "10.0.0.7", 0)],
+    )
+    def test_so_is_a_proxys_by_tls_since_no_certificate_names_an_address(
+        self, transport: str, host: str, flow: int
+    ):
+        source = Hop(transport.upper(), "10.0.0.7", 40000, 7)
+        made = dialog(route=f"<sip:{host}:5061;transport={transport};lr>", source=source)
+        assert made.hop() == Hop(transport.upper(), host, 5061, flow)
 
     def test_what_is_kept_for_a_restart_is_plain_data(self):
         made = dialog(route="<sip:p1;lr>")
