@@ -15,7 +15,7 @@ from typing import Any, Literal
 import structlog
 
 from offhook import clock
-from offhook.carriers.sip_locator import AVOIDED, Locator
+from offhook.carriers.sip_locator import AVOIDED, Locator, retry_after
 from offhook.carriers.sip_settings import Pong, SipSettings
 from offhook.carriers.sip_switchboard import Switchboard
 from offhook.carriers.trunks import Trunk
@@ -297,7 +297,7 @@ class Upstream:
         state.registered = "refused" if response is not None else "unreachable"
         told = f"{response.status} {response.reason}" if response else "no reply"
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(state.failures - 1, 10))
-        wait *= 0.5 + self._chance() / 2
+        wait = max(wait * (0.5 + self._chance() / 2), min(retry_after(response), LONGEST_WAIT))
         log.warning("a trunk does not register us", trunk=name, answer=told, again_in=round(wait))
         return wait
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offhook.sip import digest
 from offhook.sip.core import ALLOW
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop
 from offhook.sip.message import Request, Response
-from offhook.sip.uri import parse_address, parse_uri
+from offhook.sip.uri import Uri, parse_address, parse_uri
 
 _SECONDS = re.compile("[0-9]{1,10}")
 
@@ -36,10 +36,10 @@ class Enrolment:
     def request(self, seconds: int, contact: str, agent: str, rand: Callable[[], str]) -> Request:
         """A REGISTER without its CSeq, for calls to reach us at `contact`."""
         self.call_id, self.tag = self.call_id or rand(), self.tag or rand()[:16]
-        address = f"<sip:{self.user}@{self.domain}>"
+        address = f"<{Uri('sip', self.user, self.domain)}>"
         here = parse_uri(contact)
         self.place = here.host, here.port
-        contact = contact.replace("sip:", f"sip:{self.user}@", 1)
+        contact = str(replace(here, user=self.user))
         fields = (
             ("Max-Forwards", "70"),
             *(("Route", each) for each in self.route),

@@ -99,6 +99,23 @@ class TestRegistering:
             await asyncio.sleep(1801)
             assert state(opened)["registered"] == "registered"
 
+    async def test_one_that_says_when_is_asked_then(self):
+        """RFC 3261 section 20.33."""
+        far = await provider()
+        told = [("Retry-After", "300 (maintenance)")]
+        far.answer = lambda request: respond(request, 503, told, tag="p")
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)):
+            await asyncio.sleep(400)
+            first, again = far.times()
+            assert again - first == pytest.approx(300, abs=1)
+
+    async def test_our_name_there_may_be_any(self):
+        far = await provider()
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(username="us@home #1"),)):
+            await asyncio.sleep(1)
+            assert far.last().get("contact").startswith("<sip:us%40home%20%231@127.0.0.2:5060>")
+            assert far.last().get("to") == "<sip:us%40home%20%231@127.0.0.8>"
+
     async def test_a_registrar_that_is_silent_is_unreachable(self):
         far = await provider()
         far.answer = lambda request: None
