@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import format_datetime
 from typing import Any
 
 import structlog
@@ -166,6 +167,7 @@ class SipPhones:
                 self._directory.note(home.account_sid, code, f"{aor}: {refused.reason}")
             raise
         told = [("Path", each) for each in request.values("path")]
+        told.append(("Date", format_datetime(clock.utc(), usegmt=True)))  # by which phones are set
         if _keeps_flow(asked):
             told += [("Require", "outbound"), ("Flow-Timer", str(FLOW_TIMER))]
         return 200, (*listed, *told)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections import Counter
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -210,6 +211,14 @@ class TestRegistering:
             phone = await desk(here, "127.0.0.5")
             answer = await phone.registers("Require: path, gruu")
             assert (answer[:11], field(answer, "Unsupported")) == ("SIP/2.0 420", "gruu")
+
+    async def test_a_phone_is_told_the_time(self, offhook: Offhook):
+        """RFC 3261 section 10.3 step 8: many have no other clock."""
+        await set_up(offhook)
+        async with sip_of(offhook) as opened:
+            answer = await (await desk(opened, "127.0.0.5")).registers()
+        told = parsedate_to_datetime(field(answer, "Date"))
+        assert abs((told - clock.utc()).total_seconds()) < 2
 
 
 class TestCallingADomain:
