@@ -11,11 +11,12 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from offhook import clock
 from offhook.aio import race
-from offhook.proxy.authority import Authority
+from offhook.proxy.authority import LEAF, Authority
 
 PLATFORM = re.compile(r"(api|accounts|iam)(\.[a-z0-9-]{1,63}){0,2}\.twilio\.com")
 PATIENCE = 30.0  # seconds that a client has for its request, and for the handshake
@@ -39,7 +40,7 @@ class Relay:
     ) -> None:
         self._authority, self._api = authority, api
         self._others, self._refused = others, refused
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[str, tuple[ssl.SSLContext, datetime]] = {}  # and when they were made
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
@@ -87,9 +88,13 @@ class Relay:
         return await _join(reader, writer, (host, port), first=head)
 
     def _context(self, host: str) -> ssl.SSLContext:
-        if host not in self._contexts:
-            self._contexts[host] = self._authority.stands_for(host, clock.utc())
-        return self._contexts[host]
+        """A program may run for longer than a certificate is good."""
+        now = clock.utc()
+        context, made_at = self._contexts.get(host, (None, now))
+        if context is None or now - made_at > LEAF / 2:
+            context = self._authority.stands_for(host, now)
+            self._contexts[host] = context, now
+        return context
 
 
 def _address(method: str, target: str) -> Address:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,9 @@ import pytest
 from cryptography import x509
 from served import PATIENCE, PROGRAM, Up, environment
 
+from offhook import clock
 from offhook.proxy.authority import Authority
+from offhook.proxy.relay import Relay
 from offhook.proxy.surroundings import variables
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -113,6 +117,27 @@ def test_a_key_that_fits_no_more_is_made_anew(tmp_path: Path) -> None:
 def test_no_key_of_a_host_is_left_behind(tmp_path: Path) -> None:
     Authority.of(tmp_path, NOW).stands_for("api.twilio.com", NOW)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["authority.key", "authority.pem"]
+
+
+async def test_who_runs_for_long_meets_certificates_that_are_good(tmp_path: Path) -> None:
+    relay = Relay(Authority.of(tmp_path, clock.utc()), ("127.0.0.1", 1))
+    async with relay.listening() as port:
+        for _ in range(4):
+            assert (await shown(port)).not_valid_after_utc > clock.utc()
+            await asyncio.sleep(20 * 86_400)
+
+
+async def shown(port: int) -> x509.Certificate:
+    """The certificate behind the proxy."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"CONNECT api.twilio.com:443 HTTP/1.1\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    await writer.start_tls(context)
+    found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return x509.load_der_x509_certificate(found)
 
 
 def test_programs_that_are_started_at_once_trust_one_authority(tmp_path: Path) -> None:
