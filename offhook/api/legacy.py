@@ -16,6 +16,7 @@ from offhook.api.formats import Rendering
 from offhook.api.forms import Sent
 from offhook.api.resource import VERSION
 from offhook.errors import ApiError
+from offhook.exchange.params import national
 from offhook.model.dates import from_rfc2822
 
 OLD = "2008-08-01"
@@ -90,12 +91,6 @@ def _pacific(text: str) -> str:
     except ValueError:
         return text
     return format_datetime(at.astimezone(_PACIFIC))
-
-
-def national(number: Any) -> Any:
-    """A North American number by its ten digits, anything else as it is."""
-    text = str(number or "")
-    return text[2:] if len(text) == 12 and text.startswith("+1") else number
 
 
 def _call(call: Rendering) -> Rendering:

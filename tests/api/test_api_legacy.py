@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from api_client import OURS, THEIRS, Api, Serving
 
-from offhook.api import legacy
+from offhook.exchange.params import national
 from offhook.model.call import Call
 from offhook.store import records
 
@@ -160,5 +160,4 @@ async def test_a_numbers_own_version_is_its_own(serving: Serving) -> None:
 
 
 def test_a_number_of_another_country_stays_as_it_is() -> None:
-    assert legacy.national("+4930123456") == "+4930123456"
-    assert legacy.national(None) is None
+    assert national("+4930123456") == "+4930123456"

@@ -19,11 +19,7 @@ add_on_results = Resource(
 @add_on_results.get()
 async def list_results(at: At) -> Listed:
     await fetched(at, records.recordings, at.names["recording_sid"])
-    return whole(at, (), _nothing)
-
-
-def _nothing(result: object) -> Rendering:
-    raise TypeError(f"an add-on result, though there are no add-ons: {result}")
+    return whole(at, list[Rendering](), dict)
 
 
 @add_on_results.get("/{sid}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offhook.api import forms
 from offhook.api.formats import Rendering
 from offhook.api.forms import sid
-from offhook.api.paging import Position, numbered
+from offhook.api.paging import whole
 from offhook.api.reach import fetched
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
@@ -31,7 +30,7 @@ class Assign:
 @add_ons.get()
 async def list_add_ons(at: At) -> Listed:
     await fetched(at, records.numbers, at.names["number_sid"])
-    return Listed([], numbered(at, forms.read(Position, at.sent), 0, True))
+    return whole(at, list[Rendering](), dict)
 
 
 @add_ons.create(Assign)

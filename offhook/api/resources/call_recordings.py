@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.api.filters import dates
@@ -19,7 +18,6 @@ from offhook.exchange.recordings import RecordSetting
 from offhook.model.fetch import Callback
 from offhook.model.recording import Recording
 from offhook.store import records
-from offhook.store.store import Connection
 from offhook.store.table import Where
 
 call_recordings = Resource(
@@ -88,27 +86,20 @@ async def delete(at: At) -> None:
 
 
 async def _found(at: At) -> Recording:
-    """The one named, or the only one under way as `Twilio.CURRENT`."""
-    call_sid = at.names["call_sid"]
-    if at.sid == CURRENT:
-        call = await fetched(at, records.calls, call_sid)
-        return await at.exchange.store.read(_only, call.sid)
-    found = await fetched(at, records.recordings, at.sid)
-    if found.call_sid != call_sid or found.status == "deleted":
+    return await among(at, Where("call_sid", "=", at.names["call_sid"]))
+
+
+async def among(at: At, these: Where) -> Recording:
+    """Of these recordings the one in the path, or the only one under way as `Twilio.CURRENT`.
+
+    Raises ApiError 20404.
+    """
+    own = Where("account_sid", "=", at.account.sid)
+    which = Where("status", "in", LIVE) if at.sid == CURRENT else Where("sid", "=", at.sid)
+    found = await at.exchange.store.read(records.recordings.all, own, these, which, STILL_THERE)
+    if len(found) != 1:
         raise ApiError(20404)
-    return found
-
-
-def _only(connection: Connection, call_sid: str) -> Recording:
-    return only(records.recordings.of(connection, call_sid))
-
-
-def only(found: Sequence[Recording]) -> Recording:
-    """The one that is under way. Raises ApiError 20404 when none is, or several are."""
-    under_way = [each for each in found if each.status in LIVE]
-    if len(under_way) != 1:
-        raise ApiError(20404)
-    return under_way[0]
+    return found[0]
 
 
 def render(found: Recording, status: str = "") -> Rendering:

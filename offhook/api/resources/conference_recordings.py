@@ -5,15 +5,12 @@ from __future__ import annotations
 from offhook.api.filters import dates
 from offhook.api.formats import Rendering
 from offhook.api.paging import page
-from offhook.api.reach import fetched
 from offhook.api.rendering import account_uri
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import call_recordings, conferences
 from offhook.api.resources.recordings import STILL_THERE, remove
-from offhook.errors import ApiError
 from offhook.model.recording import Recording
 from offhook.store import records
-from offhook.store.store import Connection
 from offhook.store.table import Where
 
 conference_recordings = Resource(
@@ -25,8 +22,7 @@ conference_recordings = Resource(
 
 @conference_recordings.get(filters=dates("DateCreated", "date_created"))
 async def list_of_conference(at: At) -> Listed:
-    of_conference = Where("conference_sid", "=", await _conference_sid(at))
-    return await page(at, records.recordings, render, of_conference, STILL_THERE)
+    return await page(at, records.recordings, render, await _of_conference(at), STILL_THERE)
 
 
 @conference_recordings.get("/{sid}")
@@ -44,25 +40,15 @@ async def delete(at: At) -> None:
     await remove(at, (await _found(at)).sid)
 
 
-async def _conference_sid(at: At) -> str:
+async def _of_conference(at: At) -> Where:
+    """Those of the conference in the path. Raises ApiError 20404."""
     key = at.names["conference_sid"]
-    return (await at.exchange.store.read(conferences.find, at.account.sid, key)).sid
+    conference = await at.exchange.store.read(conferences.find, at.account.sid, key)
+    return Where("conference_sid", "=", conference.sid)
 
 
 async def _found(at: At) -> Recording:
-    """The one named, or the only one under way as `Twilio.CURRENT`."""
-    conference_sid = await _conference_sid(at)
-    if at.sid == call_recordings.CURRENT:
-        return await at.exchange.store.read(_only, conference_sid)
-    found = await fetched(at, records.recordings, at.sid)
-    if found.conference_sid != conference_sid or found.status == "deleted":
-        raise ApiError(20404)
-    return found
-
-
-def _only(connection: Connection, conference_sid: str) -> Recording:
-    of_conference = Where("conference_sid", "=", conference_sid)
-    return call_recordings.only(records.recordings.all(connection, of_conference))
+    return await call_recordings.among(at, await _of_conference(at))
 
 
 def render(found: Recording, status: str = "") -> Rendering:

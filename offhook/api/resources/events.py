@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhook.api import forms
 from offhook.api.formats import Rendering
-from offhook.api.paging import Position, numbered
+from offhook.api.paging import whole
 from offhook.api.reach import fetched
 from offhook.api.rendering import date
 from offhook.api.resource import VERSION, At, Listed, Resource
@@ -24,11 +23,7 @@ async def list_events(at: At) -> Listed:
     call = await fetched(at, records.calls, at.names["call_sid"])
     await at.exchange.journal.flush()
     story = await at.exchange.store.read(records.events.of, call.sid)
-    asked = [render(each) for each in story if each.kind == "webhook"]
-    position = forms.read(Position, at.sent)
-    start = position.page * position.page_size
-    kept = asked[start : start + position.page_size]
-    return Listed(kept, numbered(at, position, len(kept), is_last=start + len(kept) >= len(asked)))
+    return whole(at, [each for each in story if each.kind == "webhook"], render)
 
 
 def render(event: Event) -> Rendering:

@@ -6,13 +6,12 @@ from offhook.api.files import File, forget, is_there
 from offhook.api.filters import dates
 from offhook.api.formats import Rendering
 from offhook.api.paging import page
-from offhook.api.reach import fetched, owned
+from offhook.api.reach import deleted, fetched
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.model.message import Media
 from offhook.store import records
-from offhook.store.store import Connection
 from offhook.store.table import Where
 
 media = Resource(
@@ -45,13 +44,8 @@ async def download(at: At) -> File:
 @media.delete()
 async def delete(at: At) -> None:
     found = await _of_message(at)
-    await at.exchange.store.write(_delete, at.account.sid, found.sid)
+    await deleted(at, records.media)
     await forget(found.path)
-
-
-def _delete(connection: Connection, account_sid: str, sid: str) -> None:
-    owned(connection, records.media, account_sid, sid)
-    records.media.delete(connection, sid)
 
 
 async def _of_message(at: At) -> Media:

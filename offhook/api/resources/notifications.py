@@ -5,13 +5,12 @@ from __future__ import annotations
 from offhook.api.filters import Filter, dates
 from offhook.api.formats import Rendering
 from offhook.api.paging import page
-from offhook.api.reach import fetched, owned
+from offhook.api.reach import deleted, fetched
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.model.account import Notification
 from offhook.store import records
-from offhook.store.store import Connection
 from offhook.store.table import Where
 
 _ACCOUNT = f"/{VERSION}/Accounts/{{account_sid}}"
@@ -63,12 +62,7 @@ async def fetch_of_call(at: At) -> Rendering:
 
 @notifications.delete()
 async def delete(at: At) -> None:
-    await at.exchange.store.write(_delete, at.account.sid, at.sid)
-
-
-def _delete(connection: Connection, account_sid: str, sid: str) -> None:
-    owned(connection, records.notifications, account_sid, sid)
-    records.notifications.delete(connection, sid)
+    await deleted(at, records.notifications)
 
 
 def _base(at: At) -> str:

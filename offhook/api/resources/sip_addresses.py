@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, text, whole
 from offhook.api.paging import page
+from offhook.api.reach import changed
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import sip_lists
@@ -81,16 +81,8 @@ async def update(at: At, form: Update) -> Rendering:
     """Raises ApiError 21238 when it is no IPv4 address."""
     if form.ip_address is not None:
         _check(form.ip_address)
-    return render(await at.exchange.store.write(_save, *sip_lists.place(at), form, clock.utc()))
-
-
-def _save(
-    connection: Connection, account_sid: str, list_sid: str, sid: str, form: Update, now: datetime
-) -> SipAddress:
-    found = sip_lists.member(connection, table, account_sid, list_sid, sid)
-    changed = replace(found, date_updated=now, **given(form))
-    table.save(connection, changed)
-    return changed
+    await sip_lists.fetch_member(at, table)
+    return render(await changed(at, table, given(form)))
 
 
 @ip_addresses.delete()

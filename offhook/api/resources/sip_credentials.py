@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import text
 from offhook.api.paging import page
+from offhook.api.reach import changed
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import sip_lists
@@ -84,26 +84,11 @@ async def update(at: At, form: Update) -> Rendering:
     """Raises ApiError 21243 for a weak password."""
     if form.password is not None:
         _check(form.password)
-    return render(
-        await at.exchange.store.write(_save, *sip_lists.place(at), form.password, clock.utc())
-    )
-
-
-def _save(
-    connection: Connection,
-    account_sid: str,
-    list_sid: str,
-    sid: str,
-    password: str | None,
-    now: datetime,
-) -> SipCredential:
-    found = sip_lists.member(connection, table, account_sid, list_sid, sid)
-    if password is None:
-        return found
-    md5, sha256 = digests(found.username, password, found.realm)
-    changed = replace(found, md5=md5, sha256=sha256, date_updated=now)
-    table.save(connection, changed)
-    return changed
+    found = await sip_lists.fetch_member(at, table)
+    if form.password is None:
+        return render(found)
+    md5, sha256 = digests(found.username, form.password, found.realm)
+    return render(await changed(at, table, {"md5": md5, "sha256": sha256}))
 
 
 @credentials.delete()

@@ -107,11 +107,6 @@ class _Member(Protocol):
 M = TypeVar("M", bound=_Member)
 
 
-def place(at: At) -> tuple[str, str, str]:
-    """Where a member of a list is: its account, its list, and itself."""
-    return at.account.sid, at.names["list_sid"], at.sid
-
-
 async def members(at: At, kind: Kind) -> Where:
     """Those of the list in the path. Raises ApiError 20404."""
     list_sid = at.names["list_sid"]
@@ -119,7 +114,7 @@ async def members(at: At, kind: Kind) -> Where:
     return Where("list_sid", "=", list_sid)
 
 
-def member(
+def _member(
     connection: Connection, table: Records[M], account_sid: str, list_sid: str, sid: str
 ) -> M:
     """Raises ApiError 20404 when it is not in the list."""
@@ -132,7 +127,7 @@ def member(
 async def fetch_member(at: At, table: Records[M]) -> M:
     """Raises ApiError 20404."""
     list_sid = at.names["list_sid"]
-    return await at.exchange.store.read(member, table, at.account.sid, list_sid, at.sid)
+    return await at.exchange.store.read(_member, table, at.account.sid, list_sid, at.sid)
 
 
 async def delete_member(at: At, table: Records[M]) -> None:
@@ -145,7 +140,7 @@ def _delete_member(
     connection: Connection, table: Records[M], account_sid: str, list_sid: str, sid: str
 ) -> None:
     if not went(connection, list_sid, sid):
-        member(connection, table, account_sid, list_sid, sid)
+        _member(connection, table, account_sid, list_sid, sid)
         table.delete(connection, sid)
 
 
