@@ -129,14 +129,14 @@ class Receivers:
 
     def reports_to(self, slot: int) -> Address:
         """Where reports go: with the sound; where that goes as agreed, to what was said of them
-        (RFC 3605); else to the port above (RFC 3550 section 11)."""
+        (RFC 3605); else to the port above, if there is any (RFC 3550 section 11)."""
         target, remote = self._peers[slot].target, self._peers[slot].remote
         if remote.mux or remote.web:
             return target
         host, port, *rest = target
         if remote.reports and (host, port) == (remote.host, remote.port):
             return remote.reports
-        return (host, port + 1, *rest)
+        return (host, min(port + 1, 65535), *rest)
 
     def stream(self, slot: int) -> Stream | None:
         """What has been received of the present stream; None before its first packet."""
@@ -241,7 +241,8 @@ class Receivers:
         self._got[slots] += 1
         self.packets[slots] += 1
         self.heard_at[slots] = at
-        change = np.abs((transit - self._transit[slots]).view(np.int32))
+        change = np.abs((transit - self._transit[slots]).view(np.int32).astype(np.int64))
+        change[change > RATE] = 0  # a second at once is no jitter but a clock that was set anew
         self.jitter[slots] += (change - self.jitter[slots]) / 16
         self._transit[slots] = transit
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from offhook.sip.uri import Uri
+
+# An address, with the interface of a link-local one: nothing else that `ipaddress` takes for that,
+# which the system's calls would break on.
+_LITERAL = re.compile(r"[0-9A-Fa-f:.]{1,45}(?:%[0-9A-Za-z._-]{1,32})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +113,15 @@ def is_ip(host: str) -> bool:
     return _literal(host) is not None
 
 
+def literal(host: str) -> str:
+    """An address as sockets write it; "" for a name."""
+    return str(_literal(host) or "")
+
+
 @lru_cache(maxsize=4096)
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if not _LITERAL.fullmatch(host):
+        return None
     try:
         return ipaddress.ip_address(host)
     except ValueError:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from offhook.sip import crypto, ice
 from offhook.sip.crypto import Crypto
-from offhook.sip.hop import is_ip, is_multicast
+from offhook.sip.hop import is_multicast, literal
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
@@ -116,17 +116,16 @@ def _host(lines: Iterable[str]) -> str:
     found = _CONNECTION.fullmatch(line[2:].strip())
     if not found or is_multicast(found[1]):
         return ""
-    return found[1] if is_ip(found[1]) or _NAME.fullmatch(found[1]) else ""
+    return literal(found[1]) or (found[1] if _NAME.fullmatch(found[1]) else "")
 
 
 def _reports(lines: list[str], place: str) -> tuple[str, int] | None:
     """None as well where it cannot be read, or leads nowhere."""
     for line in lines:
         if found := _RTCP.fullmatch(line):
-            host, port = found[2] or place, int(found[1])
-            leads = 0 < port < 65536 and is_ip(host) and host not in _UNSPECIFIED
-            leads = leads and not is_multicast(host)
-            return (host, port) if leads else None
+            host, port = literal(found[2] or place), int(found[1])
+            leads = host not in ("", *_UNSPECIFIED) and not is_multicast(host)
+            return (host, port) if leads and 0 < port < 65536 else None
     return None
 
 

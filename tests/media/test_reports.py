@@ -154,11 +154,12 @@ class TestSending:
             (None, FAR, (FAR[0], FAR[1] + 1)),
             (("192.0.2.99", 7777), FAR, ("192.0.2.99", 7777)),
             (("192.0.2.99", 7777), ("198.51.100.1", 999), ("198.51.100.1", 1000)),
+            (None, ("198.51.100.1", 65535), ("198.51.100.1", 65535)),
         ],
     )
     def test_reports_go_where_the_far_end_said(self, told, source, where):
         """RFC 3605; not where its sound does not come from where it said either: that is a NAT's
-        inside."""
+        inside. Above the last port there is none."""
         studio = Studio()
         studio.rtp_leg(1, replace(AGREED, reports=told))
         for n in range(300):
@@ -305,6 +306,15 @@ class TestFigures:
             studio.arrive(1, event)
             studio.tick()
         talk(studio, list(range(58, 70)))
+        assert stats(studio).jitter_ms == pytest.approx(0, abs=0.2)
+
+    @pytest.mark.parametrize("off", range(-2, 3))
+    def test_a_clock_that_is_set_anew_is_no_jitter(self, studio, off):
+        """Half way round it is neither early nor late: no number of 32 bits says by how much."""
+        talk(studio, list(range(50)))
+        jumped = replace(FarEnd().first, ts=16000 + 2**31 + off)
+        talk(studio, list(range(50, 300)), FarEnd(jumped))
+        assert [report.receptions[0].jitter for report in reports(studio)] == [0]
         assert stats(studio).jitter_ms == pytest.approx(0, abs=0.2)
 
     def test_jitter_settles_at_the_mean_change_of_transit(self, studio):

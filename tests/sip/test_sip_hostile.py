@@ -6,6 +6,7 @@ RFC 3261 section 26.1; each of these is grammatical, or nearly so.
 from __future__ import annotations
 
 import tracemalloc
+from urllib.parse import quote
 
 import pytest
 from sip_ends import End, Talk, sip, word
@@ -14,7 +15,7 @@ from offhook.sip import digest, sdp
 from offhook.sip.core import Over
 from offhook.sip.enrolment import Enrolment
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, Send
+from offhook.sip.hop import Hop, Send, hop_of, is_ip
 from offhook.sip.message import Request, Response, fault, parse
 from offhook.sip.session import Offered, Session
 from offhook.sip.uri import parse_address, parse_uri
@@ -39,6 +40,15 @@ def in_dialog(talk: Talk, session: Session, method: str, *fields: str, cseq: int
             ]
         )
     )
+
+
+@pytest.mark.parametrize("host", ["fe80::1%\0", "fe80::1%é", "::1%" + "x" * 40, "10.0.0.1\0"])
+def test_an_address_that_no_socket_takes_is_a_name(host: str):
+    """`ipaddress` takes anything behind a percent sign; sockets raise errors of all kinds at it."""
+    uri = parse_uri(f"sip:a@10.0.0.1;maddr={quote(host, safe='')}")
+    assert hop_of(uri).host == host
+    assert not is_ip(host)
+    assert is_ip("fe80::1%eth0.5")
 
 
 def options(

@@ -131,6 +131,12 @@ def test_the_medias_own_address_comes_before_the_sessions():
     assert agreed.host == "2001:db8::9"
 
 
+def test_an_address_is_known_again_however_it_is_written():
+    """Packets are told to come from there by what sockets call it (RFC 5952)."""
+    _, agreed = answered("m=audio 4000 RTP/AVP 0\nc=IN IP6 2001:DB8:0:0::09\na=rtcp:4001\n")
+    assert (agreed.host, agreed.reports) == ("2001:db8::9", ("2001:db8::9", 4001))
+
+
 @pytest.mark.parametrize(
     ("line", "reports"),
     [
@@ -139,6 +145,7 @@ def test_the_medias_own_address_comes_before_the_sessions():
         ("a=rtcp:53020 IN IP6 2001:db8::1", ("2001:db8::1", 53020)),
         ("a=rtcp:53020 IN IP4 host.example", None),
         ("a=rtcp:53020 IN IP4 0.0.0.0", None),
+        ("a=rtcp:53020 IN IP6 fe80::1%\0", None),
         ("a=rtcp:0", None),
         ("a=rtcp:99999", None),
         ("a=rtcp:x", None),
@@ -198,6 +205,8 @@ def test_nothing_in_common_is_an_error(offered: str):
         b"v=0\r\nm=audio 99999 RTP/AVP 0\r\n", b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n",
         b"v=0\r\nc=IN IP4 999.1.1.1\r\nm=audio 4000 RTP/AVP 0\r\n",
         b"v=0\r\nc=nonsense\r\nm=audio 4000 RTP/AVP 0\r\n", b"v=0\r\nnonsense\r\n",
+        b"v=0\r\nc=IN IP6 fe80::1%a\0b\r\nm=audio 4000 RTP/AVP 0\r\n",
+        b"v=0\r\nc=IN IP6 fe80::1%\xc3\xa9\r\nm=audio 4000 RTP/AVP 0\r\n",
         b"v=0\r\n" + b"m=audio 0 RTP/AVP 0\r\n" * 40, b"v=0\r\nm=audio 4000 RTP/AVP\r\n",
     ],
 )  # fmt: skip
