@@ -95,12 +95,13 @@ class Studio(Engine):
             return
 
         def play(sound: Pcm) -> None:
+            self._shelf.keep(clip, sound)
             if job in self._loading:
                 self._loading.discard(job)
                 self.play(leg, job, sound)
 
         self._loading.add(job)
-        self._aside(lambda: self._shelf.load(clip), play)
+        self._aside(lambda: read(clip), play)
 
     def stop(self, leg: int, job: int) -> None:
         self._loading.discard(job)
@@ -161,17 +162,24 @@ class Shelf:
         self._clips.move_to_end(key)
         return self._clips[key]
 
-    def load(self, clip: Clip) -> Pcm:
-        """The sound, read; none when it cannot be read."""
-        try:
-            sound: Pcm = np.fromfile(clip.path, "<i2")
-        except OSError:
-            return np.zeros(0, np.int16)
+    def keep(self, clip: Clip, sound: Pcm) -> None:
+        """It was read just now, perhaps for several at once."""
+        key = _state(clip.path)
+        if key in self._clips or not len(sound):
+            return
         self._bytes += sound.nbytes
-        self._clips[_state(clip.path)] = sound
+        self._clips[key] = sound
         while self._bytes > SHELF:
             self._bytes -= self._clips.popitem(last=False)[1].nbytes
-        return sound
+
+
+def read(clip: Clip) -> Pcm:
+    """The sound of a file; none when it cannot be read."""
+    try:
+        sound: Pcm = np.fromfile(clip.path, "<i2")
+    except OSError:
+        sound = np.zeros(0, np.int16)
+    return sound
 
 
 def _state(path: str) -> tuple[str, int, int]:
