@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from offhook.cli.client import Running
 from offhook.config import Settings, load, sample, usable_folder
 from offhook.model.account import Account
 
+FILES = 16_384  # open at a time, in each process: two for a leg, one for a connection
 COLLECT = (20_000, 4, 10)  # objects, and rounds among younger ones, between two of the collector's
 
 
@@ -51,7 +53,16 @@ def up(file: Path | None, **flags: Any) -> None:
     settings = load(flags, file)
     usable_folder(settings.data)
     log_as(settings)
+    may_open_files()
     asyncio.run(_up(settings))
+
+
+def may_open_files() -> None:
+    """Most systems let a program, and those that it starts, open 1,024 unless it asks for more."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if 0 <= now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def _up(settings: Settings) -> None:

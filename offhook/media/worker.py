@@ -186,7 +186,11 @@ class Worker:
 
 
 def main() -> None:
-    worker = Worker(socket.socket(fileno=int(sys.argv[1])))
+    with socket.socket(fileno=int(sys.argv[1])) as given:
+        link = (
+            given.dup()
+        )  # a small number, whatever the main process's was: `select` takes no other
+    worker = Worker(link)
     gc.collect()
     gc.freeze()
     worker.run()

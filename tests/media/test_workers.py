@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
@@ -316,6 +317,24 @@ async def test_a_worker_that_dies_ends_its_legs_and_another_takes_its_place(tmp_
         here, there = await real_pair(plane)
         assert worker_of(here) != dead
         await here.play(clip(tone(440, 0.1)))
+
+
+async def test_a_worker_starts_beside_a_thousand_open_files():
+    """As many connections as phones have; its end of the socket pair has a large number then."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < 2000:
+        pytest.skip("so many files cannot be opened here")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2000, most))
+    held = [os.dup(0) for _ in range(1100)]
+    try:
+        async with workers() as plane:
+            here, _ = await real_pair(plane)
+            await here.play(clip(tone(440, 0.1)))
+    finally:
+        for each in held:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 async def test_a_worker_ends_when_the_main_process_is_gone():

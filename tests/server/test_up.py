@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -63,9 +65,19 @@ def second(first: Looked, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with (
         held(socket.SOCK_STREAM, 8080),
         held(socket.SOCK_DGRAM, 5060),
+        few_files(),
         Up(first.up.data, "--config", str(file), ports=()) as up,
     ):
         yield up
+
+
+@contextmanager
+def few_files() -> Iterator[None]:
+    """As most systems begin with."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @contextmanager
@@ -111,6 +123,13 @@ class TestStarting:
     def test_urls_that_an_operator_set_are_left_alone(self, second: Up) -> None:
         [demo] = second.get("IncomingPhoneNumbers.json")["incoming_phone_numbers"]
         assert demo["sms_url"] == "http://my.app/demo/sms"
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of another process")
+    def test_it_and_its_workers_may_open_many_files(self, second: Up) -> None:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for pid in (second.process.pid, *children(second.process.pid)):
+            now, _ = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            assert now == min(most, 16_384)
 
     def test_default_ports_that_are_taken_give_way_to_the_next(self, second: Up) -> None:
         http, sip = int(second.api.rpartition(":")[2]), second.sip_port
