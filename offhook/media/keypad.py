@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
 
 from offhook.media.keys import Beat, beats
+
+PASSED_ON = 50  # keys that may wait for one another: more than that nobody presses in ten seconds
 
 
 @dataclass(slots=True)
 class Pressing:
     """Keys being pressed on a leg. `jobs` are over when `beats` run out."""
 
+    waiting: deque[str]
     beats: Iterator[Beat | None]
-    jobs: list[int]
+    jobs: list[int] = field(default_factory=list)
     start: int = 0  # RTP timestamp at which the present event began
 
 
@@ -26,10 +29,14 @@ class Keypad:
         return bool(self._pressing)
 
     def press(self, slot: int, jobs: list[int], digits: str) -> None:
-        """Press these after those being pressed."""
-        before = self._pressing.get(slot, Pressing(iter(()), []))
-        after = chain(before.beats, beats(digits))
-        self._pressing[slot] = Pressing(after, before.jobs + jobs, before.start)
+        """Press these after those being pressed. Too many that are nobody's job are left out."""
+        pressing = self._pressing.get(slot)
+        if pressing is None:
+            waiting = deque[str]()
+            pressing = self._pressing[slot] = Pressing(waiting, _all_beats(waiting))
+        if jobs or len(pressing.waiting) < PASSED_ON:
+            pressing.jobs += jobs
+            pressing.waiting.append(digits)
 
     def stop(self, slot: int, job: int | None = None) -> list[int]:
         """Let go, of everything or if that job is among it; the jobs that are over by that."""
@@ -51,3 +58,8 @@ class Keypad:
             if beat is not None:
                 sounding.append((slot, pressing, beat))
         return sounding, over
+
+
+def _all_beats(waiting: deque[str]) -> Iterator[Beat | None]:
+    while waiting:
+        yield from beats(waiting.popleft())

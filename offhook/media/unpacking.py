@@ -10,6 +10,7 @@ from offhook.media.coding import Coder
 from offhook.media.jitter import DEPTH, FAR_BEHIND, MASK, after, joined
 
 AHEAD = 2 * DEPTH * SAMPLES  # samples beyond which a packet belongs to another stream
+MOST = 64  # packets that are kept: a stream of which nothing is ever due is not for keeping
 
 
 class Unpacker:
@@ -24,13 +25,13 @@ class Unpacker:
 
     def put(self, ts: int, payload: bytes) -> None:
         """Keep a packet, if its sound is still to be heard."""
-        if self._heard >= 0:
-            ahead = after(ts, self._heard)
-            if FAR_BEHIND * SAMPLES <= ahead < 0:
-                return
-            if not 0 <= ahead < AHEAD:
-                self._packets.clear()
-                self._heard = -1
+        heard = self._heard >= 0
+        ahead = after(ts, self._heard if heard else next(reversed(self._packets), ts))
+        if heard and FAR_BEHIND * SAMPLES <= ahead < 0:
+            return
+        if abs(ahead) >= AHEAD or len(self._packets) == MOST:
+            self._packets.clear()
+            self._heard = -1
         self._packets.setdefault(ts, payload)
 
     def frame(self, ts: int, two: bool) -> Pcm | None:

@@ -307,6 +307,19 @@ class TestBridges:
         studio.tick(20)
         assert self.events_of(studio, 1) == 1
 
+    def test_who_presses_faster_than_anybody_can_leaves_no_backlog(self, studio):
+        """Each is told; those passed on take a fifth of a second, and are over in ten."""
+        self.seat(studio, 1, 2)
+        for n in range(400):
+            event = FarEnd().packet(n, b"\x05\x8a\x03\x20", ts=n * 100, payload_type=101)
+            studio.arrive(1, event, (AGREED.host, 4000))
+        studio.tick(12 * 50)
+        assert studio.keys(1) == "5" * 400
+        pressed = self.events_of(studio, 2)
+        assert 40 < pressed < 55
+        studio.tick(50)
+        assert self.events_of(studio, 2) == pressed
+
     def test_in_a_conference_keys_stay_with_their_leg(self, studio):
         self.seat(studio, 1, 2, 3)
         self.press_at(studio, 1)

@@ -12,6 +12,7 @@ from offhook.media import codecs, rtcp, rtp
 from offhook.media.clip import FRAME, SAMPLES
 from offhook.media.coding import Coder, opus_samples
 from offhook.media.orders import Stats
+from offhook.media.unpacking import Unpacker
 
 CODED = [("G722", 9), ("opus", 111)]
 CHIRP = np.round(9000 * np.sin(np.cumsum(np.linspace(0.2, 0.8, 50 * SAMPLES)))).astype(np.int16)
@@ -92,6 +93,26 @@ def test_a_lost_packet_is_concealed(codec: str, number: int):
     before, made = [frame for frame in sound if np.any(np.abs(frame) > 20)][29:31]
     assert 0.5 < level(made) / level(before) < 1
     assert share(made, 440) > 0.8
+
+
+class Counting(Coder):
+    decoded = 0
+
+    def decode(self, payload: bytes) -> Sound:
+        self.decoded += 1
+        return super().decode(payload)
+
+
+@pytest.mark.parametrize("apart", [20, 10], ids=["a silence that is refreshed", "worse"])
+def test_what_was_never_due_is_not_decoded_later(apart: int):
+    """In a silence Opus says something every 400 ms (RFC 7587 section 3.1.3), too little to be
+    played; an hour of that must cost nothing when the voice comes back."""
+    coder = Counting("opus")
+    unpacker, payload = Unpacker(coder), Coder("opus").encode(tone(440, 0.02))
+    for n in range(9000):
+        unpacker.put(n * apart * SAMPLES, payload)
+    unpacker.frame(9000 * apart * SAMPLES, two=False)
+    assert coder.decoded <= 64
 
 
 def test_opus_makes_up_for_its_own_losses():
