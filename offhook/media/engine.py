@@ -326,6 +326,7 @@ class Engine:
     def _send(self) -> None:
         """Packets of all RTP legs, each a sound or, while a key is pressed, an event."""
         slots = self._sends
+        self._senders.mark()
         if self._keying.keypad:
             events, over = self._keying.send(self._sound[1], self._present[1])
             self._output.packets += events

@@ -68,8 +68,6 @@ class Senders:
 
     def pack(self, slots: Slots, out: Pcm, sounds: NDArray[np.bool_]) -> None:
         """Make the next packet of each of these slots from its frame."""
-        if self._fresh or self._marked:
-            self._mark()
         loud, alaw = sounds[slots], self._alaw[slots]
         silence = np.where(alaw, codecs.SILENCE[codecs.PCMA], codecs.SILENCE[codecs.PCMU])
         payload = np.empty((len(slots), SAMPLES), np.uint8)
@@ -87,16 +85,14 @@ class Senders:
 
     def encode(self, slots: Iterable[int], out: Pcm) -> list[tuple[int, bytes]]:
         """The next packets of slots that have coders."""
-        if self._fresh or self._marked:
-            self._mark()
         return [(slot, self._encoded(slot, out[slot])) for slot in slots]
 
     def _encoded(self, slot: int, frame: Pcm) -> bytes:
         kind, payload = int(self._packets[slot, 1]), self._coders[slot].encode(frame)
         return self._written(slot, kind & 0x7F, bool(kind & 0x80), self.now(slot), payload)
 
-    def _mark(self) -> None:
-        """Set the marker on first packets, and take it off those after."""
+    def mark(self) -> None:
+        """Once a tick: set the marker on first packets, and take it off those after."""
         for slot in self._marked:
             self._packets[slot, 1] &= 0x7F
         for slot in self._fresh:

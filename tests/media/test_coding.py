@@ -121,6 +121,16 @@ def test_a_call_between_two_codecs_is_heard_both_ways():
     assert share(here[1600:], 500) > 0.95
 
 
+def test_every_first_packet_is_marked_whoever_else_speaks_what():
+    """RFC 3551 section 4.1."""
+    studio = Studio()
+    for leg, agreed in enumerate((AGREED, remote("opus", 111), replace(AGREED, port=4002)), 1):
+        studio.rtp_leg(leg, agreed)
+    studio.tick(5)
+    for leg in studio.slots:
+        assert [packet.marker for packet in studio.sent(leg)] == [True] + [False] * 4
+
+
 def test_going_back_to_a_table_ends_the_coding():
     studio = Studio()
     leg = studio.rtp_leg(1, remote("opus", 111))
