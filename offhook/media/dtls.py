@@ -69,7 +69,7 @@ class Handshake:
 
     def begin(self, now: float) -> list[bytes]:
         """What we say unasked: the first flight, if it is ours."""
-        return self._step(now) if self._agreed.active else []
+        return self._step(now) if self._agreed.active and not self._flight else []
 
     def receive(self, data: bytes, now: float) -> list[bytes]:
         """What is to be sent in answer."""
@@ -130,10 +130,14 @@ class Handshake:
         )
 
     def _is_theirs(self, certificate: x509.Certificate) -> bool:
-        algorithm, _, said = self._agreed.fingerprint.partition(" ")
         raw = certificate.public_bytes(Encoding.DER)
-        counted = HASHES.get(algorithm.lower())
-        return counted is not None and counted(raw).hexdigest() == said.replace(":", "").lower()
+        return any(_is_of(raw, said) for said in self._agreed.fingerprint.split(","))
+
+
+def _is_of(raw: bytes, fingerprint: str) -> bool:
+    algorithm, _, said = fingerprint.partition(" ")
+    counted = HASHES.get(algorithm.lower())
+    return counted is not None and counted(raw).hexdigest() == said.replace(":", "").lower()
 
 
 def _outgoing(connection: SSL.Connection) -> list[bytes]:

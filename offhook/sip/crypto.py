@@ -6,6 +6,7 @@ import binascii
 import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
+from hashlib import shake_256
 
 # Bytes of master key and salt together, for each suite that we know, in our order.
 KEY_BYTES = {
@@ -14,7 +15,6 @@ KEY_BYTES = {
     "AEAD_AES_256_GCM": 44,
     "AEAD_AES_128_GCM": 28,
 }
-SECRET_BYTES = max(KEY_BYTES.values())
 _LINE = re.compile(r"([0-9]{1,9}) ([A-Z0-9_]+) inline:([A-Za-z0-9+/]+={0,2})(\S*)((?: \S+)*)")
 _LIFETIME = re.compile(r"(\|(2\^[0-9]{1,2}|[0-9]{1,20}))?")
 
@@ -52,8 +52,9 @@ def read(value: str) -> Crypto | None:
 
 
 def ours(tag: int, suite: str, secret: bytes) -> Crypto:
-    """Our line: only one suite is ever agreed on, so that all may draw on one secret."""
-    return Crypto(tag, suite, secret[: KEY_BYTES[suite]])
+    """Our line. Each suite has a key of its own: where another is agreed on later, the numbers of
+    packets may begin anew, and none may come twice under one key (RFC 3711 section 9.1)."""
+    return Crypto(tag, suite, shake_256(suite.encode() + secret).digest(KEY_BYTES[suite]))
 
 
 def offered(secret: bytes) -> tuple[Crypto, ...]:

@@ -23,7 +23,8 @@ _FINGERPRINT = re.compile(r"(sha-(?:256|384|512)) ((?:[0-9a-f]{2}:){31,63}[0-9a-
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side's word. `fingerprint` is a hash's name and the hash of its certificate."""
+    """One side's word. `fingerprint` is a hash's name and the hash of its certificate; of several,
+    divided by commas, any may be its (RFC 8122 section 5)."""
 
     user: str
     password: str = field(repr=False)
@@ -36,7 +37,7 @@ def read(section: list[str], general: list[str]) -> Side | None:
     agent: of two such, neither would begin (RFC 8445 section 6.1.1)."""
     lines = [*section, *general]
     user, password = _first(lines, "ice-ufrag", _USER), _first(lines, "ice-pwd", _PASSWORD)
-    fingerprint = _first(lines, "fingerprint", _FINGERPRINT)
+    fingerprint = ",".join(filter(_FINGERPRINT.fullmatch, _values(lines, "fingerprint")))
     setup = _SETUPS.get(next(_values(lines, "setup"), ""))
     complete = user and password and fingerprint and setup
     if not complete or not setup or "a=rtcp-mux" not in section or "a=ice-lite" in general:

@@ -260,6 +260,17 @@ def test_another_certificate_than_the_description_says_gives_no_keys():
     assert desk.stats().refused == 2  # the certificate, and the packet
 
 
+def test_of_several_certificates_that_the_description_says_any_will_do():
+    """RFC 8122 section 5."""
+    said = f"{identity(NOW).fingerprint},{THEIRS.fingerprint}"
+    desk, far = Desk(replace(AGREED, web=replace(WEB, fingerprint=said))), browser()
+    desk.meet(far)
+    assert far.seals is not None
+    desk.arrive(far.seals.protect(FarEnd().packet(0)))
+    desk.arrive(far.seals.protect(FarEnd().packet(1)))
+    assert desk.heard()
+
+
 def test_the_nominated_pair_is_where_sound_goes():
     """Section 8.1.1: the browser may change its mind, by another check that nominates."""
     desk, far = Desk(), browser()
@@ -312,6 +323,22 @@ def test_who_is_to_begin_the_handshake_can_be_we():
         desk.arrive(far.seals.protect(FarEnd().packet(n)))
     assert len(desk.heard()) >= 3
     assert far.opens.unprotect(desk.sent[-1][0])
+
+
+def test_what_it_cost_is_given_back_though_checks_go_on():
+    """Browsers ask every few seconds whether we still want to hear them (RFC 7675)."""
+    desk = Desk(replace(AGREED, web=replace(WEB, active=True)))
+    far = Browser(WEB.user, WEB.password, server=True)
+    flight = desk.arrive(far.check())[1:]
+    for _ in range(6):
+        flight = [reply for data in flight for reply in far.receive(data)]
+        flight = [reply for data in flight for reply in desk.arrive(data)]
+    kept = connections()
+    for _ in range(12):
+        desk.arrive(far.check())
+        for _ in range(round(3 / FRAME)):
+            desk.tick()
+    assert connections() == kept - 1
 
 
 def test_checks_can_begin_anew_while_the_keys_stay():

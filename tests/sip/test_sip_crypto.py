@@ -88,7 +88,13 @@ def test_the_first_key_that_we_can_use_is_answered_under_its_tag():
     [line] = lines(made, "a=crypto")
     assert line.startswith("a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:")
     assert agreed.keys is not None
-    assert agreed.keys[0].key == SECRET[:30]
+    assert len(agreed.keys[0].key) == 30
+
+
+def test_no_suite_has_another_ones_key():
+    """With another suite the numbers of packets begin anew, and would come twice under one key."""
+    keys = [one.key[:14] for one in crypto.offered(SECRET)]
+    assert len(set(keys)) == len(crypto.KEY_BYTES)
 
 
 def test_of_a_sealed_and_a_plain_offer_the_sealed_one_is_taken():

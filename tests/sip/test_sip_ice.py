@@ -147,6 +147,16 @@ def test_what_is_said_for_the_whole_session_counts_for_the_section():
     assert agreed.web[1].user == USER
 
 
+def test_several_certificates_may_be_the_browsers():
+    """RFC 8122 section 5; a hash that is broken says nothing."""
+    second = "sha-512 " + ":".join(["AB"] * 64)
+    weak = "sha-1 " + ":".join(["00"] * 20)
+    said = f"a=fingerprint:{THEIRS.fingerprint}"
+    _, agreed = answered(changed(said, f"a=fingerprint:{weak}\n{said}\na=fingerprint:{second}"))
+    assert agreed.web is not None
+    assert agreed.web[1].fingerprint == f"{THEIRS.fingerprint},{second}"
+
+
 @pytest.mark.parametrize(
     ("direction", "send", "receive"),
     [("sendonly", False, True), ("recvonly", True, False), ("inactive", False, False)],
