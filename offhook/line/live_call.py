@@ -82,6 +82,7 @@ class LiveCall:
             return task.result()
         finally:
             await stopped(task)
+            del task  # an error's traceback holds this frame, which must not hold the error
 
     async def say(self, text: str, ssml: str, voice: str, language: str, loop: int = 1) -> None:
         await self.answer()

@@ -77,7 +77,7 @@ class MediaLeg:
 
     def tap(self, hear: Callable[[bytes], None] | None) -> None:
         """Hand every frame (320 bytes) that arrives to `hear`; nothing comes while none arrives."""
-        self._hear = hear
+        self._hear = None if self.closed else hear
         self.host.do(Studio.tap, self.id, hear is not None)
 
     async def close(self) -> Stats:
@@ -137,7 +137,7 @@ class RtpLeg(MediaLeg):
     def on_timeout(self, seconds: float, hook: Callable[[str], None]) -> None:
         """Call `hook`, once, when nothing has come for so long; with why when nothing can come any
         more: no keys were agreed on, or the leg's worker died."""
-        self._dead = hook
+        self._dead = None if self.closed else hook
         self.host.do(Studio.expect, self.id, seconds)
 
 

@@ -133,6 +133,8 @@ def _bound(ip: str, port: int) -> socket.socket:
         one.setblocking(False)
         if family == socket.AF_INET:
             one.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED)
+        else:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, EXPEDITED)
         one.bind((ip, port))
     except OSError:
         one.close()
