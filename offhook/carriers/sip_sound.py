@@ -78,6 +78,7 @@ class Sound:
             self._ours = replace(self._ours, restarts=self._ours.restarts + 1)
             said, agreed = sdp.answer(offered, self._ours)
         said = self._versioned(said, lambda ours: sdp.answer(offered, ours)[0])
+        self._ours = sdp.keeping(self._ours, offered)
         self._connect(agreed)
         return said
 
@@ -122,6 +123,7 @@ class Sound:
             web=_web(agreed, self._identity),
             mux=agreed.mux,
             reports=agreed.reports,
+            others=agreed.others,
         )
         self._browser = agreed.web[1] if agreed.web else None
         self._ours = replace(  # of offers and answers to come

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+KEYS: Final = "keys"  # what comes under a payload type, if it is no codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Web:
 class Remote:
     """Where a leg sends its RTP, as the session description says; `receive` and `send` are ours.
 
+    Sound of other codecs, and KEYS, may come under the payload types of `others` as well.
     With `srtp` or `web`, nothing goes or is taken in the clear. With `web` or `mux`, reports share
     the port (RFC 5761); else `reports` is where they go, if that was said (RFC 3605).
     """
@@ -57,6 +60,7 @@ class Remote:
     web: Web | None = None
     mux: bool = False
     reports: tuple[str, int] | None = None
+    others: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

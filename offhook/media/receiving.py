@@ -14,10 +14,11 @@ from offhook.media.codecs import Pcm
 from offhook.media.coding import LONGEST, Coder
 from offhook.media.jitter import JitterBuffers, Slots, Stamps, Times
 from offhook.media.keys import EventReader
-from offhook.media.orders import Remote
+from offhook.media.orders import KEYS, Remote
 from offhook.media.rtp import Address, Batch, Packet
 from offhook.media.unpacking import Unpacker
 
+NOISE = "noise"
 TABLES = {"PCMU": codecs.PCMU, "PCMA": codecs.PCMA}
 QUIET = 0.25  # seconds without a packet after which a stream may go on from another source
 STRANGE = 1.0  # and after which another stream may
@@ -46,14 +47,9 @@ class Peer:
     since: int = 0  # packets that had been received when `source` began
     candidate: Candidate | None = None
     keys: EventReader = field(default_factory=EventReader)
-    unpacker: Unpacker | None = None  # of a codec that is no table
-
-    def follow(self, coder: Coder | None) -> None:
-        """What comes from now on is of this coder, or of a table."""
-        if coder is None:
-            self.unpacker = None
-        elif self.unpacker is None or self.unpacker.coder is not coder:
-            self.unpacker = Unpacker(coder)
+    kinds: dict[int, str] = field(default_factory=dict)  # by payload type: a codec, KEYS or NOISE
+    spoken: int = -1  # the payload type that its sound has now
+    coders: dict[str, Coder] = field(default_factory=dict)  # of codecs that we do not speak to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +74,7 @@ class Receivers:
     ) -> None:
         self._on_key, self._on_noise, self._coders = on_key, on_noise, coders
         self._peers: dict[int, Peer] = {}
+        self._unpackers: dict[int, Unpacker] = {}  # of those who speak a codec that is no table
         self.jitter_buffers = JitterBuffers(capacity)
         self._payload_type = np.full(capacity, -1, np.int16)  # -1: nothing is expected
         self._alaw = np.zeros(capacity, np.bool_)
@@ -103,6 +100,7 @@ class Receivers:
 
     def close(self, slot: int) -> None:
         self._peers.pop(slot, None)
+        self._unpackers.pop(slot, None)
         self._payload_type[slot] = -1
 
     def connect(self, slot: int, remote: Remote, at: float) -> None:
@@ -110,14 +108,35 @@ class Receivers:
         peer = self._peers.get(slot)
         address = (remote.host, remote.port)
         if peer is None or (peer.remote.host, peer.remote.port) != address:
-            self._peers[slot] = Peer(remote, address)
-        else:
-            peer.remote = remote
-        self._peers[slot].follow(self._coders.get(slot))
-        by_table = remote.receive and remote.codec in TABLES
-        self._payload_type[slot] = remote.payload_type if by_table else -1
-        self._alaw[slot] = remote.codec == "PCMA"
+            peer = self._peers[slot] = Peer(remote, address)
+        peer.remote = remote
+        before, peer.kinds = peer.kinds.get(peer.spoken), _kinds(remote)
+        same = before is not None and peer.kinds.get(peer.spoken) == before
+        self._turn(slot, peer, peer.spoken if same else remote.payload_type)
         self.heard_at[slot] = at
+
+    def _turn(self, slot: int, peer: Peer, payload_type: int) -> None:
+        """Its sound has this type from now on: of the codecs that were agreed on, a far end may
+        send any (RFC 3264 section 7)."""
+        peer.spoken, codec = payload_type, peer.kinds[payload_type]
+        by_table = peer.remote.receive and codec in TABLES
+        self._payload_type[slot] = payload_type if by_table else -1
+        self._alaw[slot] = codec == "PCMA"
+        before = self._unpackers.pop(slot, None)
+        if codec not in TABLES:
+            coder = self._coder(slot, peer, codec)
+            self._unpackers[slot] = before if before and before.coder is coder else Unpacker(coder)
+        if before is not self._unpackers.get(slot):
+            self.jitter_buffers.restart(slot)
+
+    def _coder(self, slot: int, peer: Peer, codec: str) -> Coder:
+        """Ours, where we speak that codec to it as well."""
+        ours = self._coders.get(slot)
+        if ours is not None and ours.codec == codec:
+            return ours
+        if codec not in peer.coders:
+            peer.coders[codec] = Coder(codec)
+        return peer.coders[codec]
 
     def move(self, slot: int, source: Address) -> None:
         """The far end has proved that it is there."""
@@ -126,6 +145,11 @@ class Receivers:
 
     def target(self, slot: int) -> Address:
         return self._peers[slot].target
+
+    def clock(self, slot: int) -> int:
+        """RTP ticks to a sample of ours, in what comes."""
+        unpacker = self._unpackers.get(slot)
+        return unpacker.coder.clock if unpacker else 1
 
     def reports_to(self, slot: int) -> Address:
         """Where reports go: with the sound; where that goes as agreed, to what was said of them
@@ -211,7 +235,7 @@ class Receivers:
             believed = not rebound or packet.seq - int(self._highest[slot]) & 0xFFFF < 0x8000
         else:
             announced = (peer.remote.host, peer.remote.port)
-            believed = source in (announced, peer.home)
+            believed = source[:2] == announced or source == peer.home
         if not believed and peer.source is not None:
             at = float(np.broadcast_to(batch.at, len(batch.slots))[i])
             silence = at - self.heard_at[slot]
@@ -268,18 +292,21 @@ class Receivers:
             self.refused[slot] += 1
             return
         self.heard_at[slot] = at
-        if packet.payload_type == peer.remote.dtmf_payload_type:
+        kind = peer.kinds.get(packet.payload_type)
+        if kind is None:
+            self.refused[slot] += 1
+        elif kind == KEYS:
             self._count_one(slot, packet, at)
             key = peer.keys.read(packet.payload, packet.ts)
             if key is not None:
                 self._on_key(slot, key)
-        elif packet.payload_type == peer.remote.noise_payload_type:
+        elif kind == NOISE:
             self._count_one(slot, packet, at)
             self._on_noise(slot, packet.payload)
-        elif packet.payload_type == peer.remote.payload_type:
-            self._unpack(slot, peer, packet, at)
         else:
-            self.refused[slot] += 1
+            if packet.payload_type != peer.spoken:
+                self._turn(slot, peer, packet.payload_type)
+            self._unpack(slot, kind, packet, at)
 
     def _count_one(self, slot: int, packet: Packet, at: float, timed: bool = False) -> None:
         """As `_count`; an event's timestamp says nothing of its transit, if it is not `timed`."""
@@ -290,21 +317,20 @@ class Receivers:
         if not timed:
             self.jitter[slot], self._transit[slot] = jitter, transit
 
-    def _unpack(self, slot: int, peer: Peer, packet: Packet, at: float) -> None:
+    def _unpack(self, slot: int, codec: str, packet: Packet, at: float) -> None:
         """Sound of any length, into frames of 20 ms."""
-        coder, payload, ts = self._coders.get(slot), packet.payload, packet.ts
-        samples = coder.length(payload) if coder else len(payload)
+        unpacker, payload, ts = self._unpackers.get(slot), packet.payload, packet.ts
+        samples = unpacker.coder.length(payload) if unpacker else len(payload)
         if not 0 < samples <= LONGEST:
             self.refused[slot] += 1
             return
-        if coder and peer.unpacker:
+        if unpacker:
             # The place is reserved; what is heard there is decoded when it is due.
-            ts, sound = coder.stamp(ts), np.zeros(samples, np.int16)
-            peer.unpacker.put(ts, payload)
+            ts, sound = unpacker.coder.stamp(ts), np.zeros(samples, np.int16)
+            unpacker.put(ts, payload)
         else:
-            codec = TABLES[peer.remote.codec]
-            sound = codecs.decode(codec, np.frombuffer(payload, np.uint8))
-        self._count_one(slot, replace(packet, ts=ts), at, timed=coder is not None)
+            sound = codecs.decode(TABLES[codec], np.frombuffer(payload, np.uint8))
+        self._count_one(slot, replace(packet, ts=ts), at, timed=True)
         self.jitter_buffers.put_any(slot, ts, sound, at)
 
     def take(self, slots: Slots) -> tuple[Pcm, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -313,10 +339,9 @@ class Receivers:
         buffers = self.jitter_buffers
         frames, came = buffers.take(slots)
         present = came.copy()
-        for slot in self._coders:
+        for slot, unpacker in self._unpackers.items():
             i = int(np.searchsorted(slots, slot))
-            unpacker = self._peers[slot].unpacker
-            if not buffers.passed[i] or unpacker is None:
+            if not buffers.passed[i]:
                 continue
             ts, two = buffers.heard(slot), bool(buffers.joined[slot])
             sound = unpacker.frame(ts, two) if came[i] else unpacker.lost(ts)
@@ -325,6 +350,16 @@ class Receivers:
             present[i] = sound is not None
             frames[i] = 0 if sound is None else sound
         return frames, came, present
+
+
+def _kinds(remote: Remote) -> dict[int, str]:
+    """What comes under each payload type that was agreed on."""
+    kinds = {**dict(remote.others), remote.payload_type: remote.codec}
+    if remote.dtmf_payload_type is not None:
+        kinds[remote.dtmf_payload_type] = KEYS
+    if remote.noise_payload_type is not None:
+        kinds[remote.noise_payload_type] = NOISE
+    return kinds
 
 
 def _proved(peer: Peer, packet: Packet, source: Address) -> bool:

@@ -135,7 +135,7 @@ class Reports:
             fraction_lost=min(255, 256 * lost // expected) if expected > 0 < lost else 0,
             lost=stream.lost,
             highest=stream.highest,
-            jitter=int(self._receivers.jitter[slot] * self._senders.clock(slot)),
+            jitter=int(self._receivers.jitter[slot] * self._receivers.clock(slot)),
             last_report=account.heard,
             delay=int((at - account.heard_at) * 65536) & MASK if account.heard else 0,
         )

@@ -8,7 +8,7 @@ answer by port 0. Feedback (an F at the end of the profile) is agreed to and not
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from offhook.sip import crypto, ice
@@ -39,7 +39,8 @@ class Ours:
     `secret` is what our keys are made of; with `secured` we offer nothing in the clear, and if
     `strict`, we agree to nothing in the clear either. With `web` we offer what browsers take:
     `fingerprint` is that of our certificate, `nearby` where we can be reached beside `host`,
-    `active` that the handshake was ours to begin.
+    `active` that the handshake was ours to begin. Later offers keep to the sections that there
+    were: those `refused`, and ours at its `place` by its name `mid`.
     """
 
     host: str
@@ -54,6 +55,9 @@ class Ours:
     nearby: tuple[str, ...] = ()
     restarts: int = 0
     active: bool = False
+    refused: tuple[Media, ...] = ()
+    place: int = 0
+    mid: str = ""
 
     @property
     def side(self) -> ice.Side:
@@ -66,7 +70,8 @@ class Agreed:
 
     `keys` are ours and theirs, of one suite, where the sound is sealed; `web` are ours and theirs
     where a browser is at the other end. `mux`: reports share the port; else they go to `reports`,
-    if that is said. `host` may be a name.
+    if that is said. `host` may be a name. `others` are more payload types under which they may
+    send: pairs with a codec, or "keys".
     """
 
     host: str
@@ -83,6 +88,7 @@ class Agreed:
     web: tuple[ice.Side, ice.Side] | None = None
     mux: bool = False
     reports: tuple[str, int] | None = None
+    others: tuple[tuple[int, str], ...] = ()
 
 
 def speakable(offered: list[Media], *, strict: bool = False) -> bool:
@@ -102,14 +108,26 @@ def offer(ours: Ours) -> bytes:
     maps = [line for codec, number in OUR_TYPES.items() for line in _mapped(codec, number)]
     for clock, number in OUR_KEYS_TYPES.items():
         maps += _keys_mapped(number, clock)
+    protocol = WEB if ours.web else "RTP/SAVP" if ours.secured else "RTP/AVP"
+    mid = ours.mid or (MID if ours.web else "")
+    if mid:
+        maps.append(f"a=mid:{mid}")
     if ours.web:
-        maps += [f"a=mid:{MID}", *_web(ours, ours.side)]
-        section = _section(ours, types, maps, "sendrecv", WEB)
-        return _described(ours, [section], [ICE_LITE, _group(MID)])
-    if ours.secured:
+        maps += _web(ours, ours.side)
+    elif ours.secured:
         maps += map(str, crypto.offered(ours.secret))
-    protocol = "RTP/SAVP" if ours.secured else "RTP/AVP"
-    return _described(ours, [_section(ours, types, maps, "sendrecv", protocol)])
+    sections = [_refused(media) for media in ours.refused]
+    sections.insert(ours.place, _section(ours, types, maps, "sendrecv", protocol))
+    return _described(ours, sections, [ICE_LITE, _group(mid)] if ours.web else [])
+
+
+def keeping(ours: Ours, offered: list[Media]) -> Ours:
+    """Ours, once these were answered: as many sections will be offered from then on, and in that
+    order (RFC 3264 section 8)."""
+    chosen = _able(offered, ours.strict)[0]
+    refused = tuple(media for media in offered if media is not chosen)
+    place = next(n for n, media in enumerate(offered) if media is chosen)
+    return replace(ours, refused=refused, place=place, mid=chosen.mid)
 
 
 def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
@@ -159,9 +177,9 @@ def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
 def accepted(answered: list[Media], ours: Ours) -> Agreed:
     """What the answer to our offer agrees on. Raises BadSdp when it refuses the sound, or would
     have it in the clear where we did not offer that."""
-    if not answered or not _speaks(answered[0]):
+    if len(answered) <= ours.place or not _speaks(answered[ours.place]):
         raise BadSdp("no common codec")
-    media = answered[0]
+    media = answered[ours.place]
     undecided = media.web is not None and media.web.setup == "actpass"
     if media.secured != (ours.secured or ours.web) or (ours.web and not media.web) or undecided:
         raise BadSdp("not the protocol that was offered")
@@ -172,7 +190,22 @@ def accepted(answered: list[Media], ours: Ours) -> Agreed:
         if theirs is None or (theirs.tag, theirs.suite) not in mine:
             raise BadSdp("not a crypto that was offered")
         sealed = (mine[theirs.tag, theirs.suite], theirs)
-    return _agreed(media, REVERSED[media.direction], sealed, web)
+    agreed = _agreed(media, REVERSED[media.direction], sealed, web)
+    return replace(agreed, others=_others(media, agreed))
+
+
+def _others(media: Media, agreed: Agreed) -> tuple[tuple[int, str], ...]:
+    """All that was offered and taken may come (RFC 3264 section 7): under our numbers, or, as some
+    do it, under those of the answer."""
+    ours: dict[int, str] = {}
+    theirs: dict[int, str] = {}
+    for number, name in media.codecs.items():
+        if codec := CODECS.get(name):
+            ours[OUR_TYPES[codec]] = theirs[number] = codec
+        elif name in KEYS.values():
+            ours[OUR_KEYS_TYPES[_clock(name)]] = theirs[number] = "keys"
+    main = (agreed.payload_type, agreed.keys_type)
+    return tuple(each for each in (theirs | ours).items() if each[0] not in main)
 
 
 def _agreed(

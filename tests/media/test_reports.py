@@ -317,6 +317,17 @@ class TestFigures:
         assert [report.receptions[0].jitter for report in reports(studio)] == [0]
         assert stats(studio).jitter_ms == pytest.approx(0, abs=0.2)
 
+    @pytest.mark.parametrize("length", [80, 240, 480])
+    def test_packets_of_other_lengths_have_jitter_as_well(self, studio, length):
+        for n in range(200):
+            first = replace(FarEnd().first, ts=n * (length - 160) & 0xFFFFFFFF)
+            studio.ticks = n * length // 160
+            data = FarEnd(first).packet(n, bytes(length))
+            at = n * length / 8000 + 0.008 * (n % 2)
+            studio.arrive(1, data, after=at - studio.now)
+            studio.tick()
+        assert stats(studio).jitter_ms == pytest.approx(8, rel=0.1)
+
     def test_jitter_settles_at_the_mean_change_of_transit(self, studio):
         talk(studio, list(range(400)), wait=0.008)
         assert stats(studio).jitter_ms == pytest.approx(8, rel=0.05)

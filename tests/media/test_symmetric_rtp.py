@@ -60,6 +60,16 @@ def test_the_announced_address_takes_its_place_from_a_stranger_at_once(studio):
     assert target(studio) == FAR
 
 
+def test_so_it_does_over_ipv6_whose_sources_say_more(studio):
+    """Sockets give a flow label and an interface as well."""
+    far, stranger = ("2001:db8::7", 4000, 0, 0), ("2001:db8::66", 9, 0, 0)
+    studio.engine.connect(1, replace(AGREED, host="2001:db8::7"))
+    listen(studio, 1, stranger, range(5))
+    studio.arrive(1, FarEnd(TestHijacking.OTHER).packet(5), far)
+    studio.tick()
+    assert target(studio) == far
+
+
 def test_a_far_end_that_moves_is_followed_after_a_quarter_of_a_second_of_silence(studio):
     listen(studio, 1, NAT, range(10))
     assert listen(studio, 1, STRANGER, range(10, 20)) == [9], "too soon"

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from offhook.carriers.trunks import Trunk
 from offhook.line.leg import Leg
 from offhook.media import codecs, rtcp, rtp
 from offhook.media.clip import FRAME, SAMPLES, Clip
+from offhook.media.coding import Coder
 from offhook.model.sip_registrations import Home, SipRegistration
 from offhook.sip.hop import Hop
 from offhook.sip.registrar import Contact
@@ -252,6 +254,19 @@ class TestACallIn:
             assert _attribute(ours, "ice-ufrag") == _attribute(before, "ice-ufrag")
             assert _attribute(ours, "setup") == "actpass"
 
+    async def test_our_offer_has_the_sections_that_there_were(self):
+        """Browsers refuse one that has fewer, or other names for them (RFC 8829 section 5.10)."""
+        async with up() as call:
+            both = (
+                call.sound.offer().replace("BUNDLE 0", "BUNDLE snd 1").replace("mid:0", "mid:snd")
+            )
+            answer = await call.offers(both + "m=video 9 UDP/TLS/RTP/SAVPF 96\na=mid:1\n")
+            ours = await call.offers("")
+            for body in (answer, ours):
+                assert re.findall(r"m=(\S+ \d+)", body) == ["audio 10000", "video 0"]
+                assert re.findall(r"a=mid:(\S+)", body) == ["snd", "1"]
+                assert "a=group:BUNDLE snd\r\n" in body
+
     async def test_a_browser_that_is_gone_ends_the_call_like_any_other(self):
         async with up() as call:
             call.sound.stop()
@@ -401,3 +416,44 @@ async def test_a_phone_has_its_reports_where_it_wants_them(says: str, port: int)
         async with asyncio.timeout(10):
             assert (await reports.get())[1] == rtcp.SENDER_REPORT
         transport.close()
+
+
+SEVERAL = f"""v=0\r
+o=- 1 1 IN IP4 {THEM}\r
+s=-\r
+c=IN IP4 {THEM}\r
+t=0 0\r
+m=audio 30000 RTP/AVP 9 0 8 97\r
+a=rtpmap:97 telephone-event/8000\r
+"""
+
+
+async def says_in_g722(at: str, number: int) -> None:
+    """A tone of 1000 Hz, and a 5 under this payload type, to whoever is there."""
+    port = int(re.findall(r"m=audio (\d+)", at)[0])
+    loop, coder = asyncio.get_running_loop(), Coder("G722")
+    transport, _ = await loop.create_datagram_endpoint(
+        asyncio.DatagramProtocol, local_addr=(THEM, 30000)
+    )
+    for n, frame in enumerate(tone(1000, 100).reshape(-1, SAMPLES)):
+        packet = rtp.Packet(9, n == 0, n, n * SAMPLES, 0xB0B, coder.encode(frame))
+        if n == 50:
+            packet = replace(packet, payload_type=number, payload=b"\x05\x8a\x03\x20")
+        transport.sendto(rtp.write(packet), (US, port))
+        await asyncio.sleep(FRAME)
+    transport.close()
+
+
+async def test_a_phone_that_takes_several_codecs_is_heard_in_the_one_that_it_likes():
+    """RFC 3264 section 7: its sound, and keys under the number that it was offered, not that of its
+    answer."""
+    async with carrier(US, Phone()) as here:
+        peer = await sender(THEM)
+        dialing = asyncio.ensure_future(here.dial(target(f"sip:bob@{THEM}"), not_ringing))
+        asked = await peer.hears("INVITE")
+        await ok(peer, asked, body=SEVERAL)
+        leg = await dialing
+        talking = asyncio.ensure_future(says_in_g722(description(asked), 101))
+        assert await Ear(leg).hears() == pytest.approx(1000, abs=20)
+        await talking
+        assert leg.media.keys.get_nowait() == "5"

@@ -241,6 +241,46 @@ def test_the_answer_to_our_offer_is_taken(answer: str, agreed: Agreed):
     assert sdp.accepted(sdp.parse(body(answer)), OURS) == agreed
 
 
+TAKEN = """m=audio 4000 RTP/AVP 9 0 96 97 98
+a=rtpmap:96 opus/48000/2
+a=rtpmap:97 telephone-event/8000
+a=rtpmap:98 telephone-event/48000
+"""
+
+
+def test_everything_that_an_answer_takes_may_come():
+    """RFC 3264 section 7: under the numbers that we offered; some use those of their answer."""
+    agreed = sdp.accepted(sdp.parse(body(TAKEN)), OURS)
+    assert (agreed.codec, agreed.payload_type, agreed.keys_type) == ("PCMU", 0, 97)
+    opus, keys = {96: "opus", 111: "opus"}, {98: "keys", 101: "keys", 110: "keys"}
+    assert dict(agreed.others) == {9: "G722", **opus, **keys}
+
+
+def test_nothing_else_comes_than_the_one_that_we_take():
+    assert answered(TAKEN)[1].others == ()
+
+
+PICTURES = "m=video 5000 RTP/AVP 31\na=mid:v\n"
+SOUND = "m=audio 4002 RTP/AVP 0\na=mid:s\n"
+FAX = "m=image 0 udptl t38\n"
+
+
+def test_our_next_offer_has_as_many_sections_in_the_same_order():
+    """RFC 3264 section 8; RFC 8843 section 7.2.1: by the same names."""
+    ours = sdp.keeping(OURS, sdp.parse(body(PICTURES + SOUND + FAX)))
+    offered = sdp.offer(ours).decode().split("\r\n")
+    assert media_lines(offered) == [
+        "m=video 0 RTP/AVP 31",
+        "m=audio 10000 RTP/AVP 0 8 9 111 101 110",
+        "m=image 0 udptl t38",
+    ]
+    assert [line for line in offered if line.startswith("a=mid")] == ["a=mid:v", "a=mid:s"]
+    refusing = PICTURES.replace("5000", "0")
+    assert sdp.accepted(sdp.parse(body(refusing + SOUND + FAX)), ours).port == 4002
+    with pytest.raises(BadSdp):
+        sdp.accepted(sdp.parse(body(SOUND)), ours)
+
+
 @pytest.mark.parametrize("answer", ["", "m=audio 0 RTP/AVP 0\n", "m=audio 4000 RTP/AVP 18\n"])
 def test_an_answer_that_refuses_the_sound_is_an_error(answer: str):
     with pytest.raises(BadSdp):
