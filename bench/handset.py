@@ -45,7 +45,7 @@ class Talk:
 
     def over(self, how: Over) -> None:
         self.far_end = how.by == "far"
-        given_up = how.by == "near" and how.code == 401  # before our name was asked for
+        given_up = how.by == "near" and how.code in (401, 407)  # before our name was asked for
         self.code = 487 if given_up else how.code
 
 

@@ -150,7 +150,7 @@ class SipPhones:
             return 403, ()
         verdict, username = self._check(home, request, home.phones, at)
         if verdict != "right":
-            return 401, self._challenges(home, at, stale=verdict == "stale")
+            return 401, self._challenges("WWW-Authenticate", home, at, verdict)
         aor = aor_of(request.to.uri)
         if username != address.user:
             self._directory.note(home.account_sid, WRONG_USER, f"{aor}: {username} may not")
@@ -182,19 +182,24 @@ class SipPhones:
     ) -> tuple[digest.Verdict, str]:
         users = {name: digest.Credentials(name, "", hashes) for name, hashes in known.items()}
         verdict, username = self._server(home).check(
-            request.values("authorization"), request.method, request.uri, request.body, users, at
+            _logins(request), request.method, request.uri, request.body, users, at
         )
         self._board.guard.login(verdict)
         return verdict, username
 
-    def _challenges(self, home: Home, at: float, *, stale: bool) -> tuple[Field, ...]:
-        values = self._server(home).challenges(at, stale=stale)
-        return tuple(("WWW-Authenticate", value) for value in values)
+    def _challenges(
+        self, name: str, home: Home, at: float, verdict: digest.Verdict
+    ) -> tuple[Field, ...]:
+        values = self._server(home).challenges(at, stale=verdict == "stale")
+        return tuple((name, value) for value in values)
 
     # Calls of theirs
 
     async def admit(self, call: Inbound) -> Admitted | Answer | None:
-        """Who may call a domain: its networks and its users. None: it is no domain of ours."""
+        """Who may call a domain: its networks and its users. None: it is no domain of ours.
+
+        Users are asked as by a proxy, with 407.  reference: REST voice, SIP.
+        """
         request, at = call.request, clock.utc().timestamp()
         home = await self._directory.home(parse_uri(request.uri).host.lower(), _username(request))
         if home is None:
@@ -206,7 +211,7 @@ class SipPhones:
             return 403, ()
         verdict = self._check(home, request, home.callers, at)[0] if home.asks else "right"
         if verdict != "right":
-            return 401, self._challenges(home, at, stale=verdict == "stale")
+            return 407, self._challenges("Proxy-Authenticate", home, at, verdict)
         if home.secure and not self._board.places.private(request, call.source):
             told = f"{home.name} is secure, and {request.from_.uri} called without TLS"
             self._directory.note(home.account_sid, IN_THE_CLEAR, told)
@@ -297,8 +302,12 @@ def _one_way_each(contacts: Sequence[Contact]) -> tuple[Contact, ...]:
     return tuple(ways.values())
 
 
+def _logins(request: Request) -> list[str]:
+    return [*request.values("authorization"), *request.values("proxy-authorization")]
+
+
 def _username(request: Request) -> str:
-    for value in request.values("authorization"):
+    for value in _logins(request):
         if username := digest.parse(value).get("username"):
             return legible(username)
     return ""

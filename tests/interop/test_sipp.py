@@ -104,12 +104,13 @@ def test_a_phone_registers_at_its_domain_and_calls_it(up: Up) -> None:
         for use in ("Calls", "Registrations"):
             path = f"SIP/Domains/{domain['sid']}/Auth/{use}/CredentialListMappings.json"
             up.post(path, CredentialListSid=users)
-        run = Run(
-            "uac_register", username="alice", password="Correct-Horse-1",
-            login_at="desk.sip.twilio.com", seconds=20,
-        )  # fmt: skip
-        done = run.call(up.sip_host, up.sip_port, "100")
-        assert (done.successful, done.failed) == (1, 0), (done.output, up.err.text)
-        asked = app.gets("/voice").params
-    assert asked["To"] == "sip:100@desk.sip.twilio.com"
-    assert asked["From"] == "sip:alice@desk.sip.twilio.com"
+        for times, transport in enumerate(("u1", "t1"), 1):
+            run = Run(
+                "uac_register", username="alice", password="Correct-Horse-1",
+                login_at="desk.sip.twilio.com", transport=transport, seconds=20,
+            )  # fmt: skip
+            done = run.call(up.sip_host, up.sip_port, "100")
+            assert (done.successful, done.failed) == (1, 0), (done.output, up.err.text)
+            asked = app.gets("/voice", times=times).params
+            assert asked["To"] == "sip:100@desk.sip.twilio.com"
+            assert asked["From"] == "sip:alice@desk.sip.twilio.com"

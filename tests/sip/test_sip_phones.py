@@ -90,10 +90,15 @@ class Desk:
     async def asks(self, method: str, uri: str, to: str, *fields: str, body: str = "") -> str:
         """The final answer, a challenge met."""
         answer = await self._ask(method, uri, to, fields, body)
-        if answer.startswith("SIP/2.0 401"):
-            login = digest.Client(digest.Credentials(self.user, self.password), lambda: "c" * 32)
-            met = login.answer([field(answer, "WWW-Authenticate")], method, uri)
-            answer = await self._ask(method, uri, to, (*fields, f"Authorization: {met}"), body)
+        for status, ask, reply in (
+            ("401", "WWW-Authenticate", "Authorization"),
+            ("407", "Proxy-Authenticate", "Proxy-Authorization"),
+        ):
+            if answer.startswith(f"SIP/2.0 {status}"):
+                known = digest.Credentials(self.user, self.password)
+                login = digest.Client(known, lambda: "c" * 32)
+                met = login.answer([field(answer, ask)], method, uri)
+                return await self._ask(method, uri, to, (*fields, f"{reply}: {met}"), body)
         return answer
 
     async def _ask(self, method: str, uri: str, to: str, fields: tuple[str, ...], body: str) -> str:
@@ -244,7 +249,7 @@ class TestCallingADomain:
         await set_up(offhook, lambda request: "<Response/>")
         async with sip_of(offhook) as here:
             phone = await desk(here, "127.0.0.5", "mallory")
-            assert (await phone.calls(f"sip:100@{DOMAIN}")).startswith("SIP/2.0 401")
+            assert (await phone.calls(f"sip:100@{DOMAIN}")).startswith("SIP/2.0 407")
 
     async def test_a_caller_who_is_asked_who_he_is_leaves_nothing_to_the_collector(
         self, offhook: Offhook, uncollected: None
