@@ -22,6 +22,7 @@ MOST_ADDRESSES = 100
 Use = Literal["calls", "registrations"]
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_RESERVED = re.compile(r"(.+\.)?ac[0-9a-f]{32}" + re.escape(SUFFIX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ def domain_name(text: str) -> str:
         raise ValueError(f"{text[:100]} is not a domain name")
     if f".{name}".endswith(".twilio.com") and not name.endswith(SUFFIX):
         raise ValueError(f"{text[:100]} is not a name below {REALM}")
+    if _RESERVED.fullmatch(name):
+        raise ValueError(f"{text[:100]} is reserved: it is an account's SID")
     return name
 
 

@@ -80,6 +80,7 @@ async def test_a_domain_is_made_with_its_defaults(serving: Serving) -> None:
         ("a b.sip.twilio.com", False),
         ("x" * 64 + ".sip.twilio.com", False),
         ("below.nobody.sip.twilio.com", False),
+        ("AC" + "1" * 32 + ".sip.twilio.com", False),
     ],
 )
 async def test_a_name_is_letters_digits_and_dashes(
