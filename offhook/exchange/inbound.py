@@ -67,6 +67,7 @@ async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
     if entered is None:
         return await leg.reject(NOT_FOUND)
     found, call = entered
+    exchange.counts["begun", call.direction] += 1
     live = lines.join(exchange, call, leg, found.voice, services(exchange))
     full = permission.has_too_many(exchange, found.account.sid)
     if full or found.account.status != "active" or not found.voice.url:

@@ -24,6 +24,7 @@ REQUEST_TERMINATED, SERVER_ERROR = 487, 500
 def attempt(exchange: Exchange, call: Call) -> Attempt:
     """The call counts, and can be given up, from now on. It has to be placed, or dropped."""
     exchange.attempts[call.sid] = made = Attempt(call)
+    exchange.counts["begun", call.direction] += 1
     return made
 
 

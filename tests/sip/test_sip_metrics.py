@@ -55,6 +55,7 @@ async def test_a_call_is_counted_while_it_lasts_and_when_it_has_ended(offhook: O
         dialling = asyncio.ensure_future(phone.dial(_ours(here.sip), not_ringing))
         await asyncio.sleep(1)
         assert await here.reads("offhook_webhooks_in_flight") == 1
+        assert await here.reads("offhook_calls_begun_total", direction="inbound") == 1
         assert await here.reads("offhook_calls_live", direction="inbound", status="ringing") == 1
         leg = await dialling
         await asyncio.sleep(8)
@@ -103,6 +104,7 @@ async def test_a_call_out_that_is_refused_is_counted_by_its_status(offhook: Offh
         offhook.phone("+15550009999").behaves("busy")
         await offhook.post("Calls.json", To="+15550009999", From=OURS, Twiml="<Response/>")
         await asyncio.sleep(5)
+        assert await here.reads("offhook_calls_begun_total", direction="outbound-api") == 1
         ended = {"direction": "outbound-api", "status": "busy"}
         assert await here.reads("offhook_calls_total", **ended) == 1
 
