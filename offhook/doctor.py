@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from datetime import datetime, timedelta
 
 import aiohttp
+from cryptography import x509
 
 from offhook import clock
 from offhook.app import Platform
 from offhook.carriers.sip_carrier import SipCarrier
+from offhook.carriers.sip_tls import Listeners
 from offhook.carriers.trunks import Trunk
 from offhook.config import Address
 from offhook.errors import OffhookError
@@ -17,6 +20,7 @@ from offhook.errors import OffhookError
 Check = tuple[str, bool, str]
 PATIENCE = aiohttp.ClientTimeout(total=3)
 LITTLE_SPACE = 500_000_000  # bytes
+SOON = timedelta(days=7)
 
 
 async def checks(platform: Platform, sip: SipCarrier) -> list[Check]:
@@ -25,6 +29,7 @@ async def checks(platform: Platform, sip: SipCarrier) -> list[Check]:
     return [
         await _http(platform.exchange.rules.public_url),
         _sip(sip),
+        *await asyncio.to_thread(_certificate, sip.settings.listeners, clock.utc()),
         _sound(platform),
         await _speech(platform),
         await _store(platform),
@@ -47,10 +52,24 @@ async def _http(url: str) -> Check:
 
 
 def _sip(sip: SipCarrier) -> Check:
-    told = f"listening on {Address(*sip.address)}"
+    told = "listening on " + ", ".join(
+        f"{Address(*place)} ({transport})" for transport, place in sip.places.items()
+    )
     if sip.phones:
         told += f", phones registered: {sip.phones.registrar.count(clock.utc().timestamp())}"
     return "sip", True, told
+
+
+def _certificate(listeners: Listeners, now: datetime) -> list[Check]:
+    """Of TLS and WSS, where we listen for them."""
+    file = listeners.certificate
+    if file is None or not (listeners.tls or listeners.wss):
+        return []
+    try:
+        ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        return [("certificate", False, f"{file} cannot be read: {error}")]
+    return [("certificate", ends - now > SOON, f"{file} ends {ends:%Y-%m-%d %H:%M} UTC")]
 
 
 def _sound(platform: Platform) -> Check:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
-import os
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from offhook.carriers.sip_carrier import SipCarrier, SipSettings
 from offhook.carriers.sip_guard import Limits
 from offhook.carriers.sip_phones import Directory
 from offhook.carriers.sip_places import Places
-from offhook.carriers.sip_tls import Listeners
+from offhook.carriers.sip_tls import CannotListen, Listeners
 from offhook.carriers.trunks import Trunk
 from offhook.config import Address, Settings
 from offhook.config.sip_doors import Doors
@@ -38,17 +38,22 @@ from offhook.own import Figures, own_routes, refused
 
 log = structlog.get_logger("offhook")
 TRIES = 100  # ports above a default one that is taken
+NO_PAIR = "it takes a certificate and its own key, in PEM and without a passphrase"
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where a platform is to be reached: from this machine, and by applications (`public_url`)."""
+    """Where a platform is to be reached: from this machine, and by applications (`public_url`).
+
+    `phones` says where by which transports of SIP.
+    """
 
     platform: app.Platform
     api_url: str
     public_url: str
     sip: str
     demo_number: str
+    phones: dict[str, str]
 
 
 @asynccontextmanager
@@ -99,6 +104,7 @@ async def _serving(settings: Settings) -> AsyncIterator[Serving]:
                 settings.api_url,
                 str(Address(*sip.address)),
                 number,
+                {transport: str(Address(*place)) for transport, place in sip.places.items()},
             )
             sip.refuse_calls()
             await platform.drain(settings.drain)
@@ -139,9 +145,13 @@ async def sip_carrier(settings: Settings, platform: app.Platform) -> SipCarrier:
             return await SipCarrier.open(
                 chosen, exchange.media, partial(inbound.on_call, exchange), directory=directory
             )
+        except CannotListen as error:
+            instead = f"HOST:PORT as sip_{error.transport.lower()}"
+            raise ConfigError(_taken(Address(*error.place), error, instead)) from None
         except OSError as error:
             if asked or error.errno != errno.EADDRINUSE:
-                raise ConfigError(_taken("sip", Address(address.host, port), error)) from None
+                place = Address(address.host, port)
+                raise ConfigError(_taken(place, error, "with --sip HOST:PORT")) from None
     raise ConfigError(f"no SIP port from {address} on is free; choose one with --sip")
 
 
@@ -159,10 +169,17 @@ def sip_listeners(settings: Settings) -> Listeners:
     )
     try:
         listeners.trusting()
+    except OSError as error:
+        why = "there is no certificate in it" if isinstance(error, ssl.SSLError) else _why(error)
+        named = settings.sip_authorities
+        raise ConfigError(f"{named} cannot be used as sip_authorities: {why}") from None
+    try:
         if tls or wss:
             listeners.presenting()
     except OSError as error:
-        raise ConfigError(f"the files of sip_certificate cannot be used: {error}") from None
+        why = NO_PAIR if isinstance(error, ssl.SSLError) else _why(error)
+        files = f"{certificate} with the key in {key or certificate}"
+        raise ConfigError(f"{files} cannot be used as sip_certificate: {why}") from None
     return listeners
 
 
@@ -228,16 +245,21 @@ def http_socket(address: Address, asked: bool) -> socket.socket:
         except OSError as error:
             listener.close()
             if asked or error.errno != errno.EADDRINUSE:
-                raise ConfigError(_taken("http", Address(address.host, port), error)) from None
+                place = Address(address.host, port)
+                raise ConfigError(_taken(place, error, "with --http HOST:PORT")) from None
             continue
         listener.setblocking(False)
         return listener
     raise ConfigError(f"no HTTP port from {address} on is free; choose one with --http")
 
 
-def _taken(option: str, address: Address, error: OSError) -> str:
-    why = (os.strerror(error.errno) if error.errno else str(error)).lower()
-    return f"cannot listen on {address} ({why}): choose another with --{option} HOST:PORT"
+def _taken(address: Address, error: OSError, instead: str) -> str:
+    return f"cannot listen on {address} ({_why(error)}): choose another {instead}"
+
+
+def _why(error: OSError) -> str:
+    """In the system's words, without those that `socket.create_server` adds."""
+    return (error.strerror or str(error)).partition(" (while attempting")[0].lower()
 
 
 def web(platform: app.Platform, sip: SipCarrier, metrics: Metrics) -> Starlette:

@@ -146,6 +146,13 @@ class SipCarrier:
         return self._board.wire.place(transport)
 
     @property
+    def places(self) -> dict[str, tuple[str, int]]:
+        """Host and port for each transport in capitals."""
+        both = ("UDP", "TCP") if self.settings.tcp else ("UDP",)
+        wanted = (transport for transport, _ in self.settings.listeners.wanted)
+        return {transport: self.listens(transport) for transport in (*both, *wanted)}
+
+    @property
     def counts(self) -> Counter[str]:
         """Messages that were malformed, stray or undeliverable, and calls that were refused."""
         return self._board.counts

@@ -35,6 +35,12 @@ class Listeners:
     verify: bool = True
     authorities: Path | None = None
 
+    @property
+    def wanted(self) -> tuple[tuple[str, Place], ...]:
+        """The transports, and where."""
+        places = (("TLS", self.tls), ("WS", self.ws), ("WSS", self.wss))
+        return tuple((transport, place) for transport, place in places if place)
+
     def trusting(self) -> ssl.SSLContext:
         """For the connections that we make. Raises OSError and ssl.SSLError."""
         context = ssl.create_default_context(cafile=self.authorities)
@@ -51,6 +57,14 @@ class Listeners:
 
 
 NOWHERE = Listeners()
+
+
+class CannotListen(OSError):
+    """One of the places of `Listeners` cannot be had."""
+
+    def __init__(self, transport: str, place: Place, why: OSError) -> None:
+        super().__init__(why.errno, why.strerror)
+        self.transport, self.place = transport, place
 
 
 class Presented:
@@ -78,5 +92,5 @@ class Presented:
 
     def _read(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self._files)
+        context.load_cert_chain(*self._files, password="")  # nobody is there to be asked
         return context

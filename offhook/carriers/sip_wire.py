@@ -29,7 +29,7 @@ from offhook.carriers.sip_guard import Guard
 from offhook.carriers.sip_handshakes import Handshakes
 from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_sockets import listening, peer_of
-from offhook.carriers.sip_tls import NOWHERE, Listeners, Place
+from offhook.carriers.sip_tls import NOWHERE, CannotListen, Listeners, Place
 from offhook.errors import CarrierError
 from offhook.media import stun
 from offhook.sip.grammar import BadSip
@@ -99,19 +99,18 @@ class Wire:
     async def open(
         self, host: str, port: int, *, tcp: bool, listeners: Listeners = NOWHERE
     ) -> None:
-        """Raises OSError when a port is taken. With `port` 0 UDP and TCP get the same free one."""
+        """Raises OSError when a port is taken, CannotListen when it is one of the listeners'. With
+        `port` 0 UDP and TCP get the same free one."""
         await self._open_pair(host, port, tcp)
         self._listeners = listeners
-        try:
-            if listeners.tls:
-                await self._serve_streams("TLS", *listeners.tls, listeners.presenting())
-            if listeners.ws:
-                await self._serve_web("WS", *listeners.ws, None)
-            if listeners.wss:
-                await self._serve_web("WSS", *listeners.wss, listeners.presenting())
-        except OSError:
-            await self.close()
-            raise
+        for transport, place in listeners.wanted:
+            serve = self._serve_streams if transport == "TLS" else self._serve_web
+            try:
+                context = None if transport == "WS" else listeners.presenting()
+                await serve(transport, *place, context)
+            except OSError as error:
+                await self.close()
+                raise CannotListen(transport, place, error) from error
 
     async def _open_pair(self, host: str, port: int, tcp: bool) -> None:
         for _ in range(20):

@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ async def _up(settings: Settings) -> None:
                 replace(running, auth_token=changed.auth_token).leave(settings.data)
 
         it.platform.exchange.witnesses.add(promoted)
-        click.echo(welcome(running, settings, it.public_url))
+        click.echo(welcome(running, settings, it.public_url, it.phones))
         await stopped(it.platform.hurry)
         if calls := len(it.platform.exchange.live) + len(it.platform.exchange.attempts):
             click.echo(
@@ -102,8 +103,10 @@ def settle_memory() -> None:
     gc.set_threshold(*COLLECT)
 
 
-def welcome(running: Running, settings: Settings, public_url: str) -> str:
-    """Where it is, and what to try next."""
+def welcome(
+    running: Running, settings: Settings, public_url: str, phones: Mapping[str, str]
+) -> str:
+    """Where it is, and what to try next. `phones` says where by which transports of SIP."""
     data = "" if not settings.asked("data") else f" --data {settings.data}"
     number = running.demo_number
     lines = ["Offhook is up.", f"  API          {running.api}"]
@@ -113,6 +116,11 @@ def welcome(running: Running, settings: Settings, public_url: str) -> str:
         f"  Account SID  {running.account_sid}",
         f"  Auth token   {running.auth_token}",
         f"  SIP          {running.sip} (UDP and TCP)",
+        *(
+            f"{'':15}{place} ({transport})"
+            for transport, place in phones.items()
+            if transport not in ("UDP", "TCP")
+        ),
     ]
     if number:
         lines += [

@@ -294,6 +294,12 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     @model_validator(mode="after")
+    def _certified(self) -> Self:
+        if self.sip_key and not self.sip_certificate:
+            raise ValueError('"sip_key" needs the "sip_certificate" that it belongs to')
+        return self
+
+    @model_validator(mode="after")
     def _names_differ(self) -> Self:
         names = [trunk.name for trunk in self.trunk]
         twice = next((name for name in names if names.count(name) > 1), None)

@@ -259,6 +259,7 @@ def test_an_unknown_key_is_refused_with_a_suggestion(file: Path, text: str, says
             '"berlin" caller_id: "allowed" needs a "default"',
         ),
         (TRUNK.replace("sip.ex", "sip:ex"), "address: 'sip:example.com' does not work: write a"),
+        ('sip_key = "k.pem"', '"sip_key" needs the "sip_certificate" that it belongs to'),
         (TRUNK * 2, "two trunks are called 'berlin'"),
     ],
 )

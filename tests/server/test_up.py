@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -12,11 +13,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from served import PROGRAM, Application, Program, Up, environment, response, serving
+
+from offhook.carriers.sip_certificate import development_certificate
 
 ACCOUNT, TOKEN = "AC" + "1" * 32, "a token of the operator"
 
@@ -53,6 +57,12 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Looked:
         looked = Looked(up, up.health(), account, demo, modes)
         assert up.stops() == 0
     return looked
+
+
+def certified(folder: Path) -> dict[str, str]:
+    """The variables of a certificate, which is made."""
+    certificate, key = development_certificate(folder, ("127.0.0.1",), datetime.now(UTC))
+    return {"OFFHOOK_SIP_CERTIFICATE": str(certificate), "OFFHOOK_SIP_KEY": str(key)}
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +148,16 @@ class TestStarting:
         assert f"  API          {second.api}" in second.out.seen
         assert f"  SIP          {second.sip} (UDP and TCP)" in second.out.seen
 
+    def test_phones_are_told_where_and_the_doctor_knows_how_long(self, tmp_path: Path) -> None:
+        chosen = {f"OFFHOOK_SIP_{each}": "127.0.0.1:0" for each in ("TLS", "WS", "WSS")}
+        with Up(tmp_path / "data", env=environment(**certified(tmp_path), **chosen)) as up:
+            told = re.findall(r"^ {15}(127\.0\.0\.1:\d+) \((\w+)\)$", up.out.text, re.MULTILINE)
+            with Program(PROGRAM, "doctor", "--data", str(up.data)) as doctor:
+                assert doctor.ends() == 0, doctor.err.text
+        assert [transport for _, transport in told] == ["TLS", "WS", "WSS"]
+        assert all(f"{place} ({transport})" in doctor.out.text for place, transport in told)
+        assert f"ok   certificate: {tmp_path}/sip-certificate.pem ends " in doctor.out.text
+
     def test_a_promoted_token_outlives_a_restart_until_the_operator_chooses_another(
         self, tmp_path: Path
     ) -> None:
@@ -169,6 +189,43 @@ class TestRefusing:
             f"offhook: cannot listen on {place} (address already in use): "
             f"choose another with --{option} HOST:PORT"
         )
+
+    @pytest.mark.parametrize("setting", ["sip_tls", "sip_ws", "sip_wss"])
+    def test_a_port_for_phones_that_is_taken(self, tmp_path: Path, setting: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            place = f"127.0.0.1:{taken.getsockname()[1]}"
+            chosen = certified(tmp_path) | {f"OFFHOOK_{setting.upper()}": place}
+            line = refused("--data", str(tmp_path), "--http", "127.0.0.1:0", **chosen)
+        assert line == (
+            f"offhook: cannot listen on {place} (address already in use): "
+            f"choose another HOST:PORT as {setting}"
+        )
+
+    @pytest.mark.parametrize(
+        ("setting", "files", "told"),
+        [
+            ("certificate", "{here}/sip-key.pem with the key in {here}/sip-key.pem", "takes a "),
+            ("certificate", "{here}/absent with the key in {here}/sip-key.pem", "no such file"),
+            ("authorities", "{here}/sip-key.pem", "there is no certificate in it"),
+            ("authorities", "{here}/absent", "no such file or directory"),
+        ],
+    )
+    def test_files_that_cannot_be_used(
+        self, tmp_path: Path, setting: str, files: str, told: str
+    ) -> None:
+        file = files.format(here=tmp_path).partition(" ")[0]
+        chosen = certified(tmp_path) | {f"OFFHOOK_SIP_{setting.upper()}": file}
+        chosen |= {"OFFHOOK_SIP_TLS": "127.0.0.1:0"}
+        line = refused("--data", str(tmp_path), "--http", "127.0.0.1:0", **chosen)
+        named = files.format(here=tmp_path)
+        assert line.startswith(f"offhook: {named} cannot be used as sip_{setting}: ")
+        assert told in line
+
+    def test_a_name_that_nobody_has(self, tmp_path: Path) -> None:
+        place = "phone.invalid:5061"
+        line = refused("--data", str(tmp_path), "--http", "127.0.0.1:0", "--sip", place)
+        assert line.startswith(f"offhook: cannot listen on {place} (")
+        assert "unknown error" not in line
 
     def test_an_address_that_is_not_ours(self, tmp_path: Path) -> None:
         line = refused("--data", str(tmp_path), "--http", "192.0.2.1:8080")
