@@ -113,7 +113,8 @@ def recorded(app: Application, path: str) -> bytes:
         return file.readframes(file.getnframes())
 
 
-TALK = f"<Say>{FIRST}</Say><Record action='/done' maxLength='6' playBeep='false'/>"
+LISTEN = "<Record action='/done' maxLength='6' playBeep='false'/>"
+TALK = f"<Say>{FIRST}</Say>{LISTEN}"
 
 
 def test_it_calls_hears_and_is_heard(desk: Desk, phone: Phone) -> None:
@@ -143,13 +144,14 @@ def test_it_is_called_hears_and_is_heard(desk: Desk, phone: Phone) -> None:
 
 
 def calls_and_holds(desk: Desk, phone: Phone, *verbs: str) -> None:
-    """It calls, hears the first of the verbs, is on hold for the second, back for the third."""
+    """It calls, hears the first of the verbs, is on hold for the second, back for the third, and
+    is heard again after that."""
     first, second, third = verbs
     app = Application(
         {
             "/voice": response(f"{first}<Redirect>/second</Redirect>"),
             "/second": response(f"{second}<Redirect>/third</Redirect>"),
-            "/third": response(f"<Play digits='w'/>{third}<Hangup/>"),
+            "/third": response(f"<Play digits='w'/>{third}{LISTEN}"),
         }
     )
     app.hold("/second")
@@ -163,7 +165,9 @@ def calls_and_holds(desk: Desk, phone: Phone, *verbs: str) -> None:
         app.gets("/third")
         phone.resume()
         app.release("/third")
+        said = recorded(app, "/done")
         phone.parts()
+    assert share_heard(said, desk.said(THIRD)) > HEARD
 
 
 def test_linphone_on_hold_hears_nothing_until_it_resumes(desk: Desk, alice: Linphone) -> None:
