@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from offhook.cli.main import cli
 from offhook.testing.platform import Offhook
 from offhook.twiml.document import parse
 
@@ -78,6 +81,24 @@ async def test_the_readmes_application_answers_a_call_and_a_text(
     await call.hears("You pressed 3.")
     await offhook.text("+15550001111", "+15550002222", "Is anybody there?")
     await offhook.phone("+15550001111").reads("You wrote: Is anybody there?")
+
+
+def shown_commands() -> list[str]:
+    """What the pages have somebody type that begins with `offhook`, variables left away."""
+    typed = re.compile(r"^(?:\$ |  )(?:[A-Z_]+=\S+ )*offhook (.+)$", re.MULTILINE)
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+    return [line for page in pages for line in typed.findall(page.read_text().replace("\\\n", " "))]
+
+
+@pytest.mark.parametrize("line", sorted(set(shown_commands())))
+def test_every_command_that_is_shown_is_one(line: str) -> None:
+    command: click.Command = cli
+    words = shlex.split(line.partition(" -- ")[0].removesuffix("&"), comments=True)
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command = command.commands[words.pop(0)]
+    assert command is not cli, "no such command"
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:
