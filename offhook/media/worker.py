@@ -186,10 +186,9 @@ class Worker:
 
 
 def main() -> None:
+    # A small number, whatever the main process's was: `select` takes no other.
     with socket.socket(fileno=int(sys.argv[1])) as given:
-        link = (
-            given.dup()
-        )  # a small number, whatever the main process's was: `select` takes no other
+        link = given.dup()
     worker = Worker(link)
     gc.collect()
     gc.freeze()
