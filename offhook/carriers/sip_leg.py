@@ -34,6 +34,7 @@ from offhook.sip.session import NO_ACK, Answering, Session
 from offhook.sip.uri import parse_address
 
 GAVE_UP, NOT_ACCEPTABLE, ACCEPTED, REQUEST_PENDING = 480, 488, 202, 491
+BYE = 200  # how a call is over that was answered
 NEVER_ACKNOWLEDGED = 32022  # reference: error codes
 NO_SOUND = 500
 _KEYS = frozenset("0123456789*#ABCD")
@@ -269,11 +270,16 @@ class SipLeg:
     def over(self, how: Over) -> None:
         if not self.ended.done():
             self.refusal = how.response
-            if self._session and how.by == "far":  # whoever sends a BYE has heard our answer
+            if self._talked(how):
                 self._confirm()
             if how.reason == NO_ACK:
                 self.trace.add("debugger", {"code": NEVER_ACKNOWLEDGED, "message": NO_ACK})
             self.ended.set_result(self._cause or Ended(how.by, how.code, how.reason))
+
+    def _talked(self, how: Over) -> bool:
+        """Whoever sends a BYE has heard our answer, or has answered, though we did not hear it."""
+        answered = self._session or (isinstance(self._call, Outbound) and how.code == BYE)
+        return how.by == "far" and bool(answered)
 
     async def let_go(self) -> None:
         """Closes the sound of a leg that has ended, and keeps how it fared with the call."""

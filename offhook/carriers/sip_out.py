@@ -283,7 +283,7 @@ class CallsOut:
             entry.ringing = None
         if not leg.confirmed.done():
             raise leg.refused() if rang else _told(leg, trunk.failover_on if trunk else ())
-        return leg
+        return leg  # which may be over by now
 
     async def _settled(self, leg: SipLeg, call: Outbound, patience: float | None) -> None:
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sip_carriers import sip_of
-from sip_peer import invite, sender
+from sip_ends import sip
+from sip_peer import SDP, field, invite, sender
 
 from offhook import testing
 from offhook.carriers import sip_parties
@@ -42,6 +45,36 @@ async def test_names_in_latin_1_reach_the_application_as_they_are_meant(offhook:
     assert params["SipHeader_X-Name"] == "José"
     assert params["SipHeader_X-Town"] == "Zürich"
     assert params["SipCallId"] == f"räw@{PEER}"
+
+
+@pytest.mark.parametrize("says", ["the answer and the end", "the end alone"])
+async def test_who_answers_and_hangs_up_at_once_has_answered(offhook: testing.Offhook, says: str):
+    """An answer may be lost; nobody who was called sends a BYE before it (RFC 3261 section 15)."""
+    offhook.number("+15550001111")
+    async with sip_of(offhook) as opened:
+        peer = await sender(PEER)
+        document = "<Response><Pause length='60'/></Response>"
+        await offhook.post("Calls.json", To=f"sip:b@{PEER}", From="+15550001111", Twiml=document)
+        asked = await peer.hears("INVITE")
+        copied = [f"{name}: {field(asked, name)}" for name in ("Via", "From", "Call-ID", "CSeq")]
+        head = "\n".join([*copied, f"To: <sip:b@{PEER}>;tag=b", f"Contact: <sip:{PEER}>"])
+        if says == "the answer and the end":
+            answer = f"SIP/2.0 200 OK\n{head}\n\n{SDP.format(host=PEER)}"
+            peer.says(sip(answer), *opened.address)
+        end = f"""
+BYE sip:{opened.address[0]} SIP/2.0
+Via: SIP/2.0/UDP {PEER};rport;branch=z9hG4bKbye
+From: <sip:b@{PEER}>;tag=b
+To: {field(asked, "From")}
+Call-ID: {field(asked, "Call-ID")}
+CSeq: 1 BYE
+
+"""
+        peer.says(sip(end), *opened.address)
+        await asyncio.sleep(1)
+        [call] = offhook.calls
+    assert (call.status, call.duration, call.sip_response_code) == ("completed", 0, 200)
+    assert offhook.notifications == []
 
 
 def test_a_callers_name_in_latin_1_is_legible():
