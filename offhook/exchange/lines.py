@@ -40,13 +40,16 @@ async def _answer(exchange: Exchange, live: LiveCall) -> None:
 
 
 async def answered(exchange: Exchange, live: LiveCall) -> None:
-    """The record is in progress, and what a BYE needs is stored with it."""
+    """The record is in progress, with what the answer brought along; what a BYE needs is stored
+    with it."""
     if live.answered:
         return
     live.answered = True
-    about = live.leg.about.dialog
-    dialog = LiveDialog(live.record.sid, str(about.get("carrier", "")), about) if about else None
-    await status.advance(exchange, live, "in-progress", dialog=dialog)
+    about, call = live.leg.about, live.record
+    carrier = str(about.dialog.get("carrier", ""))
+    dialog = LiveDialog(call.sid, carrier, about.dialog) if about.dialog else None
+    details = call.details | dict(about.params)
+    await status.advance(exchange, live, "in-progress", dialog=dialog, details=details)
 
 
 async def play_out(exchange: Exchange, live: LiveCall, start: Fetch) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
 from offhook.exchange import inbound
 from offhook.exchange.exchange import Route
-from offhook.line.leg import Leg, Target
+from offhook.line.leg import About, Leg, Target
 from offhook.media.plane import MediaPlane
 from offhook.testing import Offhook
 
@@ -53,3 +54,13 @@ def to(number: str) -> Target:
 
 def not_told(leg: Leg, early: bool) -> None:
     """Ringing is nobody's business here."""
+
+
+class Bringing:
+    """A leg that brings something along."""
+
+    def __init__(self, leg: Leg, about: About) -> None:
+        self.leg, self.about = leg, about
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.leg, name)

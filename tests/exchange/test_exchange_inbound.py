@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from exchange_app import AGENT, CALLER, OURS, App, codes
+from exchange_phones import Bringing
 
 from offhook import clock, sids
 from offhook.carriers.simulated import SimulatedNetwork
@@ -119,16 +120,6 @@ async def test_each_later_request_is_made_by_its_verbs_method(offhook: Offhook):
 
 
 # Who calls
-
-
-class Bringing:
-    """A leg that brings something along."""
-
-    def __init__(self, leg: Leg, about: About) -> None:
-        self.leg, self.about = leg, about
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.leg, name)
 
 
 async def first_request(offhook: Offhook, about: About, **fields: Any) -> dict[str, str]:

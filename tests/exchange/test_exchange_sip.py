@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import cast
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from exchange_app import OURS, App
-from exchange_phones import ELSEWHERE, HERE, THERE, not_told, sip, to
+from exchange_app import AGENT, OURS, App
+from exchange_phones import ELSEWHERE, HERE, THERE, Bringing, not_told, sip, to
 
 from offhook.errors import CarrierError
-from offhook.line.leg import Leg, Transfer
+from offhook.exchange.exchange import Route
+from offhook.line.leg import About, Carrier, Leg, Ringing, Target, Text, Transfer
 from offhook.sip.message import parse
 from offhook.testing import Offhook, Response
 from offhook.testing.udp import rough
@@ -84,6 +87,60 @@ async def test_the_action_is_told_of_sip_what_its_table_says_and_no_more(offhook
         await (await offhook.call(OURS)).ended()
     told = {name for name in app.told("after") if name.startswith("DialSip")}
     assert told == {"DialSipCallId", "DialSipResponseCode"}
+
+
+class Desks:
+    """A carrier of SIP phones whose answers bring something along; the one at `busy` refuses."""
+
+    name = "desks"
+
+    def __init__(self, network: Carrier) -> None:
+        self.network = network
+
+    async def dial(self, target: Target, ringing: Ringing) -> Leg:
+        brought = (("SipCallId", "77@desk"), ("SipHeader_X-Desk", "7"))
+        if target.to.startswith("sip:busy@"):
+            raise CarrierError(486, "Busy Here", brought)
+        leg = await self.network.dial(replace(target, to=AGENT), ringing)
+        return cast(Leg, Bringing(leg, About(params=brought)))
+
+    async def send(self, text: Text, report: Callable[[str, int], None]) -> None:
+        """Nobody texts here."""
+
+
+def with_desks(offhook: Offhook) -> None:
+    exchange = offhook.platform.exchange
+    [simulated] = (each.carrier for each in exchange.routes)
+    exchange.routes = [Route(Desks(simulated), lambda to: to.startswith("sip:")), *exchange.routes]
+
+
+async def test_what_an_answer_brings_is_told_to_the_whisper_the_callbacks_and_the_action(
+    offhook: Offhook,
+):
+    noun = '<Sip url="/whisper" statusCallback="/status">sip:bob@desk.test</Sip>'
+    app = App(f'<Dial action="/after">{noun}</Dial>', whisper="<Hangup/>")
+    offhook.number(OURS, voice=app)
+    with_desks(offhook)
+    await (await offhook.call(OURS)).ended()
+    await offhook.platform.exchange.notifier.settled()
+    brought = {"SipCallId": "77@desk", "SipHeader_X-Desk": "7"}
+    assert app.told("whisper").items() >= brought.items()
+    assert app.told("status").items() >= brought.items()
+    told = {name: value for name, value in app.told("after").items() if "Sip" in name}
+    assert told == {
+        "DialSipCallId": "77@desk", "DialSipHeader_X-Desk": "7", "DialSipResponseCode": "200",
+    }  # fmt: skip
+
+
+async def test_what_a_refusal_brings_is_told_as_well(offhook: Offhook):
+    app = App('<Dial action="/after"><Sip>sip:busy@desk.test</Sip></Dial>')
+    offhook.number(OURS, voice=app)
+    with_desks(offhook)
+    await (await offhook.call(OURS)).ended()
+    told = {name: value for name, value in app.told("after").items() if "Sip" in name}
+    assert told == {
+        "DialSipCallId": "77@desk", "DialSipHeader_X-Desk": "7", "DialSipResponseCode": "486",
+    }  # fmt: skip
 
 
 async def test_the_next_uri_is_tried_when_one_is_out_of_order_but_not_when_it_is_busy(
