@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from offhook import clock
@@ -92,17 +93,17 @@ async def amend(
     """Replaces the status callback, the fallback (URL, method) or the time limit, which counts from
     now, of a call that rings from its answer."""
     held = _under_way(exchange, call.sid)
-    if callback:
-        await status.amend(exchange, held, callback=callback)
     if fallback and held.script:
         url, method = fallback
         held.script = replace(held.script, fallback_url=url, fallback_method=method)
     if time_limit is not None:
-        _limit(exchange, held, time_limit)
+        limit(exchange, held, time_limit)
+    if callback:
+        await status.amend(exchange, held, callback=callback)
     return held.record
 
 
-def _limit(exchange: Exchange, held: LiveCall | Attempt, seconds: float) -> None:
+def limit(exchange: Exchange, held: LiveCall | Attempt, seconds: float) -> None:
     """In place of the limit so far; a phone that was dialled runs no documents and had none."""
     if isinstance(held, Attempt):
         held.time_limit = seconds
@@ -114,7 +115,10 @@ def _limit(exchange: Exchange, held: LiveCall | Attempt, seconds: float) -> None
 
 async def _cut(live: LiveCall, seconds: float) -> None:
     """A crossing end of the call ends the waiting too."""
-    if await within(seconds, live.over.wait()) is None:
+    try:
+        async with asyncio.timeout(seconds) as live.limit:
+            await live.over.wait()
+    except TimeoutError:
         live.note(32015)
         await live.leg.hang_up()
 

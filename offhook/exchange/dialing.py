@@ -15,7 +15,7 @@ from functools import partial
 from offhook import clock, sids
 from offhook.aio import race
 from offhook.errors import DocumentError
-from offhook.exchange import caller_id, lines, permission, placing, recordings
+from offhook.exchange import caller_id, control, lines, permission, placing, recordings
 from offhook.exchange.exchange import Attempt, Exchange, Taking
 from offhook.exchange.transfers import Onward, Wishes
 from offhook.line.leg import ELSEWHERE, HungUp, Leg, Target
@@ -185,6 +185,8 @@ async def _reach(work: Dialing, party: Party, early: placing.Ringing | None) -> 
     if party.attempt.script:
         live.script = party.attempt.script
         live.redirects.put_nowait(live.script.start)
+    if party.attempt.time_limit is not None:
+        control.limit(exchange, live, party.attempt.time_limit)
     try:
         await lines.answered(exchange, live)
         await race(_prepare(work, party, live), _sent_elsewhere(live))

@@ -208,6 +208,34 @@ async def test_the_last_time_limit_is_the_one_that_counts(offhook: Offhook, limi
     assert codes(offhook) == [32015]
 
 
+@pytest.mark.parametrize("limits", [("7",), ("7", "60"), ("60", "7")])
+async def test_a_phone_that_was_dialled_is_limited_by_the_last_as_well(
+    offhook: Offhook, limits: tuple[str]
+):
+    caller, callee, child = await bridged(offhook, App(f"<Dial>{AGENT}</Dial>{TALK}"))
+    began = offhook.now
+    for seconds in limits:
+        await offhook.post(f"Calls/{child.sid}.json", TimeLimit=seconds)
+    assert (await callee.ended()).by == "near"
+    assert round(offhook.now - began) == int(limits[-1])
+    await caller.hears("Hold on.")
+    assert codes(offhook) == [32015]
+
+
+async def test_a_time_limit_that_is_given_while_a_dialled_phone_rings_counts_from_its_answer(
+    offhook: Offhook,
+):
+    offhook.number(OURS, voice=App(f"<Dial>{AGENT}</Dial>"))
+    await offhook.call(OURS)
+    callee = await offhook.phone(AGENT).rings()
+    child = next(each for each in offhook.calls if each.parent_call_sid)
+    await offhook.post(f"Calls/{child.sid}.json", TimeLimit="9")
+    await callee.answered()
+    began = offhook.now
+    await callee.ended()
+    assert round(offhook.now - began) == 9
+
+
 async def test_a_time_limit_that_outlives_its_call_leaves_nothing_behind(offhook: Offhook):
     call = await talking(offhook, App(TALK))
     await offhook.post(f"Calls/{call.sid}.json", TimeLimit="600")
