@@ -91,12 +91,16 @@ async def dial(exchange: Exchange, parent: LiveCall, order: DialOrder) -> DialOu
 
 async def _ring(work: Dialing, targets: Sequence[DialTarget]) -> Party | None:
     """The first party that answered and heard its whisper out; the others are let go."""
-    parties = [await _party(work, target) for target in targets]
-    work.parties += parties
-    ringing = [party for party in parties if party.record.status not in FINAL]
-    tone = asyncio.ensure_future(_ringback(work)) if work.parent.answered and ringing else None
+    parties: list[Party] = []
+    tone: asyncio.Future[None] | None = None
     winner = None
     try:
+        for target in targets:
+            parties.append(await _party(work, target))
+        work.parties += parties
+        ringing = [party for party in parties if party.record.status not in FINAL]
+        if work.parent.answered and ringing:
+            tone = asyncio.ensure_future(_ringback(work))
         await work.exchange.surely(work.exchange.store.write(_insert, ringing))
         if ringing:
             winner = await work.parent.on_line(_first(work, ringing, tone))

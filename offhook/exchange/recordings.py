@@ -70,7 +70,11 @@ async def begin(
     recorder = await exchange.media.record(RecordOrder(recording.path, channels, **how))
     taking = Taking(recording, recorder, whole_call)
     exchange.takings[sid] = taking
-    await exchange.surely(_store(exchange, recording, "in-progress", new=True))
+    try:
+        await exchange.surely(_store(exchange, recording, "in-progress", new=True))
+    except BaseException:  # nobody knows of it who would end it
+        exchange.spawn(end(exchange, taking), sid)
+        raise
     return taking
 
 

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from offhook.model.journal import Event
 from offhook.testing import Offhook, Request, Response
 
 OURS, CALLER, AGENT = "+15550100", "+14155550100", "+14155550111"
@@ -57,3 +58,16 @@ class App:
 def codes(offhook: Offhook) -> list[int]:
     """What the debugger was told."""
     return [each.error_code for each in offhook.notifications]
+
+
+async def begun(offhook: Offhook, verb: str) -> None:
+    """Returns when a verb of that name begins, before it has done anything."""
+    begins, journal = asyncio.Event(), offhook.platform.exchange.journal
+
+    def happened(event: Event) -> None:
+        if event.data.get("verb") == verb:
+            begins.set()
+
+    journal.listeners.add(happened)
+    await begins.wait()
+    journal.listeners.discard(happened)

@@ -8,9 +8,11 @@ import wave
 
 import aiohttp
 import pytest
-from exchange_app import AGENT, OURS, App, codes
+from exchange_app import AGENT, OURS, App, begun, codes
 
 from offhook import clock
+from offhook.exchange import control
+from offhook.model.fetch import Script
 from offhook.testing import Offhook, PhoneCall, transcribe
 from offhook.testing.speech import transcribe_wav
 
@@ -241,6 +243,21 @@ async def test_a_redirect_ends_a_record_verb_and_keeps_what_was_said(offhook: Of
     await call.hears("Away.")
     assert transcribe_wav(offhook.recordings[0].path) == ["Please call me back."]
     assert app.requests("done") == []
+
+
+async def test_a_redirect_that_meets_the_beginning_of_a_recording_ends_it(offhook: Offhook):
+    exchange = offhook.platform.exchange
+    offhook.number(OURS, voice=App('<Record playBeep="false" timeout="0"/>', late=1))
+    call = await offhook.call(OURS)
+    await begun(offhook, "Record")
+    while not exchange.takings:
+        await asyncio.sleep(0)
+    [live] = exchange.live.values()
+    away = Script(twiml='<Response><Say>Away.</Say><Pause length="60"/></Response>')
+    await control.redirect(exchange, live.record, away)
+    await call.hears("Away.")
+    assert exchange.takings == {}
+    assert "in-progress" not in [each.status for each in offhook.recordings]
 
 
 async def test_a_dial_that_nobody_answers_leaves_no_recording_behind(offhook: Offhook):
