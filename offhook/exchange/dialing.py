@@ -159,7 +159,7 @@ async def _early(work: Dialing, tone: asyncio.Future[None] | None, leg: Leg, ear
 
 
 async def _party(work: Dialing, target: DialTarget) -> Party:
-    """A child to be called; one that may not or cannot be has failed at once, and is not stored."""
+    """A child to be called; one that may not or cannot be has failed at once, and is no call."""
     exchange, parent, at = work.exchange, work.parent.record, clock.utc()
     is_number = target.kind == "number"
     to = normalise(target.to, exchange.rules.region) if is_number else target.to
@@ -174,7 +174,7 @@ async def _party(work: Dialing, target: DialTarget) -> Party:
         problem = 13223, f"{target.to!r} is no phone number"
     if problem:
         work.parent.note(*problem)
-        return Party(target, Attempt(replace(call, status="failed")))
+        return Party(target, Attempt(replace(call, sid="", status="failed")))
     return Party(target, placing.attempt(exchange, call))
 
 
@@ -204,9 +204,10 @@ async def _answered_leg(work: Dialing, party: Party, ringing: placing.Ringing) -
     """Tries the target, then its alternatives while each before was out of order."""
     for wanted in (party.target, *party.target.then):
         if wanted is not party.target:
-            party.attempt = (await _party(work, wanted)).attempt
-            if party.record.status in FINAL:
+            following = (await _party(work, wanted)).attempt
+            if following.record.status in FINAL:
                 continue
+            party.attempt = following
             await work.exchange.surely(work.exchange.store.write(_insert, [party]))
         call = party.record
         target = Target(
@@ -355,7 +356,7 @@ def _spokesman(work: Dialing) -> Party:
         return work.parties[-1]
     for word in WORST_LAST:
         for party in work.parties:
-            if party.record.status == word:
+            if party.record.status == word and party.record.sid:
                 return party
     return work.parties[-1]
 
@@ -364,9 +365,7 @@ def _sip_params(party: Party) -> tuple[tuple[str, str], ...]:
     """DialSipCallId, DialSipResponseCode and DialSipHeader_X-... of a `<Sip>` target."""
     if party.target.kind != "sip":
         return ()
-    brought = dict(party.record.details)
-    if party.live:
-        brought |= dict(party.live.leg.about.params)
-    sent = {"DialSipResponseCode": "200" if party.live else str(party.record.sip_response_code)}
+    code, brought = 200 if party.live else party.record.sip_response_code, party.record.details
     told = {n: v for n, v in brought.items() if n == "SipCallId" or n.startswith("SipHeader_")}
-    return tuple((sent | {f"Dial{name}": str(value) for name, value in told.items()}).items())
+    sent = {f"Dial{name}": str(value) for name, value in told.items()}
+    return tuple((sent | ({"DialSipResponseCode": str(code)} if code else {})).items())

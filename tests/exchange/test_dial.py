@@ -7,6 +7,7 @@ import wave
 
 import numpy as np
 
+from offhook.carriers.handset import Handset
 from offhook.testing import Offhook
 from offhook.testing.voice import Ear
 
@@ -99,11 +100,23 @@ async def test_an_unreachable_number_is_failed_and_noted(offhook: Offhook):
 
 
 async def test_what_is_no_number_is_failed_without_a_call(offhook: Offhook):
-    app = App('<Dial action="/after"><Number>911911911911911911911</Number></Dial>')
+    app = App('<Dial action="/after"><Number>+155512</Number></Dial>')
     offhook.number(OURS, voice=app)
     await (await offhook.call(OURS)).ended()
     assert app.params("after")["DialCallStatus"] == "failed"
+    assert "DialCallSid" not in app.params("after")
     assert [each.direction for each in offhook.calls] == ["inbound"]
+
+
+async def test_of_several_that_fail_one_that_was_called_is_told(offhook: Offhook):
+    nouns = f"<Number>+155512</Number><Number>{AGENT}</Number>"
+    app = App(f'<Dial action="/after">{nouns}</Dial>')
+    offhook.number(OURS, voice=app)
+    offhook.phone(AGENT).behaves("unreachable")
+    await (await offhook.call(OURS)).ended()
+    child = next(each for each in offhook.calls if each.parent_call_sid)
+    told = app.params("after")
+    assert (told["DialCallStatus"], told["DialCallSid"]) == ("failed", child.sid)
 
 
 async def test_emergency_numbers_are_refused(offhook: Offhook):
@@ -265,6 +278,36 @@ async def test_a_whisper_that_hangs_up_declines(offhook: Offhook):
     await (await offhook.call(OURS)).ended()
     told = app.params("after")
     assert (told["DialCallStatus"], told["DialBridged"]) == ("completed", "false")
+
+
+async def test_the_others_ring_until_somebody_has_heard_the_whisper_out(offhook: Offhook):
+    """reference: Dial, execution: who hangs up in it has not won."""
+    nouns = "".join(f'<Number url="/whisper">{each}</Number>' for each in (AGENT, OTHER))
+    asked = iter(["<Say>No.</Say><Hangup/>", "<Say>Yes.</Say>"])
+    app = App(f'<Dial action="/after">{nouns}</Dial>')
+
+    async def answer(request) -> str:
+        verbs = next(asked) if request.path == "/whisper" else ""
+        return f"<Response>{verbs}</Response>" if verbs else await app(request)
+
+    async def later(phone: Handset) -> None:
+        phone.ring()
+        await phone.wait(9)
+        phone.answer()
+
+    offhook.phone(OTHER).behaves(later)
+    offhook.number(OURS, voice=answer)
+    call = await offhook.call(OURS)
+    declined = await offhook.phone(AGENT).rings()
+    await declined.hears("No.")
+    other = await offhook.phone(OTHER).rings()
+    assert other.state == "ringing"
+    await other.hears("Yes.")
+    await call.says("Hello.")
+    await other.hears("Hello.")
+    await other.hang_up()
+    await call.ended()
+    assert app.params("after")["DialCallSid"] == other.sid
 
 
 async def test_a_whisper_may_not_dial(offhook: Offhook):

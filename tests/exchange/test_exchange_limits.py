@@ -9,7 +9,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from exchange_app import App, begun
 
+from offhook.exchange import control
+from offhook.model.fetch import Script
 from offhook.testing import Offhook
 from offhook.testing.platform import ACCOUNT_SID
 
@@ -71,12 +74,43 @@ class TestDestinations:
         assert codes(here) == [13227]
         assert [each.to for each in here.calls] == [OTHER], "the child is not created"
 
+    async def test_a_sip_phone_that_is_not_called_has_no_response(self, here: Offhook):
+        told: dict[str, str] = {}
+
+        def after(request: Any) -> str:
+            told.update(request.params)
+            return "<Response/>"
+
+        noun = f"<Sip>sip:{PREMIUM}@10.0.0.1</Sip>"
+        dial = f"<Response><Dial action='{here.url(after)}'>{noun}</Dial></Response>"
+        here.number(OTHER, voice=answers_with(dial))
+        await (await here.call(OTHER)).ended()
+        assert {name: told[name] for name in told if name.startswith("Dial")} == {
+            "DialCallStatus": "failed", "DialBridged": "false",
+        }  # fmt: skip
+
     async def test_of_several_targets_those_that_may_be_called_ring(self, here: Offhook):
         targets = f"<Number>{PREMIUM}</Number><Number>{BERLIN}</Number>"
         here.number(OTHER, voice=answers_with(f"<Response><Dial>{targets}</Dial></Response>"))
         await here.call(OTHER)
         await here.phone(BERLIN).rings()
         assert here.phone(PREMIUM).calls == []
+
+    async def test_a_dial_that_is_left_while_its_targets_are_looked_at_leaves_no_call(
+        self, here: Offhook
+    ):
+        exchange = here.platform.exchange
+        targets = f"<Number>{BERLIN}</Number><Number>{PREMIUM}</Number>"
+        here.number(OTHER, voice=App(f"<Dial>{targets}</Dial>", late=1))
+        call = await here.call(OTHER)
+        await begun(here, "Dial")
+        while not exchange.attempts:
+            await asyncio.sleep(0)
+        [live] = exchange.live.values()
+        away = Script(twiml="<Response><Say>Away.</Say></Response>")
+        await control.redirect(exchange, live.record, away)
+        await call.hears("Away.")
+        assert exchange.attempts == {}
 
     async def test_an_emergency_is_no_destination(self, here: Offhook):
         with pytest.raises(AssertionError, match="21216"):
