@@ -5,10 +5,10 @@ reference: numbers and accounts section 4, OutgoingCallerIds.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 
 from offhook import clock, sids
+from offhook.aio import within
 from offhook.exchange import lines, params, permission, placing
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.status import pending
@@ -63,8 +63,8 @@ def _own_number(connection: Connection, account_sid: str) -> str:
 async def _carry_out(exchange: Exchange, attempt: Attempt, wanted: Validation) -> None:
     """Ring, ask, and tell how it ended."""
     call = attempt.record
-    if wanted.delay:
-        await asyncio.sleep(wanted.delay)
+    if wanted.delay:  # unless it is given up, which is all that is signalled before
+        await within(wanted.delay, attempt.signals.get())
     target = Target(call.to, call.from_, call.sid, call.account_sid)
     leg = await placing.place(exchange, attempt, target, RINGS)
     if leg is None:

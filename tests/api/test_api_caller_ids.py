@@ -198,6 +198,14 @@ async def test_the_call_waits_and_then_dials_the_extension(offhook: Offhook) -> 
     assert call.keys == "12"
 
 
+async def test_a_call_that_waits_can_be_given_up(offhook: Offhook) -> None:
+    asked = await offhook.post("OutgoingCallerIds.json", PhoneNumber=NUMBER, CallDelay="60")
+    given_up = await offhook.post(f"Calls/{asked['call_sid']}.json", Status="canceled")
+    assert given_up["status"] == "canceled"
+    await asyncio.sleep(100)
+    assert offhook.phone(NUMBER).calls == []
+
+
 async def test_a_verified_number_is_shown_by_dial(offhook: Offhook) -> None:
     dial = f"<Response><Dial callerId='{NUMBER}'>+14155550188</Dial></Response>"
     asked, call = await ask(offhook)
