@@ -16,11 +16,12 @@ from typing import Any, cast
 import pytest
 import structlog
 
+from offhook.carriers.handset import Handset
 from offhook.carriers.simulated import SimulatedNetwork
 from offhook.errors import ApiError
 from offhook.exchange import control, inbound
 from offhook.exchange.exchange import Exchange
-from offhook.line.leg import Leg
+from offhook.line.leg import HungUp, Leg
 from offhook.model.call import FINAL
 from offhook.model.fetch import Script
 from offhook.model.journal import Event
@@ -36,6 +37,7 @@ DOCUMENTS = [
     ' recordingStatusCallback="/recording"/>',
     f'<Dial action="/">{NUMBER}>{AGENT}</Number></Dial>',
     f'<Dial action="/" timeout="5">{NUMBER}>{AGENT}</Number>{NUMBER}>{OTHER}</Number></Dial>',
+    f'<Dial action="/" referUrl="/">{NUMBER}>{AGENT}</Number></Dial>',
     f'<Dial action="/" sequential="true" timeout="5" record="record-from-answer-dual">'
     f"{NUMBER}>{AGENT}</Number>{NUMBER}>{OTHER}</Number></Dial>",
     f'<Dial action="/" answerOnBridge="true" record="record-from-ringing">'
@@ -95,13 +97,21 @@ class World:
     async def disturb(self) -> None:
         ways: list[Callable[[], Any]] = [
             self.somebody_hangs_up, self.completed, self.canceled, self.redirected, self.amended,
+            self.somebody_transfers,
         ]  # fmt: skip
         with suppress(ApiError):
             await self.random.choice(ways)()
 
     async def somebody_hangs_up(self) -> None:
+        self.somebody().hang_up()
+
+    async def somebody_transfers(self) -> None:
+        with suppress(HungUp):
+            assert await self.somebody().transfer("sip:carol@desk.test") in (200, 503, 603)
+
+    def somebody(self) -> Handset:
         handsets = [each for phone in self.phones() for each in phone.calls]
-        self.random.choice(handsets).handset.hang_up()
+        return self.random.choice(handsets).handset
 
     async def completed(self) -> None:
         call = self.random.choice(self.offhook.calls)
