@@ -228,8 +228,8 @@ def _agrees(call: dict[str, Any], one: Seen | None) -> str:
     if one is None:
         nobody = (*gave_up, "failed") if DOMAIN in call["to"] else gave_up
         return "" if status in nobody else "no phone had it"
-    if one.up:
-        if status in gave_up and one.far_end:
+    if one.up:  # a phone that was cut off did not live to see that we gave it up
+        if status in gave_up and (one.far_end or not one.code):
             return "crossed"
         return "" if status == "completed" else "it was answered"
     if not one.code:
