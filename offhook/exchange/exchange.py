@@ -89,7 +89,6 @@ class Rules:
     voice: str = ""
     language: str = ""
     node: str = "one"
-    ring_limit: float = 600
     call_limit: float = 14400
     max_events: int = 1000
     media_bytes: int = 50_000_000
