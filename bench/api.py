@@ -7,7 +7,6 @@ way, shows what there is to be had.
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import re
 import shutil
@@ -27,13 +26,13 @@ from urllib.parse import urlencode
 
 from sqlalchemy import make_url
 
+from bench.target import ACCOUNT, HOST, LOGIN, SID, started
 from offhook.store import engines, records
 from offhook.store.migrate import migrate
 from offhook.store.store import sqlite_url
 
 CONNECTIONS = 32
 CALLS = 1_000_000
-ACCOUNT, TOKEN = "AC" + "1" * 32, "bench"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OURS, THEIRS = "+15550100100", "+15550100300"
 BARE = """
@@ -84,7 +83,7 @@ def lists(folder: Path, many: int) -> None:
     costs = {}
     for count in (1000, many):
         data = folder / f"calls-{count}"
-        fill(data, count)
+        fill(data / "data", count)
         with up(data) as url:
             last = "+14155550007"
             costs[count] = [
@@ -101,7 +100,7 @@ def lists(folder: Path, many: int) -> None:
 
 def fill(data: Path, count: int) -> None:
     """Calls of one account straight into its database."""
-    data.mkdir()
+    data.mkdir(parents=True)
     engine = engines.writing(make_url(sqlite_url(data / "offhook.db")))
     migrate(engine)
     with engine.begin() as connection:
@@ -114,7 +113,7 @@ def fill(data: Path, count: int) -> None:
 def row(n: int) -> dict[str, Any]:
     at = START + timedelta(seconds=n)
     known: dict[str, Any] = {
-        "sid": f"CA{n:032x}", "account_sid": ACCOUNT, "to": f"+1415{5550000 + n % 20}",
+        "sid": f"CA{n:032x}", "account_sid": SID, "to": f"+1415{5550000 + n % 20}",
         "from_": OURS, "direction": "outbound-api", "status": "completed" if n % 10 else "busy",
         "date_created": at, "date_updated": at, "start_time": at, "end_time": at, "duration": 1,
         "price": None, "callbacks_sent": 0, "queue_time": 0, "sip_response_code": 0,
@@ -129,22 +128,10 @@ def row(n: int) -> dict[str, Any]:
 
 
 @contextmanager
-def up(data: Path) -> Iterator[str]:
-    """An Offhook on a free port; the URL of its account."""
-    program = str(Path(sys.executable).with_name("offhook"))
-    config = data.with_suffix(".toml")
-    config.write_text(f'account_sid = "{ACCOUNT}"\nauth_token = "{TOKEN}"\n')
-    command = [program, "up", "--data", str(data), "--config", str(config),
-               "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            for line in process.stdout or ():
-                if "Stop with" in line:
-                    break
-            api = json.loads((data / "running.json").read_text())["api"]
-            yield f"{api}/2010-04-01/Accounts/{ACCOUNT}"
-        finally:
-            process.terminate()
+def up(folder: Path) -> Iterator[str]:
+    """An Offhook on free ports; the URL of its account."""
+    with started(folder, "--sip", f"{HOST}:0") as (_, api):
+        yield f"{api}{ACCOUNT}"
 
 
 @contextmanager
@@ -164,13 +151,9 @@ def bare() -> Iterator[str]:
             process.terminate()
 
 
-def login() -> str:
-    return "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
-
-
 def wrk(url: str, seconds: int, *more: str) -> float:
     """Requests a second that were answered well."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Authorization: {login()}"]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Authorization: {LOGIN}"]
     told = subprocess.run([*command, *more, url], capture_output=True, text=True).stdout
     total = int(re.findall(r"(\d+) requests in", told)[0])
     bad = sum(int(each) for each in re.findall(r"Non-2xx or 3xx responses: (\d+)", told))
@@ -179,7 +162,7 @@ def wrk(url: str, seconds: int, *more: str) -> float:
 
 
 def ask(url: str, body: bytes | None = None) -> Any:
-    request = urllib.request.Request(url, body, {"Authorization": login()})
+    request = urllib.request.Request(url, body, {"Authorization": LOGIN})
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read())
 

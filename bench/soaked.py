@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
 import itertools
 import json
 import math
-import os
 import socket
 import struct
 import subprocess
@@ -26,13 +24,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from bench.rig import CannotMeasure
-from bench.target import HOST, PROGRAM, SID, TOKEN, free_port
+from bench.target import ACCOUNT, HOST, LOGIN, free_port, started
 
-STARTUP = 60.0  # seconds
 WORDS = "This goes on for as long as anybody listens, and then somebody hangs up."
 STREAM = socket.SOCK_STREAM
-LOGIN = "Basic " + base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
 PATIENCE = 15  # seconds without sound after which a call is dead
 SLOW = 1.5  # seconds that the slow application takes
 
@@ -131,7 +126,7 @@ class Soaked:
     def calls(self) -> list[dict[str, Any]]:
         """Every record."""
         found: list[dict[str, Any]] = []
-        page = f"/2010-04-01/Accounts/{SID}/Calls.json?PageSize=1000"
+        page = f"{ACCOUNT}/Calls.json?PageSize=1000"
         while page:
             answer = self._ask(page)
             found += answer["calls"]
@@ -140,7 +135,7 @@ class Soaked:
 
     def post(self, path: str, **form: str) -> dict[str, Any]:
         body = urllib.parse.urlencode(form).encode()
-        return self._ask(f"/2010-04-01/Accounts/{SID}/{path}", body)
+        return self._ask(f"{ACCOUNT}/{path}", body)
 
     def _ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:
         request = urllib.request.Request(self.api + path, body, {"Authorization": LOGIN})
@@ -155,44 +150,19 @@ def soaked(folder: Path, workers: int) -> Iterator[Soaked]:
     places = {"TLS": free_port(STREAM), "WSS": free_port(STREAM), "TCP": sip}
     callbacks, talking = dict[str, list[str]](), deque[tuple[float, str]]()
     settings = {
-        "OFFHOOK_ACCOUNT_SID": SID, "OFFHOOK_AUTH_TOKEN": TOKEN,
         "OFFHOOK_SIP_TLS": f"{HOST}:{places['TLS']}", "OFFHOOK_SIP_WSS": f"{HOST}:{places['WSS']}",
         "OFFHOOK_SIP_VERIFY": "false", "OFFHOOK_RTP_TIMEOUT": str(PATIENCE),
     }  # fmt: skip
-    with application(answerer, callbacks, talking) as asked, (folder / "log").open("wb") as log:
-        where = ("--http", f"{HOST}:0", "--sip", f"{HOST}:{sip}", "--rtp", "20000-23999")
-        data = folder / "data"
-        process = subprocess.Popen(
-            [PROGRAM, "up", "--data", data, *where, "--workers", str(workers)],
-            stdout=log,
-            stderr=log,
-            env=os.environ | settings,
-        )
-        try:
-            api = _api(process, data, folder / "log")
-            there = Soaked(
-                process, api, f"{HOST}:{sip}", asked, answerer, places, callbacks, talking
-            )
-            there.domain()
-            for kind in KINDS:
-                there.number(kind)
-            yield there
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _api(process: subprocess.Popen[bytes], data: Path, log: Path) -> str:
-    until = time.monotonic() + STARTUP
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(OSError, ValueError):
-            api = str(json.loads((data / "running.json").read_text())["api"])
-            with urllib.request.urlopen(f"{api}/healthz", timeout=2):
-                return api
-        time.sleep(0.2)
-    raise CannotMeasure(f"Offhook did not start:\n{log.read_text()}")
+    where = ("--sip", f"{HOST}:{sip}", "--rtp", "20000-23999", "--workers", str(workers))
+    with (
+        application(answerer, callbacks, talking) as asked,
+        started(folder, *where, **settings) as (process, api),
+    ):
+        there = Soaked(process, api, f"{HOST}:{sip}", asked, answerer, places, callbacks, talking)
+        there.domain()
+        for kind in KINDS:
+            there.number(kind)
+        yield there
 
 
 @contextmanager

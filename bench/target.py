@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from bench.rig import CannotMeasure
 HOST = "127.0.0.1"
 SID = "AC" + "be" * 16
 TOKEN = "be" * 16
+ACCOUNT = f"/2010-04-01/Accounts/{SID}"
+LOGIN = "Basic " + base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
 PROGRAM = Path(sys.executable).with_name("offhook")
 STARTUP = 60.0  # seconds
 
@@ -42,25 +45,38 @@ NOWHERE = Target("", 0, 0)
 
 @contextmanager
 def offhook(folder: Path, workers: int) -> Iterator[Target]:
-    """An Offhook on free ports, with a number for each measurement. Raises CannotMeasure."""
-    folder.mkdir()
-    answerer, sip, http = free_port(), free_port(), free_port(socket.SOCK_STREAM)
-    with application(answerer) as answers, (folder / "log").open("wb") as log:
-        where = ("--http", f"{HOST}:{http}", "--sip", f"{HOST}:{sip}", "--rtp", "20000-29999")
+    """An Offhook with a number for each measurement. Raises CannotMeasure."""
+    answerer, sip = free_port(), f"{HOST}:{free_port()}"
+    where = ("--sip", sip, "--rtp", "20000-29999", "--workers", str(workers))
+    with application(answerer) as answers, started(folder, *where) as (process, api):
+        for name, number in NUMBERS.items():
+            _add(api, number, f"{answers}/{name}")
+        yield Target(sip, process.pid, answerer)
+
+
+@contextmanager
+def started(
+    folder: Path, *options: str, **settings: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """An Offhook and where its API is; its data and its log are in `folder`.
+
+    Raises CannotMeasure.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    data, log = folder / "data", folder / "log"
+    account = {"OFFHOOK_ACCOUNT_SID": SID, "OFFHOOK_AUTH_TOKEN": TOKEN}
+    with log.open("wb") as file:
         process = subprocess.Popen(
-            [PROGRAM, "up", "--data", folder / "data", *where, "--workers", str(workers)],
-            stdout=log,
-            stderr=log,
-            env=os.environ | {"OFFHOOK_ACCOUNT_SID": SID, "OFFHOOK_AUTH_TOKEN": TOKEN},
+            [PROGRAM, "up", "--data", data, "--http", f"{HOST}:0", *options],
+            stdout=file,
+            stderr=file,
+            env=os.environ | account | settings,
         )
-        try:
-            _wait(process, f"http://{HOST}:{http}/healthz", folder / "log")
-            for name, number in NUMBERS.items():
-                _add(http, number, f"{answers}/{name}")
-            yield Target(f"{HOST}:{sip}", process.pid, answerer)
-        finally:
-            process.terminate()
-            process.wait()
+    try:
+        yield process, _api(process, data, log)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager
@@ -96,26 +112,22 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    for _ in range(round(STARTUP / 0.2)):
-        if process.poll() is not None:
-            raise CannotMeasure(f"Offhook did not start:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise CannotMeasure(f"Offhook was not healthy after {STARTUP:.0f} s:\n{log.read_text()}")
+def _api(process: subprocess.Popen[bytes], data: Path, log: Path) -> str:
+    until = time.monotonic() + STARTUP
+    while time.monotonic() < until and process.poll() is None:
+        with suppress(OSError, ValueError):
+            api = str(json.loads((data / "running.json").read_text())["api"])
+            with urllib.request.urlopen(f"{api}/healthz", timeout=2):
+                return api
+        time.sleep(0.2)
+    raise CannotMeasure(f"Offhook did not start:\n{log.read_text()}")
 
 
-def _add(http: int, number: str, url: str) -> None:
+def _add(api: str, number: str, url: str) -> None:
     """Give Offhook a number whose calls `url` answers."""
     form = urllib.parse.urlencode({"PhoneNumber": number, "VoiceUrl": url}).encode()
-    request = urllib.request.Request(
-        f"http://{HOST}:{http}/2010-04-01/Accounts/{SID}/IncomingPhoneNumbers.json", form
-    )
-    login = base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
-    request.add_header("Authorization", f"Basic {login}")
+    request = urllib.request.Request(f"{api}{ACCOUNT}/IncomingPhoneNumbers.json", form)
+    request.add_header("Authorization", LOGIN)
     try:
         with urllib.request.urlopen(request, timeout=10):
             pass
