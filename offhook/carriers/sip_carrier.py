@@ -75,7 +75,6 @@ class SipCarrier:
         self.locator = Locator(dns, self._means)
         self.upstream = Upstream(self._board, settings, self.locator, self._chance)
         self._out = CallsOut(self._board, settings, self.upstream, self.locator, self._open_sound)
-        self._refusing = False
 
     def _login(self, realm: str) -> digest.Server:
         return digest.Server(realm, self._secret, self._rand, self.settings.algorithms)
@@ -175,8 +174,9 @@ class SipCarrier:
     # Stopping
 
     def refuse_calls(self) -> None:
-        """From now on, calls in are refused with 503; those that are up go on."""
-        self._refusing = True
+        """From now on, calls in are refused with 503; those that are up go on. Proxies that ask by
+        OPTIONS take us out of their lists."""
+        self._board.endpoint.refusing = True
 
     async def close(self) -> None:
         """Ends every call that is left, waits a little for the last answers, lets the port go."""
@@ -248,7 +248,7 @@ class SipCarrier:
         if len(self._board.entries) > self.settings.limits.calls:
             self._board.guard.counts["full"] += 1
             call.reject(503, now, ("Retry-After", "10"))
-        elif self._refusing:
+        elif self._board.endpoint.refusing:
             call.reject(503, now, ("Retry-After", "30"))
         elif call.takes_over:
             self._take_over(call, call.takes_over, admitted, now)

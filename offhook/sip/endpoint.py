@@ -71,6 +71,7 @@ class Endpoint:
     ) -> None:
         self._layer = Layer(sent_by, rand, tcp=tcp)
         self._core = Core(self._layer, contact, agent, interval)
+        self.refusing = False  # calls; who asks before he calls is told (section 11.2)
 
     # For whoever has the sockets and the clock
 
@@ -301,8 +302,9 @@ class Endpoint:
         self, request: Request, transaction: Transaction, data: bytes, hop: Hop, now: float
     ) -> None:
         if request.method == "OPTIONS":
+            status = 503 if self.refusing else 200
             contact = self._core.contact(hop)
-            self._core.reply(transaction, 200, now, ALLOW, ACCEPT, SUPPORTED, contact)
+            self._core.reply(transaction, status, now, ALLOW, ACCEPT, SUPPORTED, contact)
         elif request.method == "REGISTER":
             self._core.report(Registering(request, transaction, hop))
         elif request.method == "INVITE":

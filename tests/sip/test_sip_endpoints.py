@@ -85,6 +85,13 @@ class TestAnswersOfTheEndpoint:
         assert response.get("accept") == "application/sdp"
         assert response.to.tag
 
+    def test_while_calls_are_refused_so_is_that(self):
+        """Section 11.2: as an INVITE would be. A proxy that asks sends its calls elsewhere."""
+        alone = Alone()
+        alone.end.endpoint.refusing = True
+        [response] = alone.hears(request("OPTIONS"))
+        assert word(response) == "503"
+
     @pytest.mark.parametrize("method", ["SUBSCRIBE", "MESSAGE", "NOBODYKNOWS"])
     def test_a_method_we_do_not_have_is_405_with_those_we_have(self, method: str):
         """Section 8.2.1."""
