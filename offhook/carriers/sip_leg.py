@@ -37,6 +37,7 @@ GAVE_UP, NOT_ACCEPTABLE, ACCEPTED, REQUEST_PENDING = 480, 488, 202, 491
 BYE = 200  # how a call is over that was answered
 NEVER_ACKNOWLEDGED = 32022  # reference: error codes
 NO_SOUND = 500
+GONE = (408, 481)  # answers of one that is there no more, or knows no such call (RFC 3261 12.2.1.2)
 _KEYS = frozenset("0123456789*#ABCD")
 _KEY_NUMBERS = {"10": "*", "11": "#"}
 
@@ -216,6 +217,8 @@ class SipLeg:
             self._fared = Transfer(answer or ACCEPTED, told.status or outcome)
         else:
             self._fared = Transfer(told.status, outcome)
+            if told.status in GONE and not self.ended.done():
+                self._put_down()
         if told.final and self._transfer and not self._transfer.done():
             self._transfer.set_result(None)
 

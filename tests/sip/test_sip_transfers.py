@@ -73,6 +73,18 @@ async def test_what_is_known_when_the_leg_ends_meanwhile_is_told():
             await leg.refer("sip:carol@127.0.0.3")
 
 
+@pytest.mark.parametrize("status", [481, 408])
+async def test_a_phone_that_knows_of_no_call_has_none(status: int):
+    """RFC 3261 section 12.2.1.2."""
+    async with carrier("127.0.0.2", phone := Phone()):
+        far = await sender_call("127.0.0.1")
+        asking = asyncio.ensure_future(phone.leg.refer("sip:carol@127.0.0.3"))
+        far.peer.says(respond(request(await far.hears("REFER")), status).encode())
+        far.peer.says(respond(request(await far.hears("BYE")), 481).encode())
+        assert await asking == Transfer(status)
+        assert (await phone.leg.ended).by == "near"
+
+
 class TestReplaces:
     async def test_another_phone_takes_a_call_over_and_nobody_notices(self):
         phone = Phone()
