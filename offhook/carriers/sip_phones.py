@@ -270,11 +270,18 @@ async def _tried(call: Coroutine[Any, Any, Leg]) -> Leg | CarrierError:
 async def _let_go(
     tasks: Sequence[asyncio.Future[Leg | CarrierError]], winner: Leg | None, *why: object
 ) -> None:
-    for task in tasks:
-        task.cancel(*why)
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if not isinstance(result, BaseException) and result is not winner:
-            await result.hang_up()
+    """Those that ring are given up; those that answered meanwhile hear so at once, however long
+    the others take."""
+    await asyncio.gather(*(_dropped(task, winner, *why) for task in tasks))
+
+
+async def _dropped(
+    task: asyncio.Future[Leg | CarrierError], winner: Leg | None, *why: object
+) -> None:
+    task.cancel(*why)
+    [result] = await asyncio.gather(task, return_exceptions=True)
+    if not isinstance(result, BaseException) and result is not winner:
+        await result.hang_up()
 
 
 def _telling(refused: CarrierError) -> tuple[bool, int]:

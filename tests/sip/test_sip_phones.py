@@ -574,3 +574,29 @@ async def test_a_call_to_one_phone_that_crashes_leaves_no_other_ringing():
     with pytest.raises(RuntimeError):
         await fork([rings(), crashes()], lambda doing: None)
     assert given_up == ["the other"]
+
+
+async def test_who_answers_a_call_that_is_given_up_is_told_before_the_others_are_over():
+    class Answering:
+        hung_up_at: float | None = None
+
+        async def hang_up(self) -> None:
+            self.hung_up_at = clock.now()
+
+    leg: Any = Answering()
+
+    async def answers() -> Leg:
+        asyncio.get_running_loop().call_soon(forking.cancel)
+        return leg
+
+    async def takes_long_to_give_up() -> Leg:
+        try:
+            return await asyncio.sleep(60, leg)
+        finally:
+            await asyncio.sleep(32)
+
+    began = clock.now()
+    forking = asyncio.ensure_future(fork([takes_long_to_give_up(), answers()], lambda doing: None))
+    with pytest.raises(asyncio.CancelledError):
+        await forking
+    assert leg.hung_up_at == began
