@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,7 +72,9 @@ class Dialog:
     def refresh(self, message: Request | Response, source: Hop | None = None) -> None:
         """A re-INVITE or its answer may move the other side (section 12.2): a phone that went to
         another network, or whose connection is a new one, is where that came from."""
-        contact = message.contact
+        contact = None
+        with suppress(BadSip):
+            contact = message.contact
         if contact and contact.parsed.scheme in ("sip", "sips"):
             self.target = contact.uri
             self.source = source or self.source

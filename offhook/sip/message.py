@@ -365,8 +365,7 @@ def _look(message: Request | Response) -> None:
     if not message.call_id:
         raise BadSip("no Call-ID")
     method = message.cseq.method
-    # Each raises when it cannot be read.
-    message.via, message.contact  # noqa: B018
+    message.via  # noqa: B018 - raises when it cannot be read
     if "," in message.get("via"):  # where its first element ends is sure only if all can be read
         for one in split_list(message.get("via")):
             parse_via(one)
@@ -384,6 +383,7 @@ def _look(message: Request | Response) -> None:
 
 
 def _look_at_request(request: Request, method: str) -> None:
+    request.contact  # noqa: B018 - of a response, only some need it
     if request.version != "SIP/2.0":
         raise BadSip(f"version {request.version[:20]}", 505)
     if method != request.method:

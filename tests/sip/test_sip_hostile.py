@@ -9,15 +9,15 @@ import tracemalloc
 from urllib.parse import quote
 
 import pytest
-from sip_ends import End, Talk, sip, word
+from sip_ends import End, Talk, lose, sip, word
 
 from offhook.sip import digest, sdp
 from offhook.sip.core import Over
 from offhook.sip.enrolment import Enrolment
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, Send, hop_of, is_ip
-from offhook.sip.message import Request, Response, fault, parse
-from offhook.sip.session import Offered, Session
+from offhook.sip.message import Request, Response, fault, parse, respond
+from offhook.sip.session import Offered, Reanswered, Session
 from offhook.sip.uri import parse_address, parse_uri
 
 PEER = Hop("UDP", "192.0.2.66", 4444)
@@ -203,6 +203,34 @@ class TestInACall:
         talk.line.flush()
         talk.callee.one(Offered).session.accept(b"answer", talk.now)
         assert callee.dialog.target == before
+
+    @pytest.mark.parametrize(("status", "code"), [(302, 302), (486, 486), (200, 502)])
+    def test_one_that_cannot_be_read_makes_no_answer_unheard(self, status: int, code: int):
+        """Nobody would know that the call is over: it would ring for as long as it may."""
+        talk = Talk()
+        talk.invite()
+        invited = talk.caller.messages()[0]
+        assert isinstance(invited, Request)
+        answer = respond(invited, status, (("Contact", "<sip:b b@h>"),), tag="b")
+        talk.caller.endpoint.receive(answer.encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+        assert talk.caller.one(Over).code == code
+
+    def test_nor_does_it_move_anybody(self):
+        talk = Talk()
+        caller, _ = talk.answered()
+        before = caller.dialog.target
+        talk.line.fates["10.0.0.1"] = lose(1, "INVITE")
+        caller.reinvite(b"hold", talk.now)
+        talk.line.flush()
+        asked = talk.caller.messages()[-1]
+        assert isinstance(asked, Request)
+        answer = respond(asked, 200, (("Contact", "<sip:b b@h>"),), body=b"held")
+        talk.caller.endpoint.receive(answer.encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+        assert talk.caller.said()[-1] == "ACK"
+        assert talk.caller.one(Reanswered).response
+        assert caller.dialog.target == before
 
     def test_a_contact_that_is_not_utf8_can_be_called_back(self):
         talk = Talk()
