@@ -6,6 +6,7 @@ Each is of our own making and has the property that its section of the RFC is ab
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import pytest
 from sip_ends import End, sip, word
@@ -539,7 +540,8 @@ class TestIPv6:
     def test_a_mapped_address_in_a_description(self):
         """4.9"""
         body = b"v=0\nc=IN IP6 ::ffff:192.0.2.20\nt=0 0\nm=audio 6000 RTP/AVP 0\n"
-        assert sdp.parse(body)[0].host == "::ffff:192.0.2.20"
+        told = ip_address(sdp.parse(body)[0].host)
+        assert told == ip_address("::ffff:192.0.2.20")
 
 
 def test_a_wildcard_that_takes_nothing_back_is_400():
