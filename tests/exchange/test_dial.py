@@ -6,10 +6,11 @@ import asyncio
 import wave
 
 import numpy as np
+import pytest
 
 from offhook.carriers.handset import Handset
 from offhook.testing import Offhook
-from offhook.testing.voice import Ear
+from offhook.testing.voice import Ear, speak
 
 OURS, CALLER, AGENT, OTHER = "+15550100", "+14155550100", "+14155550111", "+14155550122"
 EVENTS = "initiated ringing answered completed"
@@ -192,6 +193,78 @@ async def test_answer_on_bridge_keeps_the_caller_ringing(offhook: Offhook):
     await call.answered()
     await other.says("Here I am.")
     await call.hears("Here I am.")
+
+
+async def test_with_answer_on_bridge_it_rings_until_the_whisper_is_over(offhook: Offhook):
+    noun = f'<Number url="/whisper">{AGENT}</Number>'
+    app = App(f'<Dial answerOnBridge="true">{noun}</Dial>', whisper="<Say>A call for you.</Say>")
+    offhook.number(OURS, voice=app)
+    call = await offhook.call(OURS)
+    other = await offhook.phone(AGENT).rings()
+    await other.hears("A call for")
+    assert call.state == "ringing"
+    await call.answered(within=2)
+
+
+@pytest.mark.parametrize(("attribute", "hertz"), [("", {440, 480}), ('ringTone="uk"', {400, 450})])
+async def test_the_caller_hears_it_ring_as_it_does_there(
+    offhook: Offhook, attribute: str, hertz: set[int]
+):
+    offhook.number(OURS, voice=App(f'<Dial timeout="5" {attribute}>{AGENT}</Dial>'))
+    offhook.phone(AGENT).behaves("no-answer")
+    call = await offhook.call(OURS)
+    sound = bytearray()
+    call.handset.hear(sound.extend)
+    await call.ended()
+    waves = np.abs(np.fft.rfft(np.frombuffer(sound, "<i2")[4000:6000], 8000))
+    loudest = {int(each) for each in np.flatnonzero(waves > waves.max() / 2)}
+    assert {round(each, -1) for each in loudest} == hertz
+
+
+async def announces(phone: Handset) -> None:
+    phone.ring(early_media=True)
+    await phone.play(speak("This number has changed."))
+    await phone.wait(60)
+
+
+async def test_what_the_only_phone_says_before_its_answer_is_heard(offhook: Offhook):
+    offhook.number(OURS, voice=App(f"<Dial>{AGENT}</Dial>"))
+    offhook.phone(AGENT).behaves(announces)
+    call = await offhook.call(OURS)
+    await call.hears("This number has changed.")
+
+
+async def test_of_several_phones_none_is_heard_before_one_answers(offhook: Offhook):
+    nouns = f"<Number>{AGENT}</Number><Number>{OTHER}</Number>"
+    offhook.number(OURS, voice=App(f"<Dial timeout='20'>{nouns}</Dial>"))
+    offhook.phone(AGENT).behaves(announces)
+    offhook.phone(OTHER).behaves("no-answer")
+    call = await offhook.call(OURS)
+    await call.hears_nothing(19)
+
+
+async def test_a_caller_who_hangs_up_takes_the_called_party_along(offhook: Offhook):
+    noun = f'<Number statusCallback="/events">{AGENT}</Number>'
+    app = App(f'<Dial action="/after">{noun}</Dial>')
+    offhook.number(OURS, voice=app)
+    call = await offhook.call(OURS)
+    other = await offhook.phone(AGENT).rings()
+    await other.answered()
+    await asyncio.sleep(7)
+    await call.hang_up()
+    assert (await other.ended()).by == "near"
+    await offhook.platform.exchange.notifier.settled()
+    told = app.params("after")
+    assert (told["DialCallStatus"], told["DialCallDuration"]) == ("completed", "7")
+    assert (told["CallStatus"], app.statuses("events")) == ("completed", ["completed"])
+
+
+async def test_a_call_from_a_browser_needs_a_caller_id_to_dial_a_number(offhook: Offhook):
+    app = App(f'<Dial action="/after">{AGENT}</Dial>')
+    offhook.number(OURS, voice=app)
+    await (await offhook.call(OURS, from_="client:ann")).ended()
+    assert app.params("after")["DialCallStatus"] == "failed"
+    assert [each.error_code for each in offhook.notifications] == [13214]
 
 
 async def test_an_unanswered_answer_on_bridge_ends_as_the_dial_did(offhook: Offhook):
@@ -385,6 +458,24 @@ async def test_a_mono_recording_has_both_in_one(offhook: Offhook):
     told = app.params("done")
     assert (told["RecordingStatus"], told["RecordingSource"]) == ("completed", "DialVerb")
     assert told["RecordingChannels"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("track", "words"), [("inbound", "I am left."), ("outbound", "I am right.")]
+)
+async def test_one_track_is_one_voice(offhook: Offhook, track: str, words: str):
+    how = f'record="record-from-answer-dual" recordingTrack="{track}"'
+    offhook.number(OURS, voice=App(f"<Dial {how}>{AGENT}</Dial>"))
+    call = await offhook.call(OURS)
+    other = await offhook.phone(AGENT).rings()
+    await other.answered()
+    await call.says("I am left.")
+    await other.says("I am right.")
+    await other.hang_up()
+    await call.ended()
+    [recording] = offhook.recordings
+    assert (recording.channels, recording.track) == (1, track)
+    assert spoken(recording.path, 0) == words
 
 
 def spoken(path: str, channel: int) -> str:
