@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import wave
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -119,6 +120,27 @@ class TestPlaying:
         async with media() as plane:
             here, _ = await plane.open_wire()
             assert await here.close() == await here.close()
+
+    async def test_a_closed_leg_holds_nobody_who_listened_or_would(self):
+        """Whoever listens holds the leg: they would wait for the garbage collector together."""
+        async with media() as plane:
+            leg = await plane.open_rtp("10.0.0.1")
+            early, late = Listener(), Listener()
+            for each in (early, late):
+                leg.tap(each.hears)
+                leg.on_timeout(60, each.is_told)
+                await leg.close()
+            held = [weakref.ref(each) for each in (early, late)]
+            del early, late, each
+            assert [ref() for ref in held] == [None, None]
+
+
+class Listener:
+    """Somebody who wants to know."""
+
+    def hears(self, frame: bytes) -> None: ...
+
+    def is_told(self, why: str) -> None: ...
 
 
 class TestTime:

@@ -26,6 +26,7 @@ DOCUMENTS = {
     "records": "<Record timeout='3' maxLength='4'/>",
     "dials": f"<Dial timeout='5'><Sip>sip:agent@{AGENT}</Sip></Dial>",
     "hangs up": "<Say>Bye.</Say><Hangup/>",
+    "plays what is not there": "<Play>/nowhere.wav</Play><Say/><Pause length='60'/>",
 }
 
 
