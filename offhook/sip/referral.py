@@ -15,6 +15,7 @@ from offhook.sip.message import REASONS, Field, Request, Response
 from offhook.sip.transactions import T1, Transaction
 from offhook.sip.uri import parse_address
 
+ALLOW_EVENTS: Field = ("Allow-Events", "refer")  # a 489 must say so (RFC 6665 section 8.2)
 PATIENCE = 180  # seconds that a subscription of theirs is good for
 LONGEST = 3600  # seconds that one of ours is, whatever they say
 _EXPIRES = re.compile(r";\s*expires\s*=\s*([0-9]{1,9})\b", re.IGNORECASE)
@@ -206,7 +207,12 @@ class Transfers:
             told = Transferred(self._serial, 0, "the subscription has run out", True, True)
             self._report(told)
 
-    def notified(self, request: Request, now: float) -> int:
+    def notified(self, transaction: Transaction, now: float) -> None:
+        """By a NOTIFY of the other side, which is answered."""
+        status = self._learned(transaction.request, now)
+        self._core.reply(transaction, status, now, ALLOW_EVENTS)
+
+    def _learned(self, request: Request, now: float) -> int:
         """The status that answers a NOTIFY: 481 for one that belongs to no REFER of ours."""
         if request.get("event").partition(";")[0].strip().lower() != "refer":
             return 489

@@ -227,7 +227,7 @@ class Session:
             case "REFER":
                 self._transfers.asked(transaction, now)
             case "NOTIFY":
-                self.core.reply(transaction, self._transfers.notified(request, now), now)
+                self._transfers.notified(transaction, now)
             case _:  # INFO and OPTIONS: the endpoint let nothing else through
                 self.core.reply(transaction, 200, now, ALLOW, SUPPORTED)
                 if request.method == "INFO":

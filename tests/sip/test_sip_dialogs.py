@@ -571,6 +571,7 @@ class TestTransfers:
         talk.callee.endpoint.receive(notify.via_first(via).encode(), talk.caller.hop, talk.now)
         talk.line.flush()
         assert talk.callee.said()[-1] == status
+        assert talk.callee.messages()[-1].get("allow-events") == "refer"
 
     def test_a_refer_without_exactly_one_target_is_400(self):
         talk = Talk()
