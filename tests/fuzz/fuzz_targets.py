@@ -7,6 +7,7 @@ declares are caught here, every other is a finding.
 from __future__ import annotations
 
 import itertools
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -19,7 +20,7 @@ from offhook.media.engine import Engine
 from offhook.media.orders import Remote, Srtp
 from offhook.sip import digest, grammar, interval, sdp
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import hop_of
+from offhook.sip.hop import hop_of, is_ip
 from offhook.sip.message import Request, Response, answerable, fault, parse, parse_via, respond
 from offhook.sip.stream import Stream
 from offhook.sip.uri import Address, parse_address, parse_uri
@@ -73,6 +74,8 @@ def uri(data: bytes) -> None:
         assert str(parse_uri(str(read.bare()))) == str(read.bare())
         Request((), b"", "INVITE", str(read)).encode()
         assert 0 <= hop_of(read).port < 65536
+        if is_ip(host := hop_of(read).host):
+            _known_to_sockets(host, 5060)
     with suppress(BadSip):
         address = parse_address(text)
         written = str(Address(address.uri, address.display, address.params))
@@ -126,9 +129,21 @@ def description(data: bytes) -> None:
     body, agreed = sdp.answer(offered, ours)
     assert len(sdp.parse(body)) == len(offered)
     assert 0 < agreed.port < 65536
+    for host, port in filter(None, ((agreed.host, agreed.port), agreed.reports)):
+        if is_ip(host):
+            _known_to_sockets(host, port)
+    later = sdp.offer(sdp.keeping(ours, offered))
+    assert len(sdp.parse(later)) == len(offered)
     for more in ({}, {"secured": True}, {"web": True}):
         with suppress(sdp.BadSdp):
             sdp.accepted(offered, replace(ours, **more))
+
+
+def _known_to_sockets(host: str, port: int) -> None:
+    """Sockets take an address, or say by an OSError that they cannot; nothing is sent."""
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(kind, socket.SOCK_DGRAM) as one, suppress(OSError):
+        one.connect((host, port))
 
 
 def stream(data: bytes) -> None:
