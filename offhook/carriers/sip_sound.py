@@ -129,6 +129,7 @@ class Sound:
         self._ours = replace(  # of offers and answers to come
             self._ours,
             secured=agreed.keys is not None,
+            sealed=agreed.keys[:1] if agreed.keys else (),
             web=agreed.web is not None,
             active=agreed.web is not None and ice.begins(*agreed.web),
         )

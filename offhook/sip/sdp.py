@@ -40,7 +40,8 @@ class Ours:
     `strict`, we agree to nothing in the clear either. With `web` we offer what browsers take:
     `fingerprint` is that of our certificate, `nearby` where we can be reached beside `host`,
     `active` that the handshake was ours to begin. Later offers keep to the sections that there
-    were: those `refused`, and ours at its `place` by its name `mid`.
+    were: those `refused`, and ours at its `place` by its name `mid`. `sealed` is the key of ours
+    that was agreed on, if any.
     """
 
     host: str
@@ -58,6 +59,7 @@ class Ours:
     refused: tuple[Media, ...] = ()
     place: int = 0
     mid: str = ""
+    sealed: tuple[Crypto, ...] = ()
 
     @property
     def side(self) -> ice.Side:
@@ -185,7 +187,8 @@ def accepted(answered: list[Media], ours: Ours) -> Agreed:
         raise BadSdp("not the protocol that was offered")
     sealed, web = None, (ours.side, media.web) if ours.web and media.web else None
     if ours.secured and not web:
-        mine = {(one.tag, one.suite): one for one in crypto.offered(ours.secret)}
+        said = (*crypto.offered(ours.secret), *ours.sealed)  # that of an answer may be said again
+        mine = {(one.tag, one.suite): one for one in said}
         theirs = next(iter(media.cryptos), None)  # none where they took us for a browser
         if theirs is None or (theirs.tag, theirs.suite) not in mine:
             raise BadSdp("not a crypto that was offered")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target, traced
 
+from offhook.carriers.sip_sound import Sound
 from offhook.carriers.trunks import Trunk
 from offhook.errors import CarrierError
 from offhook.media.clip import Clip
+from offhook.media.plane import MediaPlane
 from offhook.sip import crypto, sdp
 from offhook.sip.sdp import BadSdp, Ours
 
@@ -95,6 +97,19 @@ def test_no_suite_has_another_ones_key():
     """With another suite the numbers of packets begin anew, and would come twice under one key."""
     keys = [one.key[:14] for one in crypto.offered(SECRET)]
     assert len(set(keys)) == len(crypto.KEY_BYTES)
+
+
+async def test_an_answer_of_ours_that_is_said_again_is_answered_under_its_tag():
+    """A session is refreshed by the description that was said last (RFC 4028 section 7.4), and the
+    far end may have another key by then."""
+    media = await MediaPlane.local(range(10000, 10010))
+    sound = Sound(await media.open_rtp("127.0.0.1"), OURS, "10.0.0.1", lambda *_: None)
+    said = f"m=audio 4000 RTP/SAVP 0\na=crypto:7 {SHA1}\n"
+    sound.answer(parsed(said))
+    sound.accept((HEAD + said.replace("WVN", "XXX")).encode())
+    with pytest.raises(BadSdp):
+        sound.accept((HEAD + said.replace("crypto:7", "crypto:8")).encode())
+    await media.close()
 
 
 def test_of_a_sealed_and_a_plain_offer_the_sealed_one_is_taken():
