@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
-import resource
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,12 +14,10 @@ from typing import Any
 import click
 import structlog
 
+from offhook.cli import process
 from offhook.cli.client import Running
 from offhook.config import Settings, load, sample, usable_folder
 from offhook.model.account import Account
-
-FILES = 16_384  # open at a time, in each process: two for a leg, one for a connection
-COLLECT = (20_000, 4, 10)  # objects, and rounds among younger ones, between two of the collector's
 
 
 def add_to(cli: click.Group) -> None:
@@ -54,23 +50,15 @@ def up(file: Path | None, **flags: Any) -> None:
     settings = load(flags, file)
     usable_folder(settings.data)
     log_as(settings)
-    may_open_files()
+    process.prepare()
     asyncio.run(_up(settings))
-
-
-def may_open_files() -> None:
-    """Most systems let a program, and those that it starts, open 1,024 unless it asks for more."""
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
-    if 0 <= now < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def _up(settings: Settings) -> None:
     from offhook.server import serving, stopped
 
     async with serving(settings) as it:
-        settle_memory()
+        process.settle_memory()
         account = it.platform.account
         running = Running(
             it.api_url, it.sip, account.sid, account.auth_token, it.demo_number, os.getpid()
@@ -91,16 +79,6 @@ async def _up(settings: Settings) -> None:
             )
     Running.forget(settings.data)
     click.echo("stopped")
-
-
-def settle_memory() -> None:
-    """What is there after the start stays: the collector need not walk it again and again.
-
-    All of it together would stop every call for a tenth of a second.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT)
 
 
 def welcome(

@@ -90,6 +90,18 @@ def few_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+def heaps(pid: int) -> int:
+    """How many its threads have of their own: glibc reserves as much for each, at such a place."""
+    found, heap, before = 0, 64 * 2**20, (0, 0)
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        place, access = line.split()[:2]
+        start, end = (int(each, 16) for each in place.split("-"))
+        reserved = access == "---p" and start == before[1] and end == before[0] + heap
+        found += reserved and before[0] % heap == 0
+        before = (start, end) if access == "rw-p" else (0, 0)
+    return found
+
+
 @contextmanager
 def held(kind: socket.SocketKind, port: int) -> Iterator[None]:
     """The port is taken, by us or by somebody else."""
@@ -140,6 +152,10 @@ class TestStarting:
         for pid in (second.process.pid, *children(second.process.pid)):
             now, _ = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             assert now == min(most, 16_384)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of another process")
+    def test_its_threads_share_one_heap(self, second: Up) -> None:
+        assert heaps(second.process.pid) == 0
 
     def test_default_ports_that_are_taken_give_way_to_the_next(self, second: Up) -> None:
         http, sip = int(second.api.rpartition(":")[2]), second.sip_port
