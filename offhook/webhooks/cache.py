@@ -50,6 +50,7 @@ T = TypeVar("T")
 
 Deliver = Callable[[Headers], Awaitable[Incoming]]
 
+MOST = 10_000  # answers; of each some 3 kB are in memory
 _STORED_STATUS = {200, 203, 301, 308}
 _VALIDATORS = {"etag", "last-modified", "expires"}
 
@@ -62,18 +63,21 @@ class _Stored:
 
 
 class Cache:
-    """Answers kept in `directory`, `max_bytes` altogether; the least recently used go first.
+    """At `most` so many answers, kept in `directory`, `max_bytes` altogether; the least recently
+    used go first.
 
     Everything runs on one loop; files are read and written in threads.
     """
 
-    def __init__(self, directory: Path, max_bytes: int = 256 * 1024 * 1024) -> None:
-        self._directory, self._max_bytes = directory, max_bytes
+    def __init__(
+        self, directory: Path, max_bytes: int = 256 * 1024 * 1024, most: int = MOST
+    ) -> None:
+        self._directory, self._max_bytes, self._most = directory, max_bytes, most
         self._stored: OrderedDict[UUID, _Stored] = OrderedDict()
         self._by_key: dict[str, set[UUID]] = {}
         self._bytes, self._parts = 0, count()
         directory.mkdir(parents=True, exist_ok=True)
-        for found in _scan(directory):
+        for found in _scan(directory, most):
             self._index(found)
 
     async def fetch(
@@ -146,7 +150,7 @@ class Cache:
             return
         self._unindex(entry.id)
         self._index(_Stored(key, entry, len(content)))
-        while self._bytes > self._max_bytes:
+        while self._bytes > self._max_bytes or len(self._stored) > self._most:
             await self._drop([next(iter(self._stored))])
 
     async def _load(self, entry_id: UUID) -> bytes | None:
@@ -253,11 +257,12 @@ def _head(key: str, entry: Entry) -> bytes:
     return json.dumps(head).encode() + b"\n"
 
 
-def _scan(directory: Path) -> Iterator[_Stored]:
+def _scan(directory: Path, most: int) -> Iterator[_Stored]:
     """What an earlier run stored, the least recently used first."""
-    for path in directory.glob("*.part"):
+    paths = sorted(directory.glob("*.stored"), key=lambda path: path.stat().st_mtime)
+    for path in (*directory.glob("*.part"), *paths[:-most]):
         _remove(path)
-    for path in sorted(directory.glob("*.stored"), key=lambda path: path.stat().st_mtime):
+    for path in paths[-most:]:
         try:
             with path.open("rb") as file:
                 head = json.loads(file.readline())

@@ -255,8 +255,9 @@ async def test_a_stored_answer_survives_a_restart(opened, tmp_path: Path):
     assert len(application.asked) == 1
 
 
-async def test_the_least_recently_used_gives_way(opened, tmp_path: Path):
-    async with opened(cache=Cache(tmp_path, max_bytes=35_000)) as (application, webhooks):
+@pytest.mark.parametrize("bound", [{"max_bytes": 35_000}, {"most": 3}], ids=["bytes", "answers"])
+async def test_the_least_recently_used_gives_way(opened, tmp_path: Path, bound: dict[str, int]):
+    async with opened(cache=Cache(tmp_path, **bound)) as (application, webhooks):
         answer = reply(b"x" * 10_000, Cache_Control="max-age=60")
         a, b, c, d = (application.at(f"/{name}", answer) for name in "abcd")
         for url in (a, b, c, a, d):
@@ -265,6 +266,8 @@ async def test_the_least_recently_used_gives_way(opened, tmp_path: Path):
         assert stored == dict.fromkeys((a, c, d), True)
         assert not (await webhooks.ask(media(b))).from_cache
         assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 35_000
+        Cache(tmp_path, most=2)
+        assert len(list(tmp_path.iterdir())) == 2
 
 
 async def test_the_order_of_use_survives_a_restart_within_the_bound(opened, tmp_path: Path):
