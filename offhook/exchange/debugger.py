@@ -17,6 +17,7 @@ from offhook.model.account import Notification
 from offhook.model.journal import PendingCallback
 from offhook.store import records
 from offhook.webhooks.ask import Answer
+from offhook.webhooks.target import without_credentials
 
 log = structlog.get_logger("offhook.debugger")
 MAX_BODY = 16_384
@@ -39,7 +40,7 @@ def note(
 ) -> None:
     """Writes one down. `subject` is the call's or message's SID; the level is the catalogue's."""
     warning = catalogue.level(code) == "warning"
-    text = message or catalogue.message(code)
+    text, url = message or catalogue.message(code), without_credentials(url)
     at = clock.utc()
     pairs = {
         "EmailNotification": "false",

@@ -150,7 +150,7 @@ class Notifier:
         except WebhookError as error:
             return error
         except Exception as error:  # our own fault: a second attempt would end the same way
-            log.exception("callback not sent", url=callback.url, subject=callback.subject)
+            log.exception("callback not sent", kind=callback.kind, subject=callback.subject)
             return WebhookError(12400, callback.url, f"internal error: {error}")
 
 

@@ -282,6 +282,19 @@ async def test_a_callback_that_is_not_taken_is_a_warning(offhook: Offhook):
     assert [(each.error_code, each.log) for each in offhook.notifications] == [(15003, 1)]
 
 
+async def test_what_a_url_has_for_the_application_alone_is_not_noted(offhook: Offhook):
+    app = App(DOWN, status=DOWN)
+    voice, status = (
+        offhook.url(app, path).replace("://", "://me:hush@") for path in ("/", "/status")
+    )
+    offhook.number(OURS, voice=voice, status=status)
+    await (await offhook.call(OURS)).ended()
+    await offhook.platform.exchange.notifier.settled()
+    await asyncio.sleep(1)
+    assert codes(offhook) == [11200, 15003]
+    assert "hush" not in repr(offhook.notifications)
+
+
 async def test_a_bad_override_in_a_url_is_noted_wherever_it_is_asked(offhook: Offhook):
     sound = Response(wav_of(speak("La.")), media_type="audio/wav")
     app = App("<Play>/sound#rp=never</Play>", sound=sound)
