@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from starlette.applications import Starlette
@@ -17,6 +18,8 @@ from starlette.routing import Route
 from offhook import clock
 
 ECHO_NUMBER = "+15550009999"  # answered by the simulated network, which sends back what it hears
+
+LARGEST = 65_536  # bytes of a request: anybody may send one
 
 Params = Mapping[str, str]
 _AGAIN = "<Redirect>voice</Redirect>"
@@ -98,9 +101,12 @@ def application() -> Starlette:
 
 def _page(answer: Callable[[Params], str]) -> Callable[[Request], Awaitable[Response]]:
     async def page(request: Request) -> Response:
-        params = dict(request.query_params)
-        async with request.form() as form:
-            params.update((key, text) for key, text in form.items() if isinstance(text, str))
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST:
+                return Response(status_code=413)
+        params = dict(request.query_params) | dict(parse_qsl(body.decode("utf-8", "replace")))
         return Response(answer(params), media_type="text/xml")
 
     return page

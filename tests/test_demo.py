@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 from xml.etree import ElementTree
@@ -137,3 +138,8 @@ def test_every_page_is_served_by_either_method(
     with urlopen(Request(f"{served}/{path}{query}", body, method=method), timeout=30) as answer:
         assert answer.headers.get_content_type() == "text/xml"
         assert says in "".join(ElementTree.fromstring(answer.read()).itertext())
+
+
+def test_no_more_of_strangers_is_read_than_a_call_or_a_text_sends(served: str) -> None:
+    with pytest.raises(HTTPError, match="413"):
+        urlopen(Request(f"{served}/sms", b"Body=" + b"x" * demo.LARGEST), timeout=30)
