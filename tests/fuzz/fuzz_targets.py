@@ -238,7 +238,8 @@ def report(data: bytes) -> None:
 
 
 def binding(data: bytes) -> None:
-    """Nobody is answered but who knows us, and what is answered is well formed."""
+    """Nobody is answered but who knows us, or only asks where we see him, and what is answered is
+    well formed, and to the latter no more than he sent and an address."""
     _bound(data)
     if len(data) >= 2:  # whatever one attribute says that was signed by somebody who may
         more = (int.from_bytes(data[:2]), data[2:400])
@@ -247,12 +248,16 @@ def binding(data: bytes) -> None:
 
 def _bound(data: bytes) -> None:
     request = stun.read(data)
-    if request is None or not request.by("us", "secret"):
+    if request is None:
         return
     for source in (FAR, ("2001:db8::1", 9, 0, 0)):
-        reply, _ = stun.answer(request, "secret", source)
-        assert len(reply) % 4 == 0
-        assert reply[8:20] == data[8:20]
+        replies = [stun.reflect(request, source)]
+        assert len(replies[0]) <= len(data) + 40
+        if request.by("us", "secret"):
+            replies.append(stun.answer(request, "secret", source)[0])
+        for reply in replies:
+            assert len(reply) % 4 == 0
+            assert reply[8:20] == data[8:20]
 
 
 def twiml(data: bytes) -> None:
