@@ -112,7 +112,8 @@ async def _trunk(sip: SipCarrier, trunk: Trunk) -> Check:
     if not trunk.address:
         return f"trunk {trunk.name}", True, "calls in only"
     pong = await sip.options(trunk)
-    told = f"{pong.address}: {pong.status or ''} {pong.reason} in {pong.seconds:.2f} s"
+    said = f"{pong.status} {pong.reason}" if pong.status else pong.reason
+    told = f"{pong.address}: {said} in {pong.seconds:.2f} s"
     state = sip.upstream.states[trunk.name]
     if trunk.register:
         told += f", {state.registered or 'not registered'}"

@@ -157,7 +157,8 @@ class _Nameless(ssl.SSLContext):
 
 
 def _forbidden(host: str) -> TransportError:
-    return TransportError(11200, f"{host} is in a network that applications may not be in")
+    told = f"{host} is in a network that applications may not be in"
+    return TransportError(11200, f"{told}: webhooks.allow_targets of the settings lets them")
 
 
 def _transport_error(error: Exception) -> TransportError:

@@ -44,6 +44,7 @@ def test_the_beginnings_of_a_country_come_without_its_code():
 
 
 def test_the_tables_of_places_are_kept_small():
-    """In all languages, with all that is known of ZIP codes, they would be 2.5 million objects."""
+    """In all languages, with all that is known of ZIP codes, they would be 2.5 million objects.
+    Python 3.13 counts a tenth more of them than 3.11."""
     told = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, check=True)
-    assert int(told.stdout) < 500_000
+    assert int(told.stdout) < 600_000
