@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
 from offhook import clock
 from offhook.model.journal import Event
 from offhook.store import records
 from offhook.store.store import Store
+
+log = structlog.get_logger("offhook.exchange")
 
 Listener = Callable[[Event], None]
 FLUSH_SECONDS = 0.25
@@ -36,7 +40,13 @@ class Journal:
             self._timer = loop.call_later(FLUSH_SECONDS, self._due)
 
     def _due(self) -> None:
-        self._writing = asyncio.ensure_future(self.flush())
+        self._writing = asyncio.ensure_future(self._write())
+
+    async def _write(self) -> None:
+        try:
+            await self.flush()
+        except Exception:  # a full disk, say: calls go on without their story
+            log.exception("what happened could not be stored")
 
     async def flush(self) -> None:
         if self._timer:

@@ -49,15 +49,22 @@ async def _forget_traces(exchange: Exchange, before: datetime) -> None:
 
 async def _forget_recordings(exchange: Exchange, before: datetime) -> None:
     """The record stays, `deleted`, as after a DELETE; the sound goes."""
+    at = clock.utc()
 
     def delete(connection: Connection) -> list[str]:
         old = [Where("date_created", "<", before), Where("status", "=", "completed")]
         paths = []
         for recording in records.recordings.page(connection, old, size=200):
-            records.recordings.save(connection, replace(recording, status="deleted", path=""))
+            gone = replace(recording, status="deleted", path="", date_updated=at)
+            records.recordings.save(connection, gone)
             paths.append(recording.path)
         return paths
 
     while paths := await exchange.store.write(delete):
-        for path in paths:
-            Path(path).unlink(missing_ok=True)
+        with clock.outside("recordings, to be removed"):
+            await asyncio.to_thread(_remove, paths)
+
+
+def _remove(paths: list[str]) -> None:
+    for path in paths:
+        Path(path).unlink(missing_ok=True)

@@ -182,13 +182,16 @@ async def attached(exchange: Exchange, sid: str) -> tuple[tuple[str, bytes], ...
 async def keep_media(exchange: Exchange, message: Message, content_type: str, body: bytes) -> Media:
     """One attachment, its bytes in a file."""
     at, sid = clock.utc(), sids.new("ME")
-    folder = exchange.rules.data / "media" / message.account_sid
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / sid
-    path.write_bytes(body)
+    path = exchange.rules.data / "media" / message.account_sid / sid
     media = Media(sid, message.account_sid, message.sid, content_type, str(path), at, at)
-    await exchange.store.write(records.media.insert, media)
-    return media
+
+    def keep(connection: Connection) -> Media:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+        records.media.insert(connection, media)
+        return media
+
+    return await exchange.store.write(keep)
 
 
 async def advance(exchange: Exchange, message: Message, to: Status, error_code: int = 0) -> Message:
