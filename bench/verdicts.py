@@ -35,6 +35,7 @@ GROWN = 0.01  # of a process, that the second half of the soak may add to it
 LEAST_KB = 1500  # that it may in any case
 WARMED = 600.0  # seconds; a shorter soak is over while caches fill,
 COLD_KB = 6000  # and so much may be added to a process by that
+UNSEEN = (0, 487)  # who was cut off, or had hung up when our CANCEL came, saw no BYE of ours
 FINAL = {"completed", "busy", "failed", "no-answer", "canceled"}
 
 
@@ -228,8 +229,8 @@ def _agrees(call: dict[str, Any], one: Seen | None) -> str:
     if one is None:
         nobody = (*gave_up, "failed") if DOMAIN in call["to"] else gave_up
         return "" if status in nobody else "no phone had it"
-    if one.up:  # a phone that was cut off did not live to see that we gave it up
-        if status in gave_up and (one.far_end or not one.code):
+    if one.up:
+        if status in gave_up and (one.far_end or one.code in UNSEEN):
             return "crossed"
         return "" if status == "completed" else "it was answered"
     if not one.code:
