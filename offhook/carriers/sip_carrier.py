@@ -245,6 +245,8 @@ class SipCarrier:
             self._board.refused(self._origin(call))
             return
         self._board.guard.forgive(self._origin(call))
+        if admitted.trunk:
+            call.credentials = admitted.trunk.credentials
         if len(self._board.entries) > self.settings.limits.calls:
             self._board.guard.counts["full"] += 1
             call.reject(503, now, ("Retry-After", "10"))

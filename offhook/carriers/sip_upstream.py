@@ -202,7 +202,7 @@ class Upstream:
     async def options(self, trunk: Trunk) -> Pong:
         """Asks a trunk whether it is there, with our credentials if it wants some."""
         began, route = clock.now(), self.route(trunk)
-        login = Credentials(trunk.username, trunk.password) if trunk.username else None
+        login = trunk.credentials
 
         async def ask(hop: Hop) -> Response | None:
             self._servers.setdefault(trunk.name, set()).add(hop.host)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from offhook.sip.digest import Credentials
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import is_ip, is_loopback
 from offhook.sip.uri import Uri, parse_uri
@@ -66,6 +67,11 @@ class Trunk:
         if uri.user:
             raise BadSip(f"not an address of a trunk: {place}")
         return uri
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """What answers its challenges."""
+        return Credentials(self.username, self.password) if self.username else None
 
     @property
     def demands_login(self) -> bool:

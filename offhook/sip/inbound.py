@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from offhook.sip import digest
 from offhook.sip.core import ALLOW, SDP, SUPPORTED, Core, Over
 from offhook.sip.dialog import Dialog
 from offhook.sip.grammar import BadSip, split_params
@@ -75,6 +76,7 @@ class Inbound:
         self.core, self.serial, self.source = core, serial, source
         self.over = False
         self.takes_over: TakeOver | None = None
+        self.credentials: digest.Credentials | None = None  # for whoever challenges us in the call
         self.request: Request = transaction.request
         self._transaction, self._dialog = transaction, dialog
         self._tag = transaction.tag = dialog.key[1]
@@ -152,7 +154,8 @@ class Inbound:
         self.over = True
         if self._provisionals:
             self._provisionals.settle()
-        session = Session(self.core, self._dialog, self.serial)
+        client = digest.Client(self.credentials, self.core.rand) if self.credentials else None
+        session = Session(self.core, self._dialog, self.serial, client)
         session.learn(self.request)
         session.provisionals = self._provisionals
         fields: tuple[Field, ...] = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sip_carriers import Phone, Zone, carrier, first_lines, not_ringing, target, traced
-from sip_peer import SDP, Sender, ack, description, field, invite, sender
+from sip_peer import SDP, Sender, ack, description, field, invite, sender, sender_call
 
 from offhook import clock
 from offhook.carriers.sip_dns import Answer
@@ -16,6 +16,7 @@ from offhook.carriers.trunks import Trunk
 from offhook.errors import CarrierError
 from offhook.line.leg import HungUp, Leg, Trace
 from offhook.media.plane import RtpLeg
+from offhook.sip import digest
 from offhook.sip.location import Question
 from offhook.sip.message import Request, parse, respond
 
@@ -698,6 +699,25 @@ class TestTrunks:
                 await here.dial(target("sip:+1555@127.0.0.2:5070"), not_ringing)
             assert refused.value.code == 403
         assert phone.called == []
+
+    async def test_a_trunk_may_challenge_us_in_calls_that_it_made(self):
+        """It would not hear our BYE else, and we no more of the call."""
+        trunk = Trunk("one", "127.0.0.1", username="us", password="secret")
+        async with carrier("127.0.0.2", phone := Phone(), trunks=(trunk,)):
+            far = await sender_call("127.0.0.1")
+            hanging = asyncio.ensure_future(phone.leg.hang_up())
+            first = parse((await far.hears("BYE")).encode())
+            assert isinstance(first, Request)
+            login = digest.Server("p", b"k", lambda: "ab" * 16, ("MD5",))
+            asked = [("Proxy-Authenticate", each) for each in login.challenges(0)]
+            far.peer.says(respond(first, 407, asked).encode())
+            again = parse((await far.hears("BYE")).encode())
+            assert isinstance(again, Request)
+            given = again.values("proxy-authorization")
+            verdict = login.check(given, "BYE", again.uri, b"", {"us": "secret"}, 0)
+            assert verdict == ("right", "us")
+            far.peer.says(respond(again, 200).encode())
+            await hanging
 
     async def test_requests_of_a_dialog_need_no_trunk(self):
         """In-dialog requests are matched by the dialog, not by their source."""
