@@ -123,7 +123,10 @@ class Referral:
             self._idle(now)
 
     def _answered(self, request: Request, response: Response | None, now: float) -> None:
-        if response is None or response.status >= 200:
+        status = response.status if response else 408
+        if status in (408, 481):  # nobody listens any more (RFC 6665 section 4.2.2)
+            self._open, self._next = False, None
+        if status >= 200:
             self._send(now)
 
 

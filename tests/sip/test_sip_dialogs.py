@@ -573,6 +573,25 @@ class TestTransfers:
         assert talk.callee.said()[-1] == status
         assert talk.callee.messages()[-1].get("allow-events") == "refer"
 
+    def test_who_does_not_want_to_know_is_told_no_more(self):
+        """RFC 6665 section 4.2.2; a BYE waits for what there is to tell."""
+        talk = Talk()
+        caller, callee = talk.answered()
+        refer = caller.dialog.request("REFER", (("Refer-To", "<sip:carol@10.0.0.3>"),))
+        via = "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKn;rport"
+        talk.callee.endpoint.receive(refer.via_first(via).encode(), talk.caller.hop, talk.now)
+        talk.line.flush()
+        referral = talk.callee.one(Referred).referral
+        referral.take(talk.now)
+        referral.tell(180, talk.now)
+        talk.line.run()
+        assert talk.caller.said()[-1] == "481"
+        referral.tell(200, talk.now)
+        callee.bye(talk.now)
+        talk.line.run()
+        assert talk.callee.said()[-2:] == ["NOTIFY", "BYE"]
+        assert talk.callee.said().count("NOTIFY") == 1
+
     def test_a_refer_without_exactly_one_target_is_400(self):
         talk = Talk()
         caller, _ = talk.answered()
