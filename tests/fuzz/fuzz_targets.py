@@ -165,8 +165,9 @@ def _streamed(pieces: list[bytes]) -> tuple[list[bytes], bool]:
     return found, False
 
 
+OTHERS = ((8, "PCMA"), (9, "G722"), (111, "opus"), (110, "keys"))
 REMOTES = (
-    Remote(*FAR, "PCMU", 0, 101, noise_payload_type=13),
+    Remote(*FAR, "PCMU", 0, 101, noise_payload_type=13, others=OTHERS),
     Remote(*FAR, "G722", 9, 101),
     Remote(*FAR, "opus", 111, 110),
     Remote(*FAR, "PCMA", 8, 101, srtp=Srtp("AES_CM_128_HMAC_SHA1_80", bytes(30), bytes(30))),
