@@ -17,7 +17,7 @@ from offhook.media.rtp import Address
 
 FIRST_RTCP, LAST_RTCP = 192, 223
 HANDSHAKE_BYTES = 65_536  # that a far end may send before there are keys
-PLACES = 32  # addresses from which one browser may check: it has no more
+PLACES = 32  # addresses of one browser that are listened to: where it is, and the latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Door:
     def __init__(self, agreed: Web) -> None:
         self.agreed = agreed
         self.at: Address | None = None  # the pair that the browser nominated
-        self._checked: set[Address] = set()
+        self._checked: dict[Address, None] = {}  # the latest last
         self._handshake = Handshake(agreed)
         self._taken = 0
 
@@ -68,7 +68,7 @@ class Door:
         """Agreed anew. Sound goes where it went until the browser says where it is now."""
         before, self.agreed = self.agreed, agreed
         if agreed.user != before.user:
-            self._checked = {self.at} if self.at else set()
+            self._checked = {self.at: None} if self.at else {}
         if agreed.fingerprint != before.fingerprint:
             self._handshake, self._taken = Handshake(agreed), 0
 
@@ -91,12 +91,18 @@ class Door:
         if request is None or not request.by(self.agreed.user, self.agreed.password):
             return NOTHING
         reply, right = stun.answer(request, self.agreed.password, source)
-        if not right or len(self._checked | {source}) > PLACES:
+        if not right:
             return Came((reply,))
-        self._checked.add(source)
         moved = request.nominates or self.at is None
         self.at = source if moved else self.at
+        self._listen(source)
         return Came((reply, *self._handshake.begin(now)), at=source if moved else None)
+
+    def _listen(self, source: Address) -> None:
+        self._checked.pop(source, None)
+        self._checked[source] = None
+        if len(self._checked) > PLACES:
+            del self._checked[next(one for one in self._checked if one != self.at)]
 
     def _shake(self, data: bytes, now: float) -> Came:
         before = self._handshake.keys

@@ -360,16 +360,19 @@ def test_checks_can_begin_anew_while_the_keys_stay():
 
 
 def test_a_browser_has_so_many_places_and_no_more():
-    """What it may check from is kept: not more of it than it can use, until ICE begins anew."""
+    """On a long way it has many, one after the other: where it is counts, and the latest."""
     desk, far = Desk(), browser()
-    places = [("198.51.100.20", port) for port in range(40000, 40034)]
+    desk.meet(far)
+    assert far.seals is not None
+    places = [("198.51.100.20", port) for port in range(41000, 41040)]
     for place in places:
-        assert desk.arrive(far.check(), place)
-    assert desk.studio.target(desk.slot) == places[31]
-    far.user = "anew"
-    desk.studio.connect(1, replace(AGREED, web=replace(WEB, user="anew")))
-    desk.arrive(far.check(), places[33])
-    assert desk.studio.target(desk.slot) == places[33]
+        assert desk.arrive(far.check(nominate=False), place)
+    assert desk.studio.target(desk.slot) == HERE
+    for n, place in enumerate((HERE, places[-1], places[-31], places[-32], places[0])):
+        desk.arrive(far.seals.protect(FarEnd().packet(n)), place)
+    desk.arrive(far.check(), ELSEWHERE)
+    assert desk.studio.target(desk.slot) == ELSEWHERE
+    assert desk.stats().refused == 2, "two of places that were long ago"
 
 
 def test_another_certificate_agreed_on_is_another_handshake():
