@@ -19,12 +19,6 @@ from cryptography.x509.oid import NameOID
 
 DAYS = 397
 RENEW = timedelta(days=30)  # before its end at which another one is made
-# It signs handshakes, and itself: who goes strictly by RFC 5280 wants both said, and the key named.
-USAGE = x509.KeyUsage(
-    digital_signature=True, key_cert_sign=True, crl_sign=False,
-    content_commitment=False, key_encipherment=False, data_encipherment=False,
-    key_agreement=False, encipher_only=False, decipher_only=False,
-)  # fmt: skip
 
 
 def development_certificate(
@@ -53,9 +47,6 @@ def _signed(
     builder = builder.not_valid_after(at + timedelta(days=DAYS))
     builder = builder.add_extension(alternatives, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(USAGE, critical=True)
-    known_by = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
-    builder = builder.add_extension(known_by, critical=False)
     return builder.sign(private, hashes.SHA256())
 
 
