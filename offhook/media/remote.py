@@ -20,7 +20,11 @@ P = ParamSpec("P")
 ROOT = str(Path(__file__).parent.parent.parent)
 PATIENCE = FRAME / 2  # seconds that an order may wait for others to share its message
 READY = 0  # what a new worker reports opened
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
+# A worker is one thread, with one for files beside it, and these two share a heap.
+SPARING = {
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+}  # fmt: skip
 
 
 class WorkerHost(asyncio.Protocol):
@@ -57,7 +61,7 @@ class WorkerHost(asyncio.Protocol):
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,  # a Ctrl-C in the terminal is the main process's to handle
-                env={**ONE_THREAD, **os.environ, "PYTHONPATH": path},
+                env={**SPARING, **os.environ, "PYTHONPATH": path},
             )
             ready = host._opening[READY] = host._loop.create_future()
             await host._loop.create_connection(lambda: host, sock=ours)
