@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from offhook.carriers.handset import Handset
+from offhook.model.recording import Recording
 from offhook.testing import Offhook
 from offhook.testing.voice import Ear, speak
 
@@ -424,9 +425,8 @@ async def test_by_default_only_the_end_is_told(offhook: Offhook):
     assert (told["CallDuration"], told["Duration"], told["SipResponseCode"]) == ("0", "0", "486")
 
 
-async def test_a_recorded_dial_keeps_both_voices_in_their_channels(offhook: Offhook):
-    app = App(f'<Dial record="record-from-answer-dual" action="/after">{AGENT}</Dial>')
-    offhook.number(OURS, voice=app)
+async def recorded(offhook: Offhook) -> Recording:
+    """What is kept of a call in which either has said something."""
     call = await offhook.call(OURS)
     other = await offhook.phone(AGENT).rings()
     await other.answered()
@@ -435,6 +435,13 @@ async def test_a_recorded_dial_keeps_both_voices_in_their_channels(offhook: Offh
     await other.hang_up()
     await call.ended()
     [recording] = offhook.recordings
+    return recording
+
+
+async def test_a_recorded_dial_keeps_both_voices_in_their_channels(offhook: Offhook):
+    app = App(f'<Dial record="record-from-answer-dual" action="/after">{AGENT}</Dial>')
+    offhook.number(OURS, voice=app)
+    recording = await recorded(offhook)
     assert (recording.channels, recording.source, recording.status) == (2, "DialVerb", "completed")
     assert spoken(recording.path, 0) == "I am left."
     assert spoken(recording.path, 1) == "I am right."
@@ -466,14 +473,7 @@ async def test_a_mono_recording_has_both_in_one(offhook: Offhook):
 async def test_one_track_is_one_voice(offhook: Offhook, track: str, words: str):
     how = f'record="record-from-answer-dual" recordingTrack="{track}"'
     offhook.number(OURS, voice=App(f"<Dial {how}>{AGENT}</Dial>"))
-    call = await offhook.call(OURS)
-    other = await offhook.phone(AGENT).rings()
-    await other.answered()
-    await call.says("I am left.")
-    await other.says("I am right.")
-    await other.hang_up()
-    await call.ended()
-    [recording] = offhook.recordings
+    recording = await recorded(offhook)
     assert (recording.channels, recording.track) == (1, track)
     assert spoken(recording.path, 0) == words
 
