@@ -36,6 +36,6 @@ def _engine(url: URL, size: int, begin: str, *pragmas: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.connection.cursor().execute(begin)
 
     return engine

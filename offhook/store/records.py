@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     JSON,
@@ -155,6 +155,11 @@ notifications = Notifications(
 )
 
 
+class _Placed(NamedTuple):
+    place: int
+    event: Event
+
+
 class Events:
     """What happened, in order, per subject. `place` counts a subject's events from 1."""
 
@@ -172,7 +177,10 @@ class Events:
             sqlite_autoincrement=True,
         )
         self._select = select(*columns)
-        self._insert = Prepared(self.table.insert(), ["place", *(each.name for each in columns)])
+        paths = {"place": "place"} | {
+            name: f"event.{path}" for name, path in self._shape.paths.items()
+        }
+        self._insert = Prepared(self.table.insert(), paths, paths)
         of_this = self.table.c.subject == bindparam("this")
         self._latest = Prepared(select(func.max(self.table.c.place)).where(of_this))
 
@@ -188,11 +196,11 @@ class Events:
         c = self.table.c
         subjects = {event.subject for event in events}
         places = {subject: self._last(connection, subject) for subject in subjects}
-        rows = []
+        placed = []
         for event in events:
             places[event.subject] += 1
-            rows.append(self._shape.dump(event) | {"place": places[event.subject]})
-        self._insert.run_many(connection, rows)
+            placed.append(_Placed(places[event.subject], event))
+        self._insert.run_many(connection, placed)
         for subject, place in places.items():
             if place > limit:
                 old = (c.subject == subject) & (c.place <= place - limit)
@@ -234,18 +242,15 @@ class Callbacks:
             sqlite_autoincrement=True,
         )
         self._select = select(*columns, self.table.c.row)
-        self._insert = self.table.insert()
+        self._insert = Prepared(self.table.insert(), self._shape.paths, self._shape.paths)
         row = self.table.c.row
         self._delete = Prepared(self.table.delete().where(row == bindparam("this")))
         due = self._select.where(row > bindparam("after")).order_by(row).limit(bindparam("size"))
         self._due = Prepared(due)
 
-    def insert(self, connection: Connection, callback: PendingCallback) -> int:
-        """The id it was given."""
-        done = connection.execute(self._insert, self._shape.dump(callback))
-        key = done.inserted_primary_key
-        assert key is not None
-        return int(key[0])
+    def insert(self, connection: Connection, callback: PendingCallback) -> None:
+        """Gives it an id."""
+        self._insert.run(connection, callback)
 
     def due(
         self, connection: Connection, after: int = 0, size: int = 1000
@@ -258,7 +263,7 @@ class Callbacks:
         return connection.execute(select(func.count()).select_from(self.table)).scalar_one()
 
     def delete(self, connection: Connection, id_: int) -> bool:
-        return self._delete.run(connection, {"this": id_}).rowcount > 0
+        return self._delete.run(connection, {"this": id_}) > 0
 
 
 class Dialogs:
@@ -276,21 +281,21 @@ class Dialogs:
             sqlite_autoincrement=True,
         )
         self._select = select(*columns)
-        self._insert = Prepared(self.table.insert(), [each.name for each in columns])
+        self._insert = Prepared(self.table.insert(), self._shape.paths, self._shape.paths)
         this = self.table.c.call_sid == bindparam("this")
         self._delete = Prepared(self.table.delete().where(this))
 
     def insert(self, connection: Connection, dialog: LiveDialog) -> None:
         """Keeps it, in the place of an earlier one of the same call."""
         self.delete(connection, dialog.call_sid)
-        self._insert.run(connection, self._shape.dump(dialog))
+        self._insert.run(connection, dialog)
 
     def all(self, connection: Connection) -> list[LiveDialog]:
         query = self._select.order_by(self.table.c.row)
         return [self._shape.load(row) for row in connection.execute(query)]
 
     def delete(self, connection: Connection, call_sid: str) -> bool:
-        return self._delete.run(connection, {"this": call_sid}).rowcount > 0
+        return self._delete.run(connection, {"this": call_sid}) > 0
 
 
 class Keyed:

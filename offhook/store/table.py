@@ -29,7 +29,6 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.exc import IntegrityError
 
 from offhook.errors import OffhookError
 from offhook.store.columns import RowId, Shape, metadata
@@ -116,23 +115,25 @@ class Records(Generic[T]):
             sqlite_autoincrement=True,
         )
         self._dates = dates
-        self._key, self._key_name = self.table.c[key], key
+        self._key = self.table.c[key]
         self._row = self.table.c.row
         self._select = select(*columns)
         this = self._key == bindparam("this")
         names = [column.name for column in columns]
         self._get = Prepared(self._select.where(this))
-        self._insert = Prepared(self.table.insert(), names)
+        paths = self._shape.paths
+        self._insert = Prepared(self.table.insert(), names, paths)
         changing = [name for name in names if name not in (key, *fixed)]
-        self._update = Prepared(self.table.update().where(this), changing)
+        update = self.table.update().where(this)
+        self._update = Prepared(update, changing, paths | {"this": key})
         self._alike: dict[tuple[str, ...], Prepared] = {}  # by the fields that are asked for
 
     def insert(self, connection: Connection, record: T) -> None:
         """Raises Taken; the transaction is then spoilt and must be left."""
         try:
-            self._insert.run(connection, self._shape.dump(record))
-        except IntegrityError as error:
-            raise Taken(f"{self.table.name}: {error.orig}") from error
+            self._insert.run(connection, record)
+        except connection.dialect.loaded_dbapi.IntegrityError as error:
+            raise Taken(f"{self.table.name}: {error}") from error
 
     def get(self, connection: Connection, key: str) -> T | None:
         row = self._get.first(connection, {"this": key})
@@ -140,12 +141,10 @@ class Records(Generic[T]):
 
     def save(self, connection: Connection, record: T) -> bool:
         """Stores a record that exists; False when it does not (any more). Raises Taken."""
-        values = self._shape.dump(record)
         try:
-            done = self._update.run(connection, values | {"this": values[self._key_name]})
-        except IntegrityError as error:
-            raise Taken(f"{self.table.name}: {error.orig}") from error
-        return done.rowcount > 0
+            return self._update.run(connection, record) > 0
+        except connection.dialect.loaded_dbapi.IntegrityError as error:
+            raise Taken(f"{self.table.name}: {error}") from error
 
     def delete(self, connection: Connection, key: str) -> bool:
         """Whether it was there. Pages go on behind it all the same."""

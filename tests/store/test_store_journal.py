@@ -66,22 +66,27 @@ def test_a_subjects_story_goes_with_it(connection: Connection) -> None:
 
 def test_callbacks_are_owed_in_the_order_of_their_ids(connection: Connection) -> None:
     owed = [callback(ONE, "a"), callback(TWO, "b"), callback(ONE, "c")]
-    ids = [callbacks.insert(connection, one) for one in owed]
+    for one in owed:
+        callbacks.insert(connection, one)
+    due = callbacks.due(connection)
+    ids = [one.id for one in due]
     assert ids == sorted(ids)
-    kept = [replace(one, id=given) for one, given in zip(owed, ids, strict=True)]
-    assert callbacks.due(connection) == kept
-    assert callbacks.due(connection, after=ids[0], size=1) == [kept[1]]
+    assert due == [replace(one, id=given) for one, given in zip(owed, ids, strict=True)]
+    assert callbacks.due(connection, after=ids[0], size=1) == [due[1]]
     assert callbacks.count(connection) == 3
 
 
 def test_a_callback_that_is_done_is_gone_and_its_id_is_not_given_again(
     connection: Connection,
 ) -> None:
-    first = callbacks.insert(connection, callback(ONE, "a"))
-    assert callbacks.delete(connection, first)
-    assert not callbacks.delete(connection, first)
+    callbacks.insert(connection, callback(ONE, "a"))
+    [first] = callbacks.due(connection)
+    assert callbacks.delete(connection, first.id)
+    assert not callbacks.delete(connection, first.id)
     assert callbacks.due(connection) == []
-    assert callbacks.insert(connection, callback(ONE, "b")) > first
+    callbacks.insert(connection, callback(ONE, "b"))
+    [second] = callbacks.due(connection)
+    assert second.id > first.id
 
 
 def test_a_dialog_lasts_from_answer_to_end(connection: Connection) -> None:

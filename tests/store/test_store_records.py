@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from sqlalchemy.dialects import sqlite
 from store_samples import (
     FULL_ACCOUNT,
     FULL_APPLICATION,
@@ -130,6 +131,26 @@ def test_dates_come_back_in_utc_to_the_microsecond(connection: Connection) -> No
     assert kept.date_created.isoformat() == "2026-03-02T12:00:00.123456+00:00"
     assert kept.start_time is not None
     assert kept.start_time.isoformat() == "2026-03-02T13:30:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(2026, 1, 2, 3, 4, 5, 6, UTC),
+        datetime(2026, 12, 31, 23, 59, 59, 999_999, UTC),
+        datetime(2027, 1, 1, tzinfo=UTC),
+        datetime(2026, 6, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))),
+    ],
+)
+def test_dates_are_kept_as_the_text_that_sqlalchemy_makes_of_them(
+    connection: Connection, at: datetime
+) -> None:
+    """So that databases of all releases are alike, and dates are in order as they are as text."""
+    calls.insert(connection, replace(call(1), date_created=at))
+    kept = connection.exec_driver_sql("SELECT date_created FROM calls").scalar_one()
+    own = sqlite.DATETIME().bind_processor(connection.dialect)
+    assert own is not None
+    assert kept == own(at.astimezone(UTC))
 
 
 def test_a_date_without_a_time_zone_is_refused(connection: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -153,7 +154,7 @@ async def test_a_write_nobody_waits_for_any_more_happens_all_the_same(opened: Op
 
 async def test_a_read_changes_nothing(opened: Opened) -> None:
     async with opened() as store:
-        with pytest.raises(sqlalchemy.exc.OperationalError, match="readonly"):
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
             await store.read(calls.insert, call(1))
         assert await store.read(calls.count) == 0
 
