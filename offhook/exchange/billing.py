@@ -44,10 +44,8 @@ def count_call(connection: Connection, call: Call) -> None:
     """To be called once, when it is final; one that nobody answered does not count."""
     if call.status != "completed":
         return
-    number = (
-        records.numbers.get(connection, call.phone_number_sid) if call.phone_number_sid else None
-    )
-    used = usage.of_call(call, number.type if number else "")
+    sid = call.phone_number_sid
+    used = usage.of_call(call, records.numbers.type_of(connection, sid) if sid else "")
     add(connection, call.account_sid, call.end_time or call.date_updated, used)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -87,6 +88,15 @@ class Numbers(Records[IncomingPhoneNumber]):
     def by_number(self, connection: Connection, number: str) -> IncomingPhoneNumber | None:
         """The number as E.164, whoever owns it."""
         return self.only(connection, phone_number=number)
+
+    def type_of(self, connection: Connection, sid: str) -> str:
+        """Its kind, "" where there is no such number (any more)."""
+        row = self._types.first(connection, {"this": sid})
+        return row[0] if row else ""
+
+    @cached_property
+    def _types(self) -> Prepared:
+        return Prepared(select(self.table.c.type).where(self._key == bindparam("this")))
 
 
 class Notifications(Records[Notification]):
