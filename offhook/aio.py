@@ -23,6 +23,32 @@ async def race(*runners: Coroutine[Any, Any, T]) -> T:
         tasks.clear()  # an error's traceback holds this frame, which must not hold the error
 
 
+class until:
+    """`async with until(over):` cancels its body once `over` is done, and goes on behind it.
+
+    As asyncio.timeout, it needs no task of its own and lets cancellation from outside through.
+    """
+
+    def __init__(self, over: asyncio.Future[Any]) -> None:
+        self._over, self._cut_off = over, False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._task, self._before = task, task.cancelling()
+        self._over.add_done_callback(self._cut)
+
+    def _cut(self, _: object) -> None:
+        self._cut_off = True
+        self._task.cancel()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        self._over.remove_done_callback(self._cut)
+        if not self._cut_off:
+            return False
+        return self._task.uncancel() <= self._before and kind is asyncio.CancelledError
+
+
 async def stopped(*tasks: asyncio.Future[Any]) -> None:
     """Cancels them and waits until they have ended, however that is."""
     for task in tasks:

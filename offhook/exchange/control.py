@@ -54,7 +54,7 @@ async def redirect(exchange: Exchange, call: Call, script: Script) -> Call:
     held.script = script
     if isinstance(held, LiveCall):
         held.document_url = ""
-        held.redirects.put_nowait(script.start)
+        held.redirects.put(script.start)
     return held.record
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from offhook import clock, sids
-from offhook.aio import race
+from offhook.aio import race, until
 from offhook.errors import DocumentError
 from offhook.exchange import caller_id, control, lines, permission, placing, recordings
 from offhook.exchange.exchange import Attempt, Exchange, Taking
@@ -188,12 +188,13 @@ async def _reach(work: Dialing, party: Party, early: placing.Ringing | None) -> 
     live.whisper, party.live = True, live
     if party.attempt.script:
         live.script = party.attempt.script
-        live.redirects.put_nowait(live.script.start)
+        live.redirects.put(live.script.start)
     if party.attempt.time_limit is not None:
         control.limit(exchange, live, party.attempt.time_limit)
     try:
         await lines.answered(exchange, live)
-        await race(_prepare(work, party, live), _sent_elsewhere(live))
+        async with until(live.redirects.there):  # REST has another document: that is for the bridge
+            await _prepare(work, party, live)
     except HungUp:
         lines.take_down(exchange, live)
         return None
@@ -242,11 +243,6 @@ def _absolute(work: Dialing, url: str) -> str:
         return work.parent.resolve(url)
     except DocumentError:
         return url
-
-
-async def _sent_elsewhere(live: LiveCall) -> None:
-    """REST has another document for the called party; it stays in line for the bridge."""
-    live.redirects.put_nowait(await live.redirects.get())
 
 
 async def _bridge(work: Dialing, party: Party) -> None:
@@ -307,7 +303,7 @@ async def _until_over(
         await asyncio.sleep(order.time_limit)
 
     async def steered() -> Onward:
-        return Onward(child, await child.redirects.get())
+        return Onward(child, await child.redirects.next())
 
     over = race(limit(), star()) if order.hangup_on_star else limit()
     return await race(steered(), wishes.granted(), over)

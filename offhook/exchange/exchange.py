@@ -160,6 +160,7 @@ class Exchange:
     open: bool = True  # takes new calls
     calls: Spacing = field(init=False)  # that an account places by REST
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    sure: set[asyncio.Task[Any]] = field(default_factory=set)  # of these, those nobody cancels
     # What happened: ("call", direction, final status), ("message", direction, status),
     # ("debugger", code), ("refused", why).
     counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
@@ -181,14 +182,22 @@ class Exchange:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)
+        self.sure.discard(task)
         error = None if task.cancelled() else task.exception()
         if error and not isinstance(error, HungUp):
             log.error("task crashed", task=task.get_name(), exc_info=error)
 
     async def surely(self, doing: Coroutine[Any, Any, T]) -> T:
         """Its result. It runs to its end also when whoever waits for it is cancelled."""
-        running: asyncio.Task[T] = self.spawn(doing)
-        return await asyncio.shield(running)
+        if asyncio.current_task() in self.sure:
+            return await doing
+        return await asyncio.shield(self.begin(doing))
+
+    def begin(self, doing: Coroutine[Any, Any, T], name: str = "") -> asyncio.Task[T]:
+        """Runs it as `spawn` does, to its end: nobody cancels it."""
+        task: asyncio.Task[T] = self.spawn(doing, name)
+        self.sure.add(task)
+        return task
 
     async def account(self, sid: str) -> Account | None:
         """The account as it stands: what changes one puts an empty dictionary in `accounts`."""

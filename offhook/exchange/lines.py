@@ -63,17 +63,16 @@ async def play_out(exchange: Exchange, live: LiveCall, start: Fetch) -> None:
 
 async def finish(exchange: Exchange, live: LiveCall, unanswered: Status = "no-answer") -> None:
     """Hangs up and makes the record final; `unanswered` is the status of a call nobody answered."""
-    await asyncio.shield(take_down(exchange, live, unanswered))
+    take_down(exchange, live, unanswered)
+    await live.over.wait()
 
 
-def take_down(
-    exchange: Exchange, live: LiveCall, unanswered: Status = "no-answer"
-) -> asyncio.Task[None]:
+def take_down(exchange: Exchange, live: LiveCall, unanswered: Status = "no-answer") -> None:
     """As `finish`, for those who need not wait. However often, it is done once."""
     live.closing = True
-    if live.finishing is None:
-        live.finishing = exchange.spawn(_finish(exchange, live, unanswered), live.record.sid)
-    return live.finishing
+    if not live.finishing:
+        live.finishing = True
+        exchange.begin(_finish(exchange, live, unanswered), live.record.sid)
 
 
 async def _finish(exchange: Exchange, live: LiveCall, unanswered: Status) -> None:

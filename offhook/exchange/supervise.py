@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from offhook.aio import race
+from offhook.aio import until
 from offhook.exchange import debugger, dialing, documents, lines, recordings, texting
 from offhook.exchange.exchange import Exchange
 from offhook.line.leg import HungUp
@@ -86,24 +86,12 @@ async def _script(
         await first()
     following: Fetch | None = start()
     while following:
-        following = _latest(live) or following
-        following = await race(live.redirects.get(), _play_out(exchange, live, following))
-        following = _latest(live) or following
+        following = live.redirects.take() or following
+        async with until(live.redirects.there):
+            await lines.play_out(exchange, live, following)
+        following = live.redirects.take()
     live.closing = True
     await _end_of_script(live)
-
-
-def _latest(live: LiveCall) -> Fetch | None:
-    """Where REST sent the call last."""
-    wanted = None
-    while not live.redirects.empty():
-        wanted = live.redirects.get_nowait()
-    return wanted
-
-
-async def _play_out(exchange: Exchange, live: LiveCall, start: Fetch) -> Fetch | None:
-    await lines.play_out(exchange, live, start)
-    return None
 
 
 async def _cut(live: LiveCall, limit: float, script: Coroutine[Any, Any, None]) -> None:

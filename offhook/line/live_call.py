@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urljoin
 
-from offhook.aio import race, stopped
+from offhook.aio import race, until
 from offhook.errors import DocumentError, SpeechError, WebhookError
 from offhook.line.leg import HungUp, Leg, Transfer
 from offhook.line.orders import DialOrder, DialOutcome, RecordOutcome, RecordVerb
@@ -41,6 +41,32 @@ class Services:
     go_on: Callable[[LiveCall, Fetch], None]  # a call of its own from here, with that document
 
 
+class Redirects:
+    """Where REST sends a call. The last document counts, and takes the place of what runs."""
+
+    def __init__(self) -> None:
+        self._make_ready()
+
+    def _make_ready(self) -> None:
+        self.there: asyncio.Future[Fetch] = asyncio.get_running_loop().create_future()
+
+    def put(self, document: Fetch) -> None:
+        self.take()
+        self.there.set_result(document)
+
+    def take(self) -> Fetch | None:
+        if not self.there.done():
+            return None
+        document = self.there.result()
+        self._make_ready()
+        return document
+
+    async def next(self) -> Fetch:
+        while not (document := self.take()):
+            await asyncio.wait((self.there,))
+        return document
+
+
 @dataclass
 class LiveCall:
     """Every waiting method raises HungUp once the leg has ended.
@@ -60,12 +86,12 @@ class LiveCall:
         None  # the final status that <Reject> or an unanswered <Dial> left behind
     )
     position: tuple[str, int, int] = ("", 0, 0)  # the running verb, its line and column
-    redirects: asyncio.Queue[Fetch] = field(default_factory=asyncio.Queue)
+    redirects: Redirects = field(default_factory=Redirects)
     sounds: dict[str, Clip] = field(default_factory=dict)  # that came before they are played
     closing: bool = False  # no document will be run any more
     over: asyncio.Event = field(default_factory=asyncio.Event)  # the record is final
     ended_at: datetime | None = None  # when the leg ended
-    finishing: asyncio.Task[None] | None = None
+    finishing: bool = False  # on its way to `over`
     limit: asyncio.Timeout | None = None  # its longest duration, while documents run
 
     async def answer(self) -> None:
@@ -74,15 +100,18 @@ class LiveCall:
 
     async def on_line(self, doing: Coroutine[Any, Any, T]) -> T:
         """What `doing` gives, unless the leg ends first: then it is cancelled and HungUp raised."""
-        task, ended = asyncio.ensure_future(doing), self.leg.ended
+        if self.gone:
+            doing.close()
+            raise HungUp
         try:
-            await asyncio.wait((task, ended), return_when=asyncio.FIRST_COMPLETED)
-            if self.gone:  # sound that ends with the leg may be over a moment before
-                raise HungUp
-            return task.result()
-        finally:
-            await stopped(task)
-            del task  # an error's traceback holds this frame, which must not hold the error
+            async with until(self.leg.ended):
+                result = await doing
+                if not self.gone:  # sound that ends with the leg may be over a moment before
+                    return result
+        except Exception:
+            if not self.gone:
+                raise
+        raise HungUp
 
     async def say(self, text: str, ssml: str, voice: str, language: str, loop: int = 1) -> None:
         await self.answer()
