@@ -27,6 +27,7 @@ from offhook.exchange import debugger, inbound, messages, recovery, texting
 from offhook.exchange.exchange import Exchange, Ice, Route, Rules, Voices
 from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
+from offhook.exchange.supervise import services
 from offhook.media.plane import MediaPlane
 from offhook.model.account import Account, IncomingPhoneNumber
 from offhook.model.allowance import Allowance, Allowances
@@ -179,6 +180,7 @@ def _exchange(
 
     notifier = Notifier(store, webhooks, key, done)
     exchange = Exchange(store, webhooks, notifier, speech, media, journal, rules)
+    exchange.services = services(exchange)
     webhooks.sessions.goes_on = lambda sid: sid in exchange.live or sid in exchange.attempts
     return exchange
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+
+_UNMARKED: AbstractContextManager[None] = nullcontext()
 
 
 def now() -> float:
@@ -34,15 +35,10 @@ def monotonic() -> float:
     return time.monotonic()
 
 
-@contextmanager
-def outside(what: str) -> Iterator[None]:
+def outside(what: str) -> AbstractContextManager[None]:
     """Marks work that happens outside the loop, in a thread, a process or a real socket.
 
     Virtual time stands still meanwhile; `what` is named when the work takes too long.
     """
     own = getattr(asyncio.get_running_loop(), "outside", None)
-    if own is None:
-        yield
-        return
-    with own(what):
-        yield
+    return own(what) if own else _UNMARKED

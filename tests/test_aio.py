@@ -38,10 +38,14 @@ async def test_what_is_over_already_cuts_at_once():
 
 async def test_errors_of_the_body_pass():
     over = asyncio.get_running_loop().create_future()
-    with pytest.raises(KeyError):
+
+    async def fails() -> None:
         async with until(over):
             over.set_result(None)
             raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        await fails()
 
 
 @pytest.mark.parametrize("first", ["outside", "over"])

@@ -184,7 +184,7 @@ async def _reach(work: Dialing, party: Party, early: placing.Ringing | None) -> 
     leg = await _answered_leg(work, party, partial(_rang, work, early))
     if leg is None:
         return None
-    live = lines.join(exchange, party.record, leg, Script(), work.parent.services)
+    live = lines.join(exchange, party.record, leg, Script())
     live.whisper, party.live = True, live
     if party.attempt.script:
         live.script = party.attempt.script

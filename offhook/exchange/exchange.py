@@ -17,7 +17,7 @@ from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
 from offhook.exchange.pace import Pace, Spacing
 from offhook.line.leg import Carrier, HungUp
-from offhook.line.live_call import LiveCall
+from offhook.line.live_call import LiveCall, Services
 from offhook.media.clip import Clip
 from offhook.media.plane import MediaPlane, Recorder
 from offhook.model.account import Account
@@ -159,6 +159,7 @@ class Exchange:
     )  # told of changed accounts
     open: bool = True  # takes new calls
     calls: Spacing = field(init=False)  # that an account places by REST
+    services: Services = field(init=False)  # what every call may ask for
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     sure: set[asyncio.Task[Any]] = field(default_factory=set)  # of these, those nobody cancels
     # What happened: ("call", direction, final status), ("message", direction, status),

@@ -10,7 +10,7 @@ import structlog
 from offhook import clock, sids
 from offhook.exchange import debugger, lines, params, permission
 from offhook.exchange.exchange import Exchange
-from offhook.exchange.supervise import services, supervise
+from offhook.exchange.supervise import supervise
 from offhook.line.leg import About, Leg
 from offhook.line.live_call import LiveCall
 from offhook.model.account import Account
@@ -68,7 +68,7 @@ async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
         return await leg.reject(NOT_FOUND)
     found, call = entered
     exchange.counts["begun", call.direction] += 1
-    live = lines.join(exchange, call, leg, found.voice, services(exchange))
+    live = lines.join(exchange, call, leg, found.voice)
     full = permission.has_too_many(exchange, found.account.sid)
     if full or found.account.status != "active" or not found.voice.url:
         return await _unreachable(exchange, found, live, full)

@@ -8,7 +8,7 @@ from offhook import clock
 from offhook.exchange import debugger, documents, recordings, status
 from offhook.exchange.exchange import Exchange
 from offhook.line.leg import Leg
-from offhook.line.live_call import LiveCall, Services
+from offhook.line.live_call import LiveCall
 from offhook.model.call import FINAL, Call, Status
 from offhook.model.fetch import Fetch, Script
 from offhook.model.journal import LiveDialog
@@ -16,9 +16,9 @@ from offhook.twiml.document import Document, Verb
 from offhook.twiml.interpreter import interpret
 
 
-def join(exchange: Exchange, call: Call, leg: Leg, script: Script, services: Services) -> LiveCall:
+def join(exchange: Exchange, call: Call, leg: Leg, script: Script) -> LiveCall:
     """The leg and the record as one live call, the leg's signalling kept with it."""
-    live = LiveCall(call, leg, script, services)
+    live = LiveCall(call, leg, script, exchange.services)
     debugger.listen(exchange, leg.trace, call.sid, call.account_sid)
 
     def ended(_: object) -> None:

@@ -11,7 +11,7 @@ from offhook.errors import ApiError
 from offhook.exchange import lines, params, permission, placing, recordings
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.recordings import RecordSetting
-from offhook.exchange.supervise import services, supervise
+from offhook.exchange.supervise import supervise
 from offhook.line.leg import Target
 from offhook.model.call import Call
 from offhook.model.fetch import Callback, Script
@@ -85,7 +85,7 @@ async def carry_out(exchange: Exchange, attempt: Attempt, order: CallOrder) -> N
     if leg is None:
         return
     script = attempt.script or order.script
-    live = lines.join(exchange, attempt.record, leg, script, services(exchange))
+    live = lines.join(exchange, attempt.record, leg, script)
 
     async def prepare() -> None:
         await lines.answered(exchange, live)

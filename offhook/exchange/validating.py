@@ -12,7 +12,7 @@ from offhook.aio import within
 from offhook.exchange import lines, params, permission, placing
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.status import pending
-from offhook.exchange.supervise import services, supervise
+from offhook.exchange.supervise import supervise
 from offhook.line.leg import Target
 from offhook.line.live_call import LiveCall
 from offhook.model.call import Call
@@ -69,7 +69,7 @@ async def _carry_out(exchange: Exchange, attempt: Attempt, wanted: Validation) -
     leg = await placing.place(exchange, attempt, target, RINGS)
     if leg is None:
         return await _tell(exchange, attempt.record, wanted, "")
-    live = lines.join(exchange, attempt.record, leg, Script(), services(exchange))
+    live = lines.join(exchange, attempt.record, leg, Script())
     verified: list[str] = []
 
     async def ask() -> None:

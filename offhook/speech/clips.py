@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from offhook import clock
 from offhook.media.clip import Clip
 
 BYTES_A_SECOND = 16_000
+TOUCH_SECONDS = 3600.0
 
 
 def key_of(*parts: str | bytes) -> str:
@@ -23,10 +28,20 @@ def key_of(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A file of the folder, and when its time was last set."""
+
+    clip: Clip
+    size: int
+    touched: float = -math.inf
+
+
 class Clips:
     """The folder belongs to one process. Methods may be called from any thread.
 
-    A file's modification time is when it was last used, so that order survives a restart.
+    A file's modification time is when it was last used, give or take an hour, so that order
+    survives a restart.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -36,49 +51,60 @@ class Clips:
         for leftover in folder.glob("*.part"):
             leftover.unlink(missing_ok=True)
         files = sorted((path.stat().st_mtime, path) for path in folder.glob("*.pcm"))
-        self._sizes = OrderedDict((path.stem, path.stat().st_size) for _, path in files)
-        self._total = sum(self._sizes.values())
+        self._kept = OrderedDict((path.stem, _kept(path, path.stat().st_size)) for _, path in files)
+        self._total = sum(kept.size for kept in self._kept.values())
 
     def find(self, key: str) -> Clip | None:
-        path = self._path(key)
         with self._lock:
-            if key not in self._sizes:
+            kept = self._kept.get(key)
+            if kept is None:
                 return None
-            try:
-                os.utime(path)
-            except OSError:  # somebody tidied the folder
+            if not _used(kept):  # somebody tidied the folder
                 self._forget(key)
                 return None
-            self._sizes.move_to_end(key)
-            return Clip(self._sizes[key] / BYTES_A_SECOND, path=str(path))
+            self._kept.move_to_end(key)
+            return kept.clip
 
     def keep(self, key: str, pcm: bytes) -> Clip:
         """Write it, whole or not at all. On a full disk the clip stays in memory."""
-        path, part = self._path(key), self._folder / f"{key}.part"
-        seconds = len(pcm) / BYTES_A_SECOND
+        path, part = self._folder / f"{key}.pcm", self._folder / f"{key}.part"
         try:
             part.write_bytes(pcm)
             part.replace(path)
         except OSError:
             part.unlink(missing_ok=True)
-            return Clip(seconds, pcm=pcm)
+            return Clip(len(pcm) / BYTES_A_SECOND, pcm=pcm)
         with self._lock:
             self._forget(key)
-            self._sizes[key] = len(pcm)
-            self._total += len(pcm)
+            self._kept[key] = kept = _kept(path, len(pcm))
+            self._total += kept.size
             self._make_room(key)
-        return Clip(seconds, path=str(path))
+        return kept.clip
 
     def _make_room(self, newest: str) -> None:
         while self._total > self._max_bytes:
-            oldest = next(iter(self._sizes))
+            oldest = next(iter(self._kept))
             if oldest == newest:
                 return
             self._forget(oldest)
-            self._path(oldest).unlink(missing_ok=True)
+            (self._folder / f"{oldest}.pcm").unlink(missing_ok=True)
 
     def _forget(self, key: str) -> None:
-        self._total -= self._sizes.pop(key, 0)
+        if kept := self._kept.pop(key, None):
+            self._total -= kept.size
 
-    def _path(self, key: str) -> Path:
-        return self._folder / f"{key}.pcm"
+
+def _kept(path: Path, size: int) -> _Kept:
+    return _Kept(Clip(size / BYTES_A_SECOND, path=str(path)), size)
+
+
+def _used(kept: _Kept) -> bool:
+    """Whether the file is still there. To set its time costs ten times what a look does."""
+    now = clock.monotonic()
+    if now - kept.touched < TOUCH_SECONDS:
+        return os.path.exists(kept.clip.path)
+    with suppress(OSError):
+        os.utime(kept.clip.path)
+        kept.touched = now
+        return True
+    return False

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus
 
 from offhook import __version__, clock, sids
 from offhook.errors import WebhookError
@@ -105,12 +105,13 @@ class Webhooks:
         """Any 2xx, after redirects, within `timeout`. Raises WebhookError with a code of 11xxx."""
         first = target(request.url, underscore=request.kind != "callback")
         errand = _Errand(self, request, first)
-        began, total, code = clock.now(), min(first.overrides.total, self.timeout), CANCELLED
+        total, code = min(first.overrides.total, self.timeout), CANCELLED
         self.under_way += 1
         try:
             async with asyncio.timeout(total):
                 answer = await errand.run()
             code = 0
+            return answer
         except TimeoutError:
             code = TOO_SLOW
             raise errand.failed(TOO_SLOW, f"no answer within {total:g} s altogether") from None
@@ -120,8 +121,7 @@ class Webhooks:
         finally:
             self.under_way -= 1
             self.sessions.keep(request.jar, errand.session, clock.now())
-            self.measure(request.kind, code, clock.now() - began)
-        return replace(answer, seconds=clock.now() - began)
+            self.measure(request.kind, code, errand.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,11 @@ class _Errand:
         method = method if method in {"GET", "HEAD"} else "POST"
         self._hop = _Hop(first, method, request.params)
         self._sent: Headers = ()
+        self._began = clock.now()
+
+    @property
+    def seconds(self) -> float:
+        return clock.now() - self._began
 
     async def run(self) -> Answer:
         for _ in range(MAX_REDIRECTS + 1):
@@ -245,7 +250,7 @@ class _Errand:
             method=hop.method,
             url=hop.url,
             headers=self._sent,
-            body=b"" if hop.by_get else urlencode(hop.params, quote_via=_quoted).encode(),
+            body=b"" if hop.by_get else _form(hop.params),
             connect=limits.connect,
             read=limits.read,
             server_name=limits.server_name,
@@ -295,7 +300,7 @@ class _Errand:
             body=incoming.body,
             media_type=media_type,
             charset=charset,
-            seconds=0.0,
+            seconds=self.seconds,
             from_cache=from_cache,
             method=self._hop.method,
             sent_url=self._hop.url,
@@ -308,6 +313,10 @@ class _Errand:
 def error_params(code: int, url: str) -> tuple[tuple[str, str], ...]:
     """What a fallback URL is told besides the usual parameters: what failed, and where."""
     return ("ErrorCode", str(code)), ("ErrorUrl", without_credentials(url))
+
+
+def _form(params: Iterable[tuple[str, str]]) -> bytes:
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params).encode()
 
 
 def _all(incoming: Incoming, name: str) -> list[str]:

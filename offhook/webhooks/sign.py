@@ -16,8 +16,8 @@ def signature(key: str, url: str, params: Iterable[tuple[str, str]] = ()) -> str
     """
     # In the order of their bytes, which in UTF-8 is that of their characters.
     fields = "".join(name + value for name, value in sorted(set(params)))
-    signed = hmac.new(key.encode(), (url + fields).encode("utf-8"), hashlib.sha1)
-    return base64.b64encode(signed.digest()).decode()
+    signed = hmac.digest(key.encode(), (url + fields).encode("utf-8"), "sha1")
+    return base64.b64encode(signed).decode()
 
 
 def with_body_hash(url: str, body: bytes) -> str:

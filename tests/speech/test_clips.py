@@ -44,6 +44,15 @@ def test_the_order_of_use_outlives_a_restart(tmp_path: Path) -> None:
     assert names(tmp_path) == {"a.pcm", "c.pcm", "d.pcm"}
 
 
+def test_a_clip_that_is_used_again_and_again_is_not_touched_each_time(tmp_path: Path) -> None:
+    clips = Clips(tmp_path, 48_000)
+    path = clips.keep("a", SECOND).path
+    clips.find("a")
+    os.utime(path, (1000, 1000))
+    assert clips.find("a")
+    assert Path(path).stat().st_mtime == 1000
+
+
 def test_a_smaller_folder_makes_room_with_the_next_clip(tmp_path: Path) -> None:
     for key in "abc":
         Clips(tmp_path, 48_000).keep(key, SECOND)
@@ -67,8 +76,11 @@ def test_what_was_half_written_at_a_crash_is_cleared(tmp_path: Path) -> None:
 
 def test_a_file_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
     clips = Clips(tmp_path, 100_000)
-    Path(clips.keep("a", SECOND).path).unlink()
-    assert clips.find("a") is None
+    for used in (False, True):
+        path = Path(clips.keep("a", SECOND).path)
+        assert not used or clips.find("a")
+        path.unlink()
+        assert clips.find("a") is None
     clips.keep("a", SECOND)
     assert clips.find("a") is not None
 
