@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import uuid as _uuid
 from collections.abc import Callable, Iterator
 from itertools import count
 
-random_hex: Callable[[], str] = lambda: secrets.token_hex(16)  # noqa: E731
+random_hex: Callable[[], str] = lambda: os.urandom(16).hex()  # noqa: E731
 _SHAPE = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 
 

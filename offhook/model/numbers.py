@@ -19,6 +19,7 @@ WITHHELD = {
     "unknown": "+8656696",
     "unavailable": "+86282452253",
 }
+_SPELLED = {number: word for word, number in WITHHELD.items()}
 _PRIVATE_WORDS = {"private": "anonymous", "withheld": "anonymous", "unidentified": "unknown"}
 
 _SHORT_CODE = re.compile(r"\d{5,6}")
@@ -57,7 +58,7 @@ def withheld(raw: str) -> str:
     word = _PRIVATE_WORDS.get(text, text)
     if word in WITHHELD:
         return word
-    return next((word for word, keys in WITHHELD.items() if text == keys), "")
+    return _SPELLED.get(text, "")
 
 
 def is_possible(number: str) -> bool:

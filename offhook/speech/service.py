@@ -167,4 +167,6 @@ def _attributes(speaker: Voice) -> dict[str, Any]:
 
 def _one_line(text: str) -> str:
     """Runs of white space are one space; control characters are none (reference page Say)."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())

@@ -7,6 +7,7 @@ own code, and its default is used unless the tables say that the element is skip
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal, overload
 
 from offhook.errors import DocumentError
@@ -21,6 +22,7 @@ from offhook.twiml.schema import SCHEMA_WARNING, Attribute, Element, complaints,
 __all__ = ["Channel", "Document", "Placed", "Problem", "Verb", "parse", "perform"]
 
 Channel = Literal["voice", "messaging"]
+MOST_KEPT = 2048  # bytes of a document that is not read anew when it comes again
 MOST_PROBLEMS = 100  # the rest of a hopeless document is not worth the reading
 
 
@@ -49,6 +51,14 @@ def parse(body: bytes | str, charset: str = "", channel: Channel = "voice") -> D
     """
     if not body.strip():
         return Document((), (problem(11770, catalogue.message(11770), 1, 1),))
+    if len(body) > MOST_KEPT:
+        return read_response(read_xml(body, charset), channel)
+    return _read_before(body, charset, channel)
+
+
+@lru_cache(maxsize=256)
+def _read_before(body: bytes | str, charset: str, channel: Channel) -> Document[Any]:
+    """Many calls begin with the same words."""
     return read_response(read_xml(body, charset), channel)
 
 
