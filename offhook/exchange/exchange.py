@@ -181,6 +181,14 @@ class Exchange:
         task.add_done_callback(self._ended)
         return task
 
+    def enlist(self) -> None:
+        """The running task is, from here on, as if it were spawned by us."""
+        task = asyncio.current_task()
+        assert task
+        beside.set(None)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)
         self.sure.discard(task)

@@ -40,12 +40,9 @@ class Destination:
 
 
 async def on_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
-    """Returns when the call has ended. `to` and `from_` are as the carrier got them."""
-    await exchange.spawn(take_call(exchange, leg, to, from_), f"call from {from_} to {to}")
-
-
-async def take_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
-    """From the first ring to the end."""
+    """From the first ring to the end. `to` and `from_` are as the carrier got them, which runs this
+    as a task of its own."""
+    exchange.enlist()
     if not exchange.open:
         return await leg.reject(UNAVAILABLE)
     region, at = exchange.rules.region, clock.utc()
