@@ -124,21 +124,13 @@ class Webhooks:
             self.measure(request.kind, code, errand.seconds)
 
 
-@dataclass(frozen=True, slots=True)
 class _Hop:
     """One URL on the way from the one asked to the one that answers."""
 
-    to: Target
-    method: str
-    params: tuple[tuple[str, str], ...]
-
-    @property
-    def by_get(self) -> bool:
-        return self.method in {"GET", "HEAD"}
-
-    @property
-    def url(self) -> str:
-        return self.to.asked(self.params) if self.by_get else self.to.url
+    def __init__(self, to: Target, method: str, params: tuple[tuple[str, str], ...]) -> None:
+        self.to, self.method, self.params = to, method, params
+        self.by_get = method in {"GET", "HEAD"}
+        self.url = to.asked(params) if self.by_get else to.url
 
 
 class _Errand:
@@ -235,6 +227,8 @@ class _Errand:
 
     def _with_session(self, headers: Headers, login: Login | None) -> Headers:
         """The headers with the cookies and the authorization as they are by now."""
+        if not self.session.filled:
+            return headers
         hop, own = self._hop, list[tuple[str, str]]()
         if cookie := self.session.cookies.header(hop.url, clock.utc()):
             own.append(("Cookie", cookie))
@@ -316,13 +310,14 @@ def error_params(code: int, url: str) -> tuple[tuple[str, str], ...]:
 
 
 def _form(params: Iterable[tuple[str, str]]) -> bytes:
-    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params).encode()
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params]).encode()
 
 
 def _all(incoming: Incoming, name: str) -> list[str]:
     return [value for key, value in incoming.headers if key.lower() == name.lower()]
 
 
+@lru_cache(maxsize=256)
 def _content_type(text: str) -> tuple[str, str]:
     media_type, *parameters = (part.strip() for part in text.split(";"))
     given = dict(each.lower().split("=", 1) for each in parameters if "=" in each)
