@@ -129,7 +129,11 @@ calls = Calls(
     ("from_", "account_sid", "start_time", "row"),
     ("parent_call_sid", "account_sid", "date_created", "row"),
     dates=("date_created", "start_time", "end_time"),
-    fixed=("account_sid", "date_created", "to", "from_"),
+    fixed=(
+        *("account_sid", "date_created", "to", "from_", "direction", "parent_call_sid"),
+        *("phone_number_sid", "application_sid", "api_version", "forwarded_from", "caller_name"),
+        "node",
+    ),
 )
 messages = Messages(
     Message,

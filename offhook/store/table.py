@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     bindparam,
     func,
     literal,
@@ -84,6 +85,16 @@ _deleted = Table(
 )
 
 
+def _index(table: Table, fields: tuple[str, ...]) -> Index:
+    """Of a date that records get later, it holds those that have it: entries for the others would
+    only be written to be taken out again."""
+    columns = [table.c[field] for field in fields]
+    known = [column.is_not(None) for column in columns if column.nullable]
+    where = and_(*known) if known else None
+    name = f"ix_{table.name}_{'_'.join(fields)}"
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class Records(Generic[T]):
     """The table `name` of one record type.
 
@@ -111,10 +122,11 @@ class Records(Generic[T]):
             Column("row", RowId, primary_key=True),
             *columns,
             *(UniqueConstraint(column) for column in (key, *unique)),
-            *(Index(f"ix_{name}_{'_'.join(index)}", *index) for index in indexes),
             sqlite_autoincrement=True,
         )
-        self._dates = dates
+        for index in indexes:
+            _index(self.table, index)
+        self._dates, self.fixed = dates, fixed
         self._key = self.table.c[key]
         self._row = self.table.c.row
         self._select = select(*columns)

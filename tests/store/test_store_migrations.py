@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.schema import CreateIndex
 from store_samples import NOON, OWNER, call, sid
 
 from offhook.errors import ConfigError
@@ -42,13 +43,16 @@ async def test_a_database_that_is_not_there_is_made(tmp_path: Path) -> None:
     await again.close()
 
 
-def test_the_scripts_make_the_tables_that_the_code_uses(empty: Path) -> None:
+def test_the_scripts_make_the_tables_and_indexes_that_the_code_uses(empty: Path) -> None:
     """When this fails, the records have changed and the migrations have not followed."""
     engine = sqlalchemy.create_engine(sqlite_url(empty))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-    engine.dispose()
+        ours = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        made = dict(row for row in connection.exec_driver_sql(ours))
+        indexes = (index for table in metadata.sorted_tables for index in table.indexes)
+        assert made == {index.name: str(CreateIndex(index).compile(engine)) for index in indexes}
 
 
 async def test_what_is_in_a_database_of_the_first_schema_stays(tmp_path: Path) -> None:
