@@ -160,6 +160,15 @@ def test_dates_are_kept_as_the_text_that_sqlalchemy_makes_of_them(
     assert kept == own(at.astimezone(UTC))
 
 
+@pytest.mark.parametrize("text", ["\udcff", "\0", "\u2028", "\U0001f4de", '\r\n"\\', "\x7f"])
+def test_any_text_survives_in_what_a_leg_brought(connection: Connection, text: str) -> None:
+    """Bytes that are not UTF-8 travel through SIP as surrogate escapes."""
+    calls.insert(connection, replace(call(1), details={text: [text]}))
+    kept = calls.get(connection, sid("CA", 1))
+    assert kept is not None
+    assert kept.details == {text: [text]}
+
+
 def test_a_date_without_a_time_zone_is_refused(connection: Connection) -> None:
     naive = datetime(2026, 3, 2, tzinfo=UTC).replace(tzinfo=None)
     with pytest.raises(Exception, match="without a time zone"):
