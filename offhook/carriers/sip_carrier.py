@@ -375,7 +375,7 @@ class SipCarrier:
         ours = sdp.Ours(
             host, media.port, id, secret=hashlib.sha512(drawn.encode()).digest(),
             secured=offers == "sealed", strict=sealed or offers == "sealed", web=offers == "web",
-            nearby=tuple(nearby),
+            fingerprint=media.identity.fingerprint, nearby=tuple(nearby),
         )  # fmt: skip
         return Sound(media, ours, hop.host, self._find, self.settings.rtp_timeout)
 

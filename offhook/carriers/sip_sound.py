@@ -41,7 +41,7 @@ class Sound:
         self._patience, self._watched = patience, False
         self._dead: Callable[[str], None] = lambda why: None
         self._identity = media.identity
-        self._ours = replace(ours, port=media.port, fingerprint=self._identity.fingerprint)
+        self._ours = ours
         self._said = b""
         self._remote: Remote | None = None
         self._browser: ice.Side | None = None  # as it was when we last agreed
@@ -126,13 +126,7 @@ class Sound:
             others=agreed.others,
         )
         self._browser = agreed.web[1] if agreed.web else None
-        self._ours = replace(  # of offers and answers to come
-            self._ours,
-            secured=agreed.keys is not None,
-            sealed=agreed.keys[:1] if agreed.keys else (),
-            web=agreed.web is not None,
-            active=agreed.web is not None and ice.begins(*agreed.web),
-        )
+        self._ours = sdp.agreeing(self._ours, agreed)
         self.media.connect(remote)
         self._expect()
         if named and name != host:

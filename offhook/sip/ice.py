@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from offhook.sip.hop import is_ip
+from offhook.sip.sdp_lines import Part
 
 Setup = Literal["actpass", "active", "passive"]
 
@@ -32,27 +33,27 @@ class Side:
     setup: Setup
 
 
-def read(section: list[str], general: list[str]) -> Side | None:
+def read(section: Part, session: Part) -> Side | None:
     """What a section says, or the session for it; None where something is missing, and for a lite
     agent: of two such, neither would begin (RFC 8445 section 6.1.1)."""
-    lines = [*section, *general]
-    user, password = _first(lines, "ice-ufrag", _USER), _first(lines, "ice-pwd", _PASSWORD)
-    fingerprint = ",".join(filter(_FINGERPRINT.fullmatch, _values(lines, "fingerprint")))
-    setup = _SETUPS.get(next(_values(lines, "setup"), ""))
+    both = (section, session)
+    user, password = _first(both, "ice-ufrag", _USER), _first(both, "ice-pwd", _PASSWORD)
+    fingerprint = ",".join(filter(_FINGERPRINT.fullmatch, _values(both, "fingerprint")))
+    setup = _SETUPS.get(next(_values(both, "setup"), ""))
     complete = user and password and fingerprint and setup
-    if not complete or not setup or "a=rtcp-mux" not in section or "a=ice-lite" in general:
+    if not complete or not setup or "rtcp-mux" not in section.flags or "ice-lite" in session.flags:
         return None
     return Side(user, password, fingerprint, setup)
 
 
-def mid(section: list[str]) -> str:
+def mid(section: Part) -> str:
     """The section's name, if it has one."""
-    return next(_values(section, "mid"), "")
+    return next(_values((section,), "mid"), "")
 
 
-def bundled(name: str, general: list[str]) -> bool:
+def bundled(name: str, session: Part) -> bool:
     """Whether the session would have this section share one port with others."""
-    groups = (value.split() for value in _values(general, "group"))
+    groups = (value.split() for value in session.values("group"))
     return bool(name) and any(each[:1] == ["BUNDLE"] and name in each[1:] for each in groups)
 
 
@@ -83,10 +84,9 @@ def lines(side: Side, hosts: Iterable[str], port: int) -> list[str]:
     return [*said, "a=end-of-candidates"]
 
 
-def _first(lines: list[str], name: str, form: re.Pattern[str]) -> str:
-    return next((value for value in _values(lines, name) if form.fullmatch(value)), "")
+def _first(parts: Iterable[Part], name: str, form: re.Pattern[str]) -> str:
+    return next((value for value in _values(parts, name) if form.fullmatch(value)), "")
 
 
-def _values(lines: Iterable[str], name: str) -> Iterator[str]:
-    start = f"a={name}:"
-    return (line[len(start) :].strip() for line in lines if line.startswith(start))
+def _values(parts: Iterable[Part], name: str) -> Iterator[str]:
+    return (value.strip() for part in parts for value in part.values(name))

@@ -13,7 +13,8 @@ from typing import Literal
 
 from offhook.sip import crypto, ice
 from offhook.sip.crypto import Crypto
-from offhook.sip.sdp_media import MUX, NOISE, REVERSED, BadSdp, Direction, Media, parse
+from offhook.sip.sdp_lines import BadSdp
+from offhook.sip.sdp_media import MUX, NOISE, REVERSED, Direction, Media, parse
 
 __all__ = ["BadSdp", "Media", "parse"]  # besides what is here
 
@@ -28,7 +29,7 @@ OUR_KEYS_TYPES = {8000: 101, 48000: 110}
 KEYS = {8000: "TELEPHONE-EVENT/8000", 48000: "TELEPHONE-EVENT/48000"}
 OPUS = "maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0"  # RFC 7587 section 6.1
 FRAME_MS, LONGEST_MS = 20, 120  # of a packet that we send, and that we understand
-WEB, ICE_LITE = "UDP/TLS/RTP/SAVPF", "a=ice-lite"
+WEB, ICE_LITE, SHARED = "UDP/TLS/RTP/SAVPF", "a=ice-lite", f"a={MUX}"
 MID = "0"  # of the one section that we offer to browsers
 
 
@@ -100,7 +101,7 @@ def speakable(offered: list[Media], *, strict: bool = False) -> bool:
 
 def _able(offered: list[Media], strict: bool) -> list[Media]:
     """Sealed ones before others."""
-    able = [media for media in offered if _speaks(media) and (media.sealable or not strict)]
+    able = [media for media in offered if _speaks(media) and (not strict or media.sealable)]
     return sorted(able, key=lambda media: not media.secured)
 
 
@@ -129,6 +130,8 @@ def keeping(ours: Ours, offered: list[Media]) -> Ours:
     chosen = _able(offered, ours.strict)[0]
     refused = tuple(media for media in offered if media is not chosen)
     place = next(n for n, media in enumerate(offered) if media is chosen)
+    if (refused, place, chosen.mid) == (ours.refused, ours.place, ours.mid):
+        return ours
     return replace(ours, refused=refused, place=place, mid=chosen.mid)
 
 
@@ -143,37 +146,43 @@ def answer(offered: list[Media], ours: Ours) -> tuple[bytes, Agreed]:
     if not able:
         raise BadSdp("no common codec")
     chosen = able[0]
-    number, codec = _preferred(chosen)
-    keys = _keys(chosen)
     direction = REVERSED[chosen.direction]
     if chosen.held and direction == "sendrecv":
         direction = "recvonly"
-    types = [number] if keys is None else [number, keys]
-    maps = _mapped(codec, number)
-    if keys is not None:
-        maps += _keys_mapped(keys, _clock(chosen.codecs[keys]))
-    if (noise := _noise(chosen)) is not None:
-        types.append(noise)
-        maps.append(f"a=rtpmap:{noise} {NOISE}")
-    general: list[str] = []
     sealed, web = None, None
     if chosen.web:
         web = (ice.reply(ours.side, chosen.web, ours.active), chosen.web)
-        maps += _web(ours, web[0])
-        general.append(ICE_LITE)
     elif chosen.cryptos and ours.secret:
         theirs = chosen.cryptos[0]
         sealed = (crypto.ours(theirs.tag, theirs.suite, ours.secret), theirs)
-        maps.append(str(sealed[0]))
-    if chosen.mux and not web:
-        maps.append(MUX)
-    if chosen.mid:
-        maps.append(f"a=mid:{chosen.mid}")
+    agreed = _agreed(chosen, direction, sealed, web)
+    taken = _taken(ours, chosen, agreed, direction)
+    sections = [taken if media is chosen else _refused(media) for media in offered]
+    general = [ICE_LITE] if web else []
     if chosen.bundled:
         general.append(_group(chosen.mid))
-    taken = _section(ours, types, maps, direction, chosen.protocol)
-    sections = [taken if media is chosen else _refused(media) for media in offered]
-    return _described(ours, sections, general), _agreed(chosen, direction, sealed, web)
+    return _described(ours, sections, general), agreed
+
+
+def _taken(ours: Ours, chosen: Media, agreed: Agreed, direction: Direction) -> list[str]:
+    """The section of our answer that is not refused."""
+    types = [agreed.payload_type]
+    maps = _mapped(agreed.codec, agreed.payload_type)
+    if agreed.keys_type is not None:
+        types.append(agreed.keys_type)
+        maps += _keys_mapped(agreed.keys_type, agreed.keys_clock)
+    if agreed.noise_type is not None:
+        types.append(agreed.noise_type)
+        maps.append(f"a=rtpmap:{agreed.noise_type} {NOISE}")
+    if agreed.web:
+        maps += _web(ours, agreed.web[0])
+    elif agreed.keys:
+        maps.append(str(agreed.keys[0]))
+    if chosen.mux and not agreed.web:
+        maps.append(SHARED)
+    if chosen.mid:
+        maps.append(f"a=mid:{chosen.mid}")
+    return _section(ours, types, maps, direction, chosen.protocol)
 
 
 def accepted(answered: list[Media], ours: Ours) -> Agreed:
@@ -197,6 +206,16 @@ def accepted(answered: list[Media], ours: Ours) -> Agreed:
     return replace(agreed, others=_others(media, agreed))
 
 
+def agreeing(ours: Ours, agreed: Agreed) -> Ours:
+    """Ours, for the offers and answers that come after this."""
+    sealed = agreed.keys[:1] if agreed.keys else ()
+    secured, web = agreed.keys is not None, agreed.web is not None
+    active = agreed.web is not None and ice.begins(*agreed.web)
+    if (secured, sealed, web, active) == (ours.secured, ours.sealed, ours.web, ours.active):
+        return ours
+    return replace(ours, secured=secured, sealed=sealed, web=web, active=active)
+
+
 def _others(media: Media, agreed: Agreed) -> tuple[tuple[int, str], ...]:
     """All that was offered and taken may come (RFC 3264 section 7): under our numbers, or, as some
     do it, under those of the answer."""
@@ -218,7 +237,8 @@ def _agreed(
     web: tuple[ice.Side, ice.Side] | None,
 ) -> Agreed:
     number, codec = _preferred(media)
-    keys_type = _keys(media)
+    clock = _clock(media.codecs[number])
+    keys_type = _keys(media, clock)
     return Agreed(
         host=media.host,
         port=media.port,
@@ -229,7 +249,7 @@ def _agreed(
         send=direction in ("sendrecv", "sendonly") and not media.held,
         receive=direction in ("sendrecv", "recvonly"),
         nowhere=media.held,
-        noise_type=_noise(media),
+        noise_type=_noise(media) if clock == 8000 else None,
         keys=keys,
         web=web,
         mux=media.mux,
@@ -246,7 +266,7 @@ def _speaks(media: Media) -> bool:
         case _:
             ours = media.web is not None
     live = media.kind == "audio" and media.port > 0 and ours
-    return bool(live) and any(name in CODECS for name in media.codecs.values())
+    return live and not CODECS.keys().isdisjoint(media.codecs.values())
 
 
 def _preferred(media: Media) -> tuple[int, Codec]:
@@ -254,20 +274,15 @@ def _preferred(media: Media) -> tuple[int, Codec]:
     return next((each for each in able if each[1] in PLAIN), able[0])
 
 
-def _keys(media: Media) -> int | None:
+def _keys(media: Media, clock: int) -> int | None:
     """The type of telephone events, by preference that of the codec's clock (RFC 4733 2.1)."""
-    number, _ = _preferred(media)
     events = [n for n, name in media.codecs.items() if name in KEYS.values()]
-    clock = _clock(media.codecs[number])
-    events.sort(key=lambda n: _clock(media.codecs[n]) != clock)
-    return events[0] if events else None
+    return next((n for n in events if _clock(media.codecs[n]) == clock), next(iter(events), None))
 
 
 def _noise(media: Media) -> int | None:
     """The type of comfort noise, which we take where it is offered and send nowhere."""
-    number, _ = _preferred(media)
-    fitting = _clock(media.codecs[number]) == 8000
-    return next((n for n, name in media.codecs.items() if name == NOISE and fitting), None)
+    return next((n for n, name in media.codecs.items() if name == NOISE), None)
 
 
 def _clock(name: str) -> int:
@@ -295,7 +310,7 @@ def _section(
 
 
 def _web(ours: Ours, side: ice.Side) -> list[str]:
-    return [MUX, *ice.lines(side, (ours.host, *ours.nearby), ours.port)]
+    return [SHARED, *ice.lines(side, (ours.host, *ours.nearby), ours.port)]
 
 
 def _group(mid: str) -> str:
@@ -319,4 +334,4 @@ def _described(ours: Ours, sections: list[list[str]], general: Iterable[str] = (
     ]
     for section in sections:
         lines += section
-    return "".join(f"{line}\r\n" for line in lines).encode()
+    return "\r\n".join([*lines, ""]).encode()

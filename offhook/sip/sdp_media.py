@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from offhook.sip import crypto, ice
 from offhook.sip.crypto import Crypto
 from offhook.sip.hop import is_multicast, literal
+from offhook.sip.sdp_lines import BadSdp, Part, parts
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
 STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000"}
 NOISE = "CN/8000"  # RFC 3389
 MAX_MEDIA = 32
-MUX = "a=rtcp-mux"
+MUX = "rtcp-mux"
+SECURED = ("RTP/SAVP", "UDP/TLS/RTP/SAVP")
 
 REVERSED: dict[Direction, Direction] = {
     "sendrecv": "sendrecv",
@@ -29,11 +31,7 @@ _MEDIA = re.compile(r"(\S+) +([0-9]{1,5})(?:/[0-9]+)? +(\S+)(?: +(\S.*))?")
 _TYPE = re.compile(r"[0-9]{1,3}")
 _CONNECTION = re.compile(r"IN +IP[46] +([^\s/]+)\S*")
 _NAME = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
-_RTCP = re.compile(r"a=rtcp:([0-9]{1,5})(?: IN IP[46] (\S+))?")
-
-
-class BadSdp(Exception):
-    """A description that cannot be read, or in which there is nothing that we speak (488)."""
+_RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] (\S+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,12 @@ class Media:
 
     @property
     def profile(self) -> str:
-        return self.protocol.upper().removesuffix("F")
+        return _profile(self.protocol)
 
     @property
     def secured(self) -> bool:
         """Whether it must be sealed; keys without that are for those who like (RFC 8643)."""
-        return self.profile in ("RTP/SAVP", "UDP/TLS/RTP/SAVP")
+        return self.profile in SECURED
 
     @property
     def sealable(self) -> bool:
@@ -78,71 +76,67 @@ class Media:
 
 def parse(body: bytes) -> list[Media]:
     """The media sections, in order. Raises BadSdp."""
-    text = body.decode("utf-8", "replace").replace("\r\n", "\n")
-    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
-    if not lines or lines[0] != "v=0" or any(line[1:2] != "=" for line in lines):
-        raise BadSdp("not a session description")
-    starts = [n for n, line in enumerate(lines) if line.startswith("m=")]
-    if len(starts) > MAX_MEDIA:
+    session, *sections = parts(body)
+    if len(sections) > MAX_MEDIA:
         raise BadSdp("too many media sections")
-    general = lines[: starts[0]] if starts else lines
-    ends = [*starts[1:], len(lines)]
-    return [_media(lines[a:b], general) for a, b in zip(starts, ends, strict=False)]
+    return [_media(section, session) for section in sections]
 
 
-def _media(lines: list[str], general: list[str]) -> Media:
-    found = _MEDIA.fullmatch(lines[0][2:])
+def _media(section: Part, session: Part) -> Media:
+    found = _MEDIA.fullmatch(section.media)
     if not found or int(found[2]) > 65535:
-        raise BadSdp(f"not a media line: {lines[0][:80]!r}")
+        raise BadSdp(f"not a media line: {f'm={section.media}'[:80]!r}")
     kind, port, protocol, formats = found.groups()
-    place = _host((*lines, *general))
+    place = _host(session.connection if section.connection is None else section.connection)
     if not place and port != "0" and kind == "audio":
         raise BadSdp("media without a connection address")
     names = tuple((formats or "").split())
-    direction = _direction(lines) or _direction(general) or "sendrecv"
-    cryptos = [crypto.read(line[9:]) for line in lines if line.startswith("a=crypto:")]
-    media = Media(
-        kind, int(port), protocol, names, place, direction, _codecs(names, lines),
-        tuple(one for one in cryptos if one),
-        mux=MUX in lines, reports=_reports(lines, place), mid=ice.mid(lines),
+    direction = _direction(section) or _direction(session) or "sendrecv"
+    cryptos = tuple(one for each in section.values("crypto") if (one := crypto.read(each)))
+    mid = ice.mid(section)
+    return Media(
+        kind, int(port), protocol, names, place, direction, _codecs(names, section), cryptos,
+        web=ice.read(section, session) if _profile(protocol) in SECURED else None,
+        mux=MUX in section.flags, reports=_reports(section, place),
+        mid=mid, bundled=ice.bundled(mid, session),
     )  # fmt: skip
-    web = ice.read(lines, general) if media.secured else None
-    return replace(media, web=web, bundled=ice.bundled(media.mid, general))
 
 
-def _host(lines: Iterable[str]) -> str:
+def _profile(protocol: str) -> str:
+    """With feedback or without is the same to us."""
+    return protocol.upper().removesuffix("F")
+
+
+def _host(connection: str | None) -> str:
     """The address of one far end, or its name; "" for that of a group."""
-    line = next((line for line in lines if line.startswith("c=")), "")
-    found = _CONNECTION.fullmatch(line[2:].strip())
+    found = _CONNECTION.fullmatch((connection or "").strip())
     if not found or is_multicast(found[1]):
         return ""
     return literal(found[1]) or (found[1] if _NAME.fullmatch(found[1]) else "")
 
 
-def _reports(lines: list[str], place: str) -> tuple[str, int] | None:
+def _reports(section: Part, place: str) -> tuple[str, int] | None:
     """None as well where it cannot be read, or leads nowhere."""
-    for line in lines:
-        if found := _RTCP.fullmatch(line):
+    for value in section.values("rtcp"):
+        if found := _RTCP.fullmatch(value):
             host, port = literal(found[2] or place), int(found[1])
             leads = host not in ("", *_UNSPECIFIED) and not is_multicast(host)
             return (host, port) if leads and 0 < port < 65536 else None
     return None
 
 
-def _direction(lines: list[str]) -> Direction | None:
-    for line in lines:
-        name = line[2:]
-        if line.startswith("a=") and name in REVERSED:
+def _direction(part: Part) -> Direction | None:
+    for name in part.flags:
+        if name in REVERSED:
             return name
     return None
 
 
-def _codecs(formats: Iterable[str], lines: list[str]) -> dict[int, str]:
+def _codecs(formats: Iterable[str], section: Part) -> dict[int, str]:
     named = dict(STATIC)
-    for line in lines:
-        if line.startswith("a=rtpmap:"):
-            number, name = [*line[9:].split(maxsplit=1), "", ""][:2]
-            if _TYPE.fullmatch(number):
-                named[int(number)] = name.upper().removesuffix("/1")
+    for value in section.values("rtpmap"):
+        number, name = [*value.split(maxsplit=1), "", ""][:2]
+        if _TYPE.fullmatch(number):
+            named[int(number)] = name.upper().removesuffix("/1")
     wanted = (int(name) for name in formats if _TYPE.fullmatch(name) and int(name) < 128)
     return {number: named[number] for number in wanted if number in named}
