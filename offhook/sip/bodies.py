@@ -16,7 +16,7 @@ _IS_SDP = re.compile(rb"^content-type[ \t]*:[ \t]*application/sdp[ \t]*(;|\r|$)"
 def alone(message: M) -> M:
     """The message with its description only, where that comes in the company of others, as with
     ISUP or the caller's whereabouts. One in which there is none to be found stays as it is."""
-    if not message.content_type.startswith("multipart/"):
+    if not message.body or not message.content_type.startswith("multipart/"):
         return message
     found = next((part for head, part in _parts(message) if _IS_SDP.search(head)), None)
     if found is None:

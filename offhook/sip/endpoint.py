@@ -88,7 +88,7 @@ class Endpoint:
         elif wrong:
             self._refuse_malformed(message, wrong, hop)
         else:
-            self._receive_request(stamped(bodies.alone(message), hop), data, hop, now)
+            self._receive_request(bodies.alone(message), data, hop, now)
 
     def fire(self, now: float) -> None:
         while sleeper := self._layer.fire(now):

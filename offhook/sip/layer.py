@@ -109,11 +109,12 @@ class Layer:
 
         `tell` hears of each response, and of None when there will be none.
         """
-        sent, hop, grown = self._routed(request, hop, now)
+        branch = self._branch()
+        sent, data, way = self._routed(request, branch, hop, now)
         machine = INVITE_CLIENT if request.method == "INVITE" else CLIENT
-        transaction = Transaction(machine, (sent.via.branch, request.method), sent, hop, now)
-        transaction.tell, transaction.serial, transaction.grown = tell, serial, grown
-        transaction.data = sent.encode()
+        transaction = Transaction(machine, (branch, request.method), sent, way, now)
+        transaction.tell, transaction.serial, transaction.grown = tell, serial, way is not hop
+        transaction.data = data
         self.clients[transaction.key] = transaction
         self._send(transaction)
         self.alarms.set(transaction)
@@ -122,7 +123,7 @@ class Layer:
     def cancel(self, invite: Transaction, cancel: Request, tell: Tell, now: float) -> None:
         """Sends the CANCEL of a transaction: its branch, its hop (RFC 3261 section 9.1)."""
         sent = cancel.via_first(invite.request.get("via"))
-        transaction = Transaction(CLIENT, (sent.via.branch, "CANCEL"), sent, invite.hop, now)
+        transaction = Transaction(CLIENT, (invite.key[0], "CANCEL"), sent, invite.hop, now)
         transaction.tell, transaction.serial = tell, invite.serial
         transaction.data = sent.encode()
         self.clients[transaction.key] = transaction
@@ -131,8 +132,8 @@ class Layer:
 
     def once(self, request: Request, hop: Hop, serial: int, now: float) -> Send:
         """Sends a request outside any transaction, as the ACK of a 2xx is (section 13.2.2.4)."""
-        sent, hop, _ = self._routed(request, hop, now)
-        out = Send(sent.encode(), hop, serial)
+        _, data, way = self._routed(request, self._branch(), hop, now)
+        out = Send(data, way, serial)
         self.outputs.append(out)
         return out
 
@@ -147,15 +148,22 @@ class Layer:
         self.outputs.append(Send(response.encode(), transaction.hop, transaction.serial))
         self.forget(transaction)
 
-    def _routed(self, request: Request, hop: Hop, now: float) -> tuple[Request, Hop, bool]:
-        branch = COOKIE + self.rand()[:20]
+    def _branch(self) -> str:
+        return COOKIE + self.rand()[:20]
+
+    def _routed(
+        self, request: Request, branch: str, hop: Hop, now: float
+    ) -> tuple[Request, bytes, Hop]:
+        """With its Via, and by TCP where it is too long for a datagram."""
         sent = request.via_first(self._via(hop, branch))
-        if hop.reliable or not self.tcp or len(sent.encode()) <= LONGEST_DATAGRAM:
-            return sent, hop, False
+        data = sent.encode()
+        if hop.reliable or not self.tcp or len(data) <= LONGEST_DATAGRAM:
+            return sent, data, hop
         if self._datagrams_only.get((hop.host, hop.port), 0.0) > now:
-            return sent, hop, False
+            return sent, data, hop
         hop = replace(hop, transport="TCP")
-        return request.via_first(self._via(hop, branch)), hop, True
+        sent = request.via_first(self._via(hop, branch))
+        return sent, sent.encode(), hop
 
     def _via(self, hop: Hop, branch: str) -> str:
         return f"SIP/2.0/{hop.transport} {self.sent_by(hop)};branch={branch};rport"
@@ -171,10 +179,10 @@ class Layer:
     # What came in
 
     def accept(self, request: Request, hop: Hop, now: float) -> Transaction:
-        """A server transaction for a request that belongs to none."""
+        """A server transaction for a request that belongs to none: that is stamped there."""
         machine = INVITE_SERVER if request.method == "INVITE" else SERVER
-        key = server_key(request, request.method)
-        transaction = Transaction(machine, key, request, return_hop(request, hop), now)
+        key, back = server_key(request, request.method), return_hop(request, hop)
+        transaction = Transaction(machine, key, stamped(request, hop), back, now)
         self.servers[key] = transaction
         self._merged.setdefault(_merge_key(request), key)
         self.alarms.set(transaction)
@@ -223,7 +231,7 @@ class Layer:
             del self._datagrams_only[next(iter(self._datagrams_only))]
         self._datagrams_only[(transaction.hop.host, transaction.hop.port)] = now + NO_TCP
         hop = replace(transaction.hop, transport="UDP", flow=0)
-        request = replace(transaction.request, fields=transaction.request.fields[1:])
+        request = transaction.request.with_fields(transaction.request.fields[1:])
         sent = request.via_first(self._via(hop, transaction.key[0]))
         transaction.begin(sent, hop, now)
         transaction.data, transaction.grown = sent.encode(), False
@@ -316,7 +324,7 @@ def stamped(request: Request, hop: Hop) -> Request:
     shown = join_params((*params, ("received", hop.host)))
     via = ", ".join([head + shown, *rest])
     fields = (*request.fields[:top], (name, via), *request.fields[top + 1 :])
-    return replace(request, fields=fields)
+    return request.with_fields(fields)
 
 
 def ack_of_refusal(invite: Request, response: Response) -> Request:
@@ -335,8 +343,9 @@ def ack_of_refusal(invite: Request, response: Response) -> Request:
 def server_key(request: Request, method: str) -> Key:
     """RFC 3261 section 17.2.3, with the rules of RFC 2543 for a branch without the cookie."""
     via = request.via
-    if via.branch.startswith(COOKIE) and via.branch != COOKIE:
-        return (via.branch, via.sent_by, method)
+    branch = via.branch
+    if branch.startswith(COOKIE) and branch != COOKIE:
+        return (branch, via.sent_by, method)
     number = str(request.cseq.number)
     return (request.uri, request.from_.tag, request.call_id, number, via.sent_by, method)
 

@@ -110,7 +110,10 @@ class Via:
     params: Pairs
 
     def param(self, name: str) -> str | None:
-        return next((value for key, value in self.params if key.lower() == name), None)
+        for key, value in self.params:
+            if key.lower() == name:
+                return value
+        return None
 
     @property
     def branch(self) -> str:
@@ -237,11 +240,14 @@ class Request(Message):
             raise ValueError(f"not a request line: {self.method!r} {self.uri!r}")
         return self._encode(f"{self.method} {self.uri} SIP/2.0")
 
+    def with_fields(self, fields: tuple[Field, ...]) -> Request:
+        return Request(fields, self.body, self.method, self.uri, self.version)
+
     def extended(self, *fields: Field) -> Request:
-        return replace(self, fields=(*self.fields, *fields))
+        return self.with_fields((*self.fields, *fields))
 
     def via_first(self, via: str) -> Request:
-        return replace(self, fields=(("Via", via), *self.fields))
+        return self.with_fields((("Via", via), *self.fields))
 
 
 @dataclass(frozen=True)

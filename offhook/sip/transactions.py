@@ -22,7 +22,7 @@ KEPT = -1.0  # a timer that goes on running when the state is entered
 DONE = "terminated"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Machine:
     """`steps`: (state, what happened) -> (next state, what to do); anything absent is ignored.
 

@@ -58,6 +58,8 @@ class Uri:
         """As it may stand in a request line: no headers, no `method` (RFC 3261 table 1), and
         without `secure`, which tells us alone how to call."""
         kept = tuple(pair for pair in self.params if pair[0].lower() not in ("method", "secure"))
+        if not self.headers and kept == self.params:
+            return self
         return replace(self, headers=(), params=kept)
 
     def __str__(self) -> str:
@@ -167,7 +169,10 @@ class Address:
         return parse_uri(self.uri)
 
     def param(self, name: str) -> str:
-        return next((value for key, value in self.params if key.lower() == name), "")
+        for key, value in self.params:
+            if key.lower() == name:
+                return value
+        return ""
 
     @property
     def tag(self) -> str:
