@@ -134,6 +134,9 @@ REPEATED = {"A": math.inf, "E": T2, "G": T2}
 # What a reliable transport makes needless: repeats, and waiting for the other side's repeats.
 UNRELIABLE_ONLY = frozenset("AEG")
 INSTANT_IF_RELIABLE = frozenset("DIJK")
+# Nothing is sent or told when these run out. They do so at tenths of a second, many at once: each
+# time that the loop wakes for one costs more than the one.
+FORGETTING = frozenset("DIJKLM")
 
 
 def kind_of(status: int) -> str:
@@ -163,12 +166,9 @@ class Transaction:
         self.source = hop  # where the last response came from
         self.state = self.machine.start
         self._timers: dict[str, float] = {}
+        self.wake_at: float | None = None  # when the first of the timers runs out
         self._wait = T1
         self._enter(now)
-
-    @property
-    def wake_at(self) -> float | None:
-        return min(self._timers.values(), default=None)
 
     @property
     def done(self) -> bool:
@@ -179,6 +179,7 @@ class Transaction:
         step = self.machine.steps.get((self.state, what))
         if step is None:
             self._timers.pop(what, None)
+            self._arm()
             return ()
         following, actions = step
         if following != self.state:
@@ -187,6 +188,7 @@ class Transaction:
         elif what in REPEATED:
             self._wait = T2 if following == "proceeding" else min(2 * self._wait, REPEATED[what])
             self._timers[what] = now + self._wait
+            self._arm()
         return actions
 
     def fire(self, now: float) -> list[str]:
@@ -208,6 +210,16 @@ class Transaction:
                 continue
             if wait == KEPT:
                 self._timers |= {name: before[name]} if name in before else {}
+            elif reliable and name in INSTANT_IF_RELIABLE:
+                self._timers[name] = now
             else:
-                instant = reliable and name in INSTANT_IF_RELIABLE
-                self._timers[name] = now if instant else now + wait
+                self._timers[name] = _tenth(now + wait) if name in FORGETTING else now + wait
+        self._arm()
+
+    def _arm(self) -> None:
+        self.wake_at = min(self._timers.values(), default=None)
+
+
+def _tenth(at: float) -> float:
+    """The next tenth of a second."""
+    return math.ceil(at * 10 - 1e-6) / 10

@@ -190,6 +190,15 @@ class TestServer:
         assert transaction.wake_at == 1
 
 
+def test_those_that_only_wait_to_be_forgotten_go_together_at_a_tenth_of_a_second():
+    transactions = [start(SERVER) for _ in range(4)]
+    for transaction, answered in zip(transactions, (1.01, 1.05, 1.1, 1.11), strict=True):
+        transaction.happens("2xx", answered)
+    assert [each.wake_at for each in transactions] == [33.1, 33.1, 33.1, 33.2]
+    assert [each.fire(33.1) for each in transactions] == [[]] * 4
+    assert [each.done for each in transactions] == [True, True, True, False]
+
+
 @pytest.mark.parametrize("machine", [INVITE_CLIENT, CLIENT, INVITE_SERVER, SERVER])
 def test_every_state_of_a_table_can_be_reached_and_left(machine: Machine):
     reached = {following for following, _ in machine.steps.values()} | {machine.start}
