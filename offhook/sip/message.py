@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from offhook.sip.grammar import TOKEN, BadSip, Pairs, legible, split_list, split_params
+from offhook.sip.lazy import Lazy
 from offhook.sip.uri import Address, parse_address, parse_uri
 
 MAX_MESSAGE = 65_535
@@ -144,7 +144,7 @@ class Message:
     fields: tuple[Field, ...]
     body: bytes = b""
 
-    @cached_property
+    @Lazy
     def _index(self) -> dict[str, list[str]]:
         index: dict[str, list[str]] = {}
         for name, value in self.fields:
@@ -175,29 +175,29 @@ class Message:
         """Every value as it was written, one a line."""
         return self._index.get(name, [])
 
-    @cached_property
+    @Lazy
     def via(self) -> Via:
         vias = split_list(self.get("via"))
         if not vias:
             raise BadSip("no Via")
         return parse_via(vias[0])
 
-    @cached_property
+    @Lazy
     def cseq(self) -> CSeq:
         found = _CSEQ.fullmatch(self.get("cseq"))
         if not found or int(found[1]) >= 2**31 or not TOKEN.fullmatch(found[2]):
             raise BadSip(f"not a CSeq: {self.get('cseq')[:80]!r}")
         return CSeq(int(found[1]), found[2])
 
-    @cached_property
+    @Lazy
     def from_(self) -> Address:
         return parse_address(self.get("from"))
 
-    @cached_property
+    @Lazy
     def to(self) -> Address:
         return parse_address(self.get("to"))
 
-    @cached_property
+    @Lazy
     def contact(self) -> Address | None:
         """The first Contact that names a place; None without one or for `*`."""
         contacts = self.all("contact")
@@ -334,9 +334,10 @@ def _response(start: str, fields: tuple[Field, ...], body: bytes) -> Response:
 def _request(start: str, fields: tuple[Field, ...], body: bytes) -> Request:
     method, _, rest = start.rstrip(" ").partition(" ")
     uri, _, version = rest.rpartition(" ")
-    if not TOKEN.fullmatch(method) or not version.upper().startswith("SIP/"):
+    version = version.upper()
+    if not TOKEN.fullmatch(method) or not version.startswith("SIP/"):
         raise BadSip(f"not a request line: {start[:80]!r}")
-    return Request(fields, body, method, uri, version.upper())
+    return Request(fields, body, method, uri, version)
 
 
 def _cut(message: M) -> M:
@@ -365,9 +366,10 @@ def fault(message: Request | Response) -> BadSip | None:
 
 def _look(message: Request | Response) -> None:
     index = message._index
-    for name in _ONCE:
-        if len(index.get(name, ())) > 1:
-            raise BadSip(f"more than one {name}")
+    if len(index) < len(message.fields):  # some came more than once
+        for name in _ONCE:
+            if len(index.get(name, ())) > 1:
+                raise BadSip(f"more than one {name}")
     if not message.call_id:
         raise BadSip("no Call-ID")
     method = message.cseq.method
