@@ -6,6 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from offhook.sip.uri import Uri
 
@@ -94,19 +95,19 @@ def continues(hop: Hop, source: Hop) -> bool:
 def is_private(host: str) -> bool:
     """Whether a literal address means nothing outside its own network. A name is not private."""
     address = _literal(host)
-    return address is not None and address.is_private
+    return address is not None and address.private
 
 
 def is_loopback(host: str) -> bool:
     """Whether a literal address is this machine's own."""
     address = _literal(host)
-    return address is not None and address.is_loopback
+    return address is not None and address.loopback
 
 
 def is_multicast(host: str) -> bool:
     """Whether a literal address is that of a group."""
     address = _literal(host)
-    return address is not None and address.is_multicast
+    return address is not None and address.multicast
 
 
 def is_ip(host: str) -> bool:
@@ -115,17 +116,28 @@ def is_ip(host: str) -> bool:
 
 def literal(host: str) -> str:
     """An address as sockets write it; "" for a name."""
-    return str(_literal(host) or "")
+    address = _literal(host)
+    return address.text if address else ""
+
+
+class _Literal(NamedTuple):
+    """What is asked of addresses: `ipaddress` looks through its lists of networks each time."""
+
+    text: str
+    private: bool
+    loopback: bool
+    multicast: bool
 
 
 @lru_cache(maxsize=4096)
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _literal(host: str) -> _Literal | None:
     if not _LITERAL.fullmatch(host):
         return None
     try:
-        return ipaddress.ip_address(host)
+        found = ipaddress.ip_address(host)
     except ValueError:
         return None
+    return _Literal(str(found), found.is_private, found.is_loopback, found.is_multicast)
 
 
 def bracketed(host: str) -> str:
