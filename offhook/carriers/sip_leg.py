@@ -50,11 +50,11 @@ class SipLeg:
     """Made by the carrier for each call, in or out. The carrier tells it what happens."""
 
     def __init__(self, act: Act, sound: Sound, about: About, trace: Trace, carrier: str) -> None:
-        loop = asyncio.get_running_loop()
         self.media: MediaLeg = sound.media
         self.trace = trace
-        self.ended: asyncio.Future[Ended] = loop.create_future()
-        self.confirmed: asyncio.Future[None] = loop.create_future()  # both sides know of the answer
+        self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self.confirmed = False  # both sides know of the answer
+        self._settled = asyncio.Event()
         self.refusal: Response | None = None
         self._act, self._sound, self._about, self._carrier = act, sound, about, carrier
         self._call: Inbound | Outbound | None = None
@@ -91,13 +91,12 @@ class SipLeg:
         if isinstance(self._call, Inbound) and self._session is None:
             self._pick_up(self._call)
         await self.settled()
-        if not self.confirmed.done():
+        if not self.confirmed:
             raise HungUp
 
     async def settled(self) -> None:
         """Returns when both sides know of the answer, or the call is over."""
-        either: list[asyncio.Future[Any]] = [self.confirmed, self.ended]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        await self._settled.wait()
 
     def _pick_up(self, call: Inbound) -> None:
         if self._offered is None:
@@ -196,9 +195,10 @@ class SipLeg:
         return True
 
     def _confirm(self) -> None:
-        if not self.confirmed.done():
+        if not self.confirmed:
             self._sound.answered()
-            self.confirmed.set_result(None)
+            self.confirmed = True
+            self._settled.set()
 
     def acknowledged(self, request: Request) -> None:
         """The ACK came, with the answer if the offer was ours."""
@@ -278,6 +278,7 @@ class SipLeg:
             if how.reason == NO_ACK:
                 self.trace.add("debugger", {"code": NEVER_ACKNOWLEDGED, "message": NO_ACK})
             self.ended.set_result(self._cause or Ended(how.by, how.code, how.reason))
+            self._settled.set()
 
     def _talked(self, how: Over) -> bool:
         """Whoever sends a BYE has heard our answer, or has answered, though we did not hear it."""

@@ -281,7 +281,7 @@ class CallsOut:
             raise
         finally:
             entry.ringing = None
-        if not leg.confirmed.done():
+        if not leg.confirmed:
             raise leg.refused() if rang else _told(leg, trunk.failover_on if trunk else ())
         return leg  # which may be over by now
 
