@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -329,7 +328,9 @@ class SipCarrier:
         """The call as a leg, or None when the caller did not wait. Raises CarrierError."""
         sealed = admitted.sealed
         offered = offered_by(call, sealed=sealed)
-        speaker = replace(call.source, host=self._origin(call))
+        speaker, origin = call.source, self._origin(call)
+        if origin != speaker.host:
+            speaker = replace(speaker, host=origin)
         about = sip_parties.about_call(call.request, speaker, admitted.trunk)
         offers: Offers = "web" if call.source.web else "sealed" if sealed else "clear"
         sound = await self._open_sound(speaker, None, offers, sealed=sealed)
@@ -373,7 +374,7 @@ class SipCarrier:
             raise CarrierError(503, str(full)) from full
         id, drawn = int(self._rand()[:8], 16), "".join(self._rand() for _ in range(3))  # 384 bits
         ours = sdp.Ours(
-            host, media.port, id, secret=hashlib.sha512(drawn.encode()).digest(),
+            host, media.port, id, secret=drawn.encode(),
             secured=offers == "sealed", strict=sealed or offers == "sealed", web=offers == "web",
             fingerprint=media.identity.fingerprint, nearby=tuple(nearby),
         )  # fmt: skip

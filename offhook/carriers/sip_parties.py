@@ -62,9 +62,10 @@ def caller(request: Request, trunk: Trunk | None) -> str:
 def _private(request: Request, trunk: Trunk | None) -> bool:
     """Whether the caller is to be known to the network alone (RFC 3323, 3325, and what came before
     in Remote-Party-ID)."""
-    wanted = request.get("privacy").lower().replace(",", ";").split(";")
-    if {"id", "user", "header"} & {each.strip() for each in wanted}:
-        return True
+    if privacy := request.get("privacy"):
+        wanted = privacy.lower().replace(",", ";").split(";")
+        if {"id", "user", "header"} & {each.strip() for each in wanted}:
+            return True
     if not trunk or trunk.caller_id_header != "Remote-Party-ID":
         return False
     return any("privacy=full" in each.lower() for each in _listed(request, "remote-party-id"))
@@ -103,7 +104,7 @@ def _brought(message: Message) -> tuple[Field, ...]:
     return tuple(
         (f"SipHeader_{name}", legible(value))
         for name, value in message.fields
-        if name.lower().startswith("x-") or name.lower() == "user-to-user"
+        if (key := name.lower()).startswith("x-") or key == "user-to-user"
     )
 
 
@@ -186,9 +187,9 @@ def call_fields(target: Target, trunk: Trunk | None, uri: Uri, host: str) -> tup
 def traced(data: bytes) -> str:
     """A message as it may be shown: the answers to challenges are left out, and media keys."""
     text = data.decode("utf-8", "replace")
-    if b"authorization" in data.lower():  # few have one, and to look for it well takes long
+    if "authorization" in text.lower():  # few have one, and to look for it well takes long
         text = _AUTHORIZATION.sub(r"\1 (not shown)", text)
-    if b"inline:" in data or b"a=ice-pwd:" in data:
+    if "inline:" in text or "a=ice-pwd:" in text:
         text = _MEDIA_KEY.sub(r"\1(not shown)", text)
     return text
 

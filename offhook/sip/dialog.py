@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from offhook.sip.grammar import BadSip
@@ -34,6 +34,11 @@ class Dialog:
     local_cseq: int = 0
     remote_cseq: int = -1
     sips: bool = False
+    key: DialogKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        ours, theirs = parse_address(self.local).tag, parse_address(self.remote).tag
+        self.key = (self.call_id, ours, theirs)
 
     @classmethod
     def answering(cls, request: Request, tag: str, source: Hop) -> Dialog:
@@ -64,10 +69,6 @@ class Dialog:
             local_cseq=request.cseq.number,
             sips=is_sips(request.uri),
         )
-
-    @property
-    def key(self) -> DialogKey:
-        return (self.call_id, parse_address(self.local).tag, parse_address(self.remote).tag)
 
     def refresh(self, message: Request | Response, source: Hop | None = None) -> None:
         """A re-INVITE or its answer may move the other side (section 12.2): a phone that went to

@@ -36,14 +36,15 @@ def split_params(text: str) -> Pairs:
         return ()
     if text[0] != ";":
         raise BadSip(f"not parameters: {text[:80]!r}")
-    pieces = text[1:].split(";") if '"' not in text else _pieces(_PIECE, text[1:], ";")
+    quotes = '"' in text
+    pieces = _pieces(_PIECE, text[1:], ";") if quotes else text[1:].split(";")
     pairs = []
     for piece in pieces:
         name, _, value = piece.partition("=")
-        if '"' in name:
+        if quotes and '"' in name:
             raise BadSip(f"a quotation in a name: {text[:80]!r}")
         if name := name.strip():
-            pairs.append((name, unquoted(value.strip())))
+            pairs.append((name, unquoted(value.strip()) if quotes else value.strip()))
     return tuple(pairs)
 
 

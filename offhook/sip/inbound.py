@@ -134,7 +134,7 @@ class Inbound:
         repeat = self._provisionals.wake_at if self._provisionals else None
         trying = None if self._transaction.data else self._trying_at
         times = (repeat, trying, self._expires_at, self._ring_at)
-        return min((at for at in times if at is not None), default=None)
+        return min([at for at in times if at is not None], default=None)
 
     def fire(self, now: float) -> None:
         if self._expires_at is not None and now >= self._expires_at and not self.over:

@@ -16,8 +16,8 @@ from offhook.sip.grammar import BadSip, Pairs, join_params, split_params, unquot
 MAX_URI = 1024
 MAX_KEPT = 512  # characters of an address that is remembered: strangers choose what they send
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # a name that is shown has none
-_SHAPE = re.compile(r"[\x21-\x7e\x80-\U0010ffff]+")
-_FORBIDDEN = re.compile(r'[<>"\s]')
+_SHAPE = re.compile(r'[^\x00-\x20\x7f<>"\s]+')
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?)"
@@ -85,11 +85,11 @@ class Uri:
 @lru_cache(maxsize=2048)
 def parse_uri(text: str) -> Uri:
     """Raises BadSip for anything that is not one absolute URI."""
-    if not _SHAPE.fullmatch(text) or _FORBIDDEN.search(text) or len(text) > MAX_URI:
+    if len(text) > MAX_URI or not _SHAPE.fullmatch(text):
         raise BadSip(f"not a URI: {text[:80]!r}")
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
-    if not colon or not rest or not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
+    if not colon or not rest or not _SCHEME.fullmatch(scheme):
         raise BadSip(f"a URI without a scheme: {text[:80]!r}")
     if scheme == "tel":
         number, semicolon, params = rest.partition(";")
