@@ -279,8 +279,11 @@ class Switchboard:
 
     def address(self, hop: Hop) -> str:
         """Our address as this hop should see it."""
-        own = _own(self.wire.place(hop.transport)[0], hop)
-        return self.places.ours(own, hop.host)[0]
+        return self._seen_by(hop)[0]
+
+    def _seen_by(self, hop: Hop) -> tuple[str, int]:
+        host, port = self.wire.place(hop.transport)
+        return self.places.ours(_own(host, hop), hop.host)[0], port
 
     def sound_addresses(self, hop: Hop) -> tuple[str, ...]:
         """Where this hop, or whoever speaks by way of it, reaches our sound; first as it should see
@@ -291,7 +294,8 @@ class Switchboard:
         return tuple(dict.fromkeys(found))
 
     def sent_by(self, hop: Hop) -> str:
-        return f"{bracketed(self.address(hop))}:{self.wire.place(hop.transport)[1]}"
+        host, port = self._seen_by(hop)
+        return f"{bracketed(host)}:{port}"
 
     def _contact(self, hop: Hop) -> str:
         transport = (

@@ -49,9 +49,9 @@ _USUAL = (
 _KEYS = {name: name.lower() for name in _USUAL} | _COMPACT
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 _VIA = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+"
+    r"[Ss][Ii][Pp]\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+"
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
-    re.DOTALL | re.IGNORECASE,
+    re.DOTALL,
 )
 _CSEQ = re.compile(r"([0-9]{1,10})\s+(\S+)")
 _LENGTH = re.compile(r"[0-9]{1,9}")
