@@ -113,6 +113,10 @@ class TestForms:
         assert dict(request.fields)["X-MiXed"] == "caf\u00e9 \udcff;;,,="
         assert b"X-MiXed: caf\xc3\xa9 \xff;;,,=" in request.encode()
 
+    def test_a_parameter_has_no_quotation_in_its_name(self):
+        with pytest.raises(BadSip):
+            split_params(';a;"b"=c')
+
     @pytest.mark.parametrize(
         ("via", "branch", "sent_by"),
         [
@@ -121,6 +125,7 @@ class TestForms:
             ("SIP/2.0/UDP [2001:db8::1]:5061;rport;branch=c", "c", "[2001:db8::1]:5061"),
             ('SIP/2.0/TLS h;x="a;branch=no";branch=d', "d", "h:5060"),
             ("SIP/2.0/UDP h", "", "h:5060"),
+            ("sip/2.0/UDP h;Branch=e", "e", "h:5060"),
         ],
     )
     def test_via_is_read_in_all_its_shapes(self, via: str, branch: str, sent_by: str):
