@@ -25,7 +25,7 @@ class Host(Protocol):
         self, order: Callable[Concatenate[Studio, P], None], *args: P.args, **kw: P.kwargs
     ) -> None: ...
 
-    async def open_rtp(self, leg: int, ip: str, port: int) -> None: ...
+    async def open_rtp(self, leg: int, ip: str) -> int: ...
 
     async def close(self) -> None: ...
 
@@ -120,10 +120,10 @@ class MediaLeg:
 class RtpLeg(MediaLeg):
     """A leg over RTP on `port` (and RTCP on the one above). Silent until connected."""
 
-    def __init__(self, jobs: Jobs, host: Host, id: int, port: int, identity: Identity) -> None:
+    def __init__(self, jobs: Jobs, host: Host, id: int, identity: Identity) -> None:
         super().__init__(jobs, host, id)
         self.identity = identity  # for the handshakes of browsers, one for all legs
-        self.port = port
+        self.port = 0  # until it is open
 
     def connect(self, remote: Remote) -> None:
         """What the session description agreed on; again after a re-INVITE.

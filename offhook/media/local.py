@@ -12,7 +12,7 @@ from offhook import clock
 from offhook.media.clip import FRAME
 from offhook.media.orders import Event
 from offhook.media.output import Output
-from offhook.media.ports import MediaFull
+from offhook.media.ports import MediaFull, Ports
 from offhook.media.rtp import Address, Arrived, batches
 from offhook.media.studio import Studio
 
@@ -34,8 +34,9 @@ class LocalHost:
 
     healthy = True
 
-    def __init__(self, random: Random, tell: Callable[[Event], None]) -> None:
+    def __init__(self, random: Random, ports: Ports, tell: Callable[[Event], None]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._ports = ports
         self._origin = clock.now()
         self._tell = tell
         self._studio = Studio(random, lambda work, then: then(work()), tell)
@@ -53,8 +54,11 @@ class LocalHost:
         self._deliver(self._studio.collect())
         self._arm()
 
-    async def open_rtp(self, leg: int, ip: str, port: int) -> None:
-        """A leg on this port and the one above. Raises OSError when they cannot be had."""
+    async def open_rtp(self, leg: int, ip: str) -> int:
+        """A leg on a pair of ports, whose even one is returned. Raises OSError and MediaFull."""
+        return await self._ports.bind(lambda port: self._open(leg, ip, port))
+
+    async def _open(self, leg: int, ip: str, port: int) -> None:
         self._studio.now = self._now()
         rtp = await self._bind(ip, port, lambda data, source: self._receive(leg, data, source))
         try:

@@ -139,10 +139,12 @@ class Event(NamedTuple):
 
     `key`: a str. `heard`: a frame's bytes. `done`: a job is over. `closed`: a leg's Stats.
     `dead`: nothing arrived for as long as was asked; a str is why nothing can. `recorded`:
-    Recorded. `opened`: an errno or 0.
-    `tallied`: a Tally, for the job that asked.
+    Recorded. `prepared`, `opened`: an errno or 0, of a port and of a leg. `tallied`: a Tally, for
+    the job that asked.
     """
 
-    kind: Literal["key", "heard", "done", "closed", "dead", "recorded", "opened", "tallied"]
+    kind: Literal[
+        "key", "heard", "done", "closed", "dead", "recorded", "prepared", "opened", "tallied"
+    ]
     id: int
     value: object = None

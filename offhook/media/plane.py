@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -119,7 +118,7 @@ class MediaPlane:
     async def local(cls, ports: range, random: Random | None = None) -> MediaPlane:
         """The engine on the running loop, whatever its time is made of."""
         plane = cls(ports)
-        plane._hosts.append(LocalHost(random or SystemRandom(), plane._take))
+        plane._hosts.append(LocalHost(random or SystemRandom(), plane._ports, plane._take))
         return plane
 
     @classmethod
@@ -127,7 +126,7 @@ class MediaPlane:
         """The engine in so many processes. Raises OSError when they cannot be started."""
         plane = cls(ports)
         for _ in range(count):
-            plane._hosts.append(await WorkerHost.start(plane._take, plane._lost))
+            plane._hosts.append(await WorkerHost.start(plane._ports, plane._take, plane._lost))
         return plane
 
     @property
@@ -155,22 +154,16 @@ class MediaPlane:
         return await self._open(RtpLeg, self._host(near), local_ip)
 
     async def _open(self, kind: type[L], host: Host, local_ip: str) -> L:
-        for _ in range(len(self._ports)):
-            port = self._ports.take()
-            leg = kind(self.job, host, next(self._ids), port, self.identity)
-            self._legs[leg.id] = leg  # from now on: others that open count it
-            try:
-                await host.open_rtp(leg.id, local_ip, port)
-            except BaseException as error:
-                if self._legs.pop(leg.id, None):
-                    self._ports.give_back(port)
-                if not isinstance(error, OSError):
-                    raise
-                if error.errno != errno.EADDRINUSE:
-                    raise MediaFull(f"no RTP port on {local_ip}: {error}") from error
-            else:
-                return leg
-        raise MediaFull("no RTP port could be opened")
+        leg = kind(self.job, host, next(self._ids), self.identity)
+        self._legs[leg.id] = leg  # from now on: others that open count it
+        try:
+            leg.port = await host.open_rtp(leg.id, local_ip)
+        except BaseException as error:
+            self._legs.pop(leg.id, None)
+            if isinstance(error, OSError):
+                raise MediaFull(f"no RTP port on {local_ip}: {error}") from error
+            raise
+        return leg
 
     async def open_wire(self, near: MediaLeg | None = None) -> tuple[MediaLeg, MediaLeg]:
         """Two legs, back to back: what one sends the other hears, keys as well."""
@@ -253,7 +246,7 @@ class MediaPlane:
     async def _replace(self) -> None:
         while True:
             with suppress(OSError):
-                self._hosts.append(await WorkerHost.start(self._take, self._lost))
+                self._hosts.append(await WorkerHost.start(self._ports, self._take, self._lost))
                 return
             await asyncio.sleep(RESPAWN)
 
@@ -276,7 +269,7 @@ class MediaPlane:
             leg.take(event)
 
     def _ended(self, leg: MediaLeg, stats: object) -> None:
-        if isinstance(leg, RtpLeg):
+        if isinstance(leg, RtpLeg) and leg.port:
             self._ports.give_back(leg.port)
         if isinstance(stats, Stats) and not isinstance(leg, Link):
             self.over(stats)

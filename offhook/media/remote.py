@@ -6,7 +6,9 @@ import asyncio
 import os
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
@@ -14,11 +16,14 @@ from offhook import clock
 from offhook.media.clip import FRAME
 from offhook.media.link import Unframer, frame
 from offhook.media.orders import Event
+from offhook.media.ports import Ports
 from offhook.media.studio import Studio
 
 P = ParamSpec("P")
 ROOT = str(Path(__file__).parent.parent.parent)
 PATIENCE = FRAME / 2  # seconds that an order may wait for others to share its message
+SPARE = 16  # pairs of ports that are kept open for legs to come
+DIED = "the media worker died"
 READY = 0  # what a new worker reports opened
 # A worker is one thread, with one for files beside it, and these two share a heap.
 SPARING = {
@@ -33,8 +38,13 @@ class WorkerHost(asyncio.Protocol):
     `lost` is called if the worker dies.
     """
 
-    def __init__(self, tell: Callable[[Event], None], lost: Callable[[WorkerHost], None]) -> None:
+    def __init__(
+        self, ports: Ports, tell: Callable[[Event], None], lost: Callable[[WorkerHost], None]
+    ) -> None:
         self.healthy = False
+        self._ports = ports
+        self._spare: dict[str, deque[int]] = {}  # ports of each address that the worker has open
+        self._ordered: dict[int, str] = {}  # that it was told to open, and the address
         self._loop = asyncio.get_running_loop()
         self._tell = tell
         self._lost = lost
@@ -46,10 +56,10 @@ class WorkerHost(asyncio.Protocol):
 
     @classmethod
     async def start(
-        cls, tell: Callable[[Event], None], lost: Callable[[WorkerHost], None]
+        cls, ports: Ports, tell: Callable[[Event], None], lost: Callable[[WorkerHost], None]
     ) -> WorkerHost:
         """A new process, ready for orders. Raises OSError."""
-        host = cls(tell, lost)
+        host = cls(ports, tell, lost)
         ours, theirs = socket.socketpair()
         with theirs, clock.outside("a media worker, to start"):
             path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
@@ -98,10 +108,37 @@ class WorkerHost(asyncio.Protocol):
         if self.healthy and orders:
             self._transport.write(frame(orders))
 
-    async def open_rtp(self, leg: int, ip: str, port: int) -> None:
-        """A leg on this port and the one above. Raises OSError when they cannot be had."""
+    async def open_rtp(self, leg: int, ip: str) -> int:
+        """A leg on a pair of ports, whose even one is returned. Raises OSError and MediaFull."""
         if not self.healthy:
-            raise ConnectionError("the media worker died")
+            raise ConnectionError(DIED)
+        if spare := self._spare.get(ip):
+            port = spare.popleft()
+            self._ports.hand_out(port)
+            self._send("open_rtp", leg, ip, port)
+        else:
+            port = await self._ports.bind(lambda port: self._open(leg, ip, port))
+        self._stock_up(ip)
+        return port
+
+    def _stock_up(self, ip: str) -> None:
+        """Ports for legs to come, who need not wait until they are open then."""
+        spare = self._spare.setdefault(ip, deque())
+        missing = SPARE - len(spare) - sum(each == ip for each in self._ordered.values())
+        for _ in range(missing):
+            if (port := self._ports.set_aside()) is None:
+                return
+            self._ordered[port] = ip
+            self._send("prepare", ip, port)
+
+    def _prepared(self, port: int, error: object) -> None:
+        ip = self._ordered.pop(port)
+        if error:
+            self._ports.give_back(port)
+        else:
+            self._spare[ip].append(port)
+
+    async def _open(self, leg: int, ip: str, port: int) -> None:
         opened = self._opening[leg] = self._loop.create_future()
         self._orders.append(("open_rtp", (leg, ip, port)))
         self._flush()
@@ -123,7 +160,9 @@ class WorkerHost(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for events in self._unframer.feed(data):
             for event in events:
-                if event.kind != "opened":
+                if event.kind == "prepared":
+                    self._prepared(event.id, event.value)
+                elif event.kind != "opened":
                     self._tell(event)
                 elif (opened := self._opening.get(event.id)) and not opened.done():
                     opened.set_result(event.value)
@@ -131,7 +170,11 @@ class WorkerHost(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         for opened in self._opening.values():
             if not opened.done():
-                opened.set_exception(ConnectionError("the media worker died"))
+                opened.set_exception(ConnectionError(DIED))
+        for port in (*self._ordered, *chain.from_iterable(self._spare.values())):
+            self._ports.give_back(port)
+        self._ordered.clear()
+        self._spare.clear()
         if self.healthy and not self._closing:
             self.healthy = False
             self._lost(self)

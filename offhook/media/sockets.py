@@ -19,6 +19,7 @@ RTCP_BYTES = 2048
 DATAGRAM = 4096  # bytes read of a browser's, whose handshake is longer than any sound
 EXPEDITED = 0xB8  # the traffic class of speech, RFC 4594 section 4.1
 
+Pair = tuple[socket.socket, socket.socket]
 Enter = Callable[[int, bytes, Address], bytes]
 
 
@@ -28,6 +29,7 @@ class Sockets:
     def __init__(self) -> None:
         self._rtp: dict[int, socket.socket] = {}
         self._rtcp: dict[int, socket.socket] = {}
+        self._spare: dict[int, Pair] = {}  # by port, of no slot yet
         self._selector = selectors.DefaultSelector()
         self._guarded: AbstractSet[int] = frozenset()
         self._enter: Enter = lambda slot, data, source: data
@@ -38,15 +40,20 @@ class Sockets:
         """What comes for these slots goes by `enter` first, which gives its RTP or nothing."""
         self._guarded, self._enter = slots, enter
 
+    def prepare(self, ip: str, port: int) -> None:
+        """A pair of sockets on this port and the one above, for a slot to come. Raises OSError."""
+        if port not in self._spare:
+            self._spare[port] = _pair(ip, port)
+
+    def is_prepared(self, port: int) -> bool:
+        return port in self._spare
+
     def open(self, slot: int, ip: str, port: int) -> None:
-        """A pair of sockets on this port and the one above. Raises OSError."""
-        rtp = _bound(ip, port)
-        try:
-            rtcp = _bound(ip, port + 1)
-        except OSError:
-            rtp.close()
-            raise
-        self._rtp[slot], self._rtcp[slot] = rtp, rtcp
+        """The slot's pair, on this port and the one above. Raises OSError unless it is prepared."""
+        spare = self._spare.pop(port, None)
+        for one in spare or ():
+            _empty(one)
+        rtp, rtcp = self._rtp[slot], self._rtcp[slot] = spare or _pair(ip, port)
         self._selector.register(rtp, selectors.EVENT_READ, (slot, True))
         self._selector.register(rtcp, selectors.EVENT_READ, (slot, False))
 
@@ -124,6 +131,22 @@ class Sockets:
         for slot, packet, where in (*output.reports, *output.farewells):
             with suppress(OSError):
                 self._rtcp[slot].sendto(packet, where)
+
+
+def _pair(ip: str, port: int) -> Pair:
+    rtp = _bound(ip, port)
+    try:
+        return rtp, _bound(ip, port + 1)
+    except OSError:
+        rtp.close()
+        raise
+
+
+def _empty(one: socket.socket) -> None:
+    """What came before was for nobody. More than this has come by the time it is read."""
+    with suppress(OSError):
+        for _ in range(AT_ONCE):
+            one.recv(1)
 
 
 def _bound(ip: str, port: int) -> socket.socket:

@@ -22,7 +22,7 @@ from typing import Any
 from offhook import clock
 from offhook.media.clip import FRAME
 from offhook.media.link import Unframer, frame
-from offhook.media.orders import Event
+from offhook.media.orders import Event, Stats
 from offhook.media.output import Output
 from offhook.media.ports import MediaFull
 from offhook.media.rtp import Address
@@ -62,6 +62,8 @@ class Worker:
             now = self._now()
             if due is not None and now >= due:
                 self._tick(due, now)
+            else:
+                self._deliver(self._studio.collect())
             if not self._may_wait(due, now):
                 self._tell()
         self._disk.shutdown()
@@ -84,10 +86,15 @@ class Worker:
         return min(waits, default=None)
 
     def _listen(self, patience: float | None) -> bool:
-        """Wait for orders and carry them out; False when no more can come."""
+        """Wait for orders and carry them out; False when no more can come.
+
+        With a tick close ahead they wait for it: what they are about begins with a tick anyhow.
+        """
+        near = self._awaited is not None and patience is not None and patience <= FRAME
         writing = [self._link] if self._outgoing else []
-        readable, _, _ = select.select([self._link], writing, [], patience)
-        if readable:
+        select.select([] if near else [self._link], writing, [], patience)
+        more = True
+        while more:
             try:
                 data = self._link.recv(CHUNK)
             except BlockingIOError:
@@ -99,7 +106,7 @@ class Worker:
             for orders in self._unframer.feed(data):
                 for name, args in orders:
                     self._obey(name, args)
-            self._deliver(self._studio.collect())
+            more = len(data) == CHUNK
         return True
 
     def _obey(self, name: str, args: tuple[Any, ...]) -> None:
@@ -108,28 +115,39 @@ class Worker:
         try:
             if name == "open_rtp":
                 self._open_rtp(*args)
+            elif name == "prepare":
+                self._prepare(*args)
             else:
                 getattr(self._studio, name)(*args)
         except Exception:
             traceback.print_exc()
 
+    def _prepare(self, ip: str, port: int) -> None:
+        """`prepared` tells whether it could be done."""
+        try:
+            self._sockets.prepare(ip, port)
+        except OSError as error:
+            self._events.append(Event("prepared", port, error.errno))
+        else:
+            self._events.append(Event("prepared", port, 0))
+
     def _open_rtp(self, leg: int, ip: str, port: int) -> None:
-        """`opened` tells whether it could be done."""
+        """`opened` tells those who wait for it: for ports that were prepared, nobody does."""
         # Legs closed by the same message go first: this one may get the slot of one of them.
         self._deliver(self._studio.collect())
+        prepared = self._sockets.is_prepared(port)
         try:
-            slot = self._studio.open_rtp(leg)
-        except MediaFull:
-            self._events.append(Event("opened", leg, errno.EMFILE))
-            return
-        self._slots[leg] = slot
-        try:
+            slot = self._slots[leg] = self._studio.open_rtp(leg)
             self._sockets.open(slot, ip, port)
+        except MediaFull as full:
+            self._events += (Event("dead", leg, str(full)), Event("closed", leg, Stats()))
+            self._events.append(Event("opened", leg, errno.EMFILE))
         except OSError as error:
             self._studio.close(leg)
             self._events.append(Event("opened", leg, error.errno))
         else:
-            self._events.append(Event("opened", leg, 0))
+            if not prepared:
+                self._events.append(Event("opened", leg, 0))
 
     def _enter(self, slot: int, data: bytes, source: Address) -> bytes:
         """Handshakes are the work of a large library on what strangers send: one that breaks

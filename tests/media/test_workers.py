@@ -37,9 +37,10 @@ def free_ports(count: int) -> range:
 
 
 @asynccontextmanager
-async def workers(count: int = 1, ports: int = 40) -> AsyncIterator[MediaPlane]:
+async def workers(count: int = 1, ports: int | range = 40) -> AsyncIterator[MediaPlane]:
     async with asyncio.timeout(20):
-        plane = await MediaPlane.workers(count, free_ports(ports))
+        chosen = free_ports(ports) if isinstance(ports, int) else ports
+        plane = await MediaPlane.workers(count, chosen)
         try:
             yield plane
         finally:
