@@ -28,6 +28,7 @@ from offhook.exchange.exchange import Exchange, Ice, Route, Rules, Voices
 from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
 from offhook.exchange.supervise import services
+from offhook.frozen import frozen
 from offhook.media.plane import MediaPlane
 from offhook.model.account import Account, IncomingPhoneNumber
 from offhook.model.allowance import Allowance, Allowances
@@ -51,7 +52,7 @@ TOKEN_FACT = "auth token of the settings"  # its digest, when it was taken over 
 DEMO_FACT = "demo"  # the root that the demo number's URLs had at the last start
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parts:
     """What tests hand in, in place of the real thing."""
 

@@ -11,7 +11,6 @@ import asyncio
 import platform as python
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from prometheus_client import (
@@ -29,6 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from offhook import __version__, clock
 from offhook.app import Platform
 from offhook.carriers.sip_carrier import SipCarrier
+from offhook.frozen import frozen
 from offhook.media.orders import Stats, Tally
 from offhook.speech.service import Speech
 from offhook.webhooks.ask import CANCELLED, Kind
@@ -49,7 +49,7 @@ LOSS = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 JITTER = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What the figures are read from."""
 
@@ -58,7 +58,7 @@ class Seen:
     sound: Tally
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Figure:
     """A metric that is read when it is asked for; a counter's name gets `_total`."""
 
@@ -224,7 +224,7 @@ FIGURES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spread:
     """A histogram of what is measured as it happens."""
 

@@ -6,7 +6,6 @@ import asyncio
 import html
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
 
@@ -26,6 +25,7 @@ from offhook.carriers.simulated import SimulatedNetwork
 from offhook.errors import ApiError
 from offhook.exchange import standing
 from offhook.exchange.exchange import Exchange
+from offhook.frozen import frozen
 from offhook.model.account import Account
 from offhook.model.journal import Event
 from offhook.store import records
@@ -62,7 +62,7 @@ def own_routes(
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Figures:
     """The page of metrics, the token that lets one see it, and whether only this machine can."""
 

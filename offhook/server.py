@@ -10,7 +10,6 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from offhook.config.sip_trunks import Trunk as TrunkRules
 from offhook.errors import ApiError, ConfigError
 from offhook.exchange import inbound, retention, sip_homes, usage
 from offhook.exchange.exchange import Exchange, Route
+from offhook.frozen import frozen
 from offhook.metrics import Metrics
 from offhook.own import Figures, own_routes, refused
 
@@ -41,7 +41,7 @@ TRIES = 100  # ports above a default one that is taken
 NO_PAIR = "it takes a certificate and its own key, in PEM and without a passphrase"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Serving:
     """Where a platform is to be reached: from this machine, and by applications (`public_url`).
 

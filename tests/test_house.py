@@ -11,16 +11,17 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent / "offhook"
 
-SMALL = {"aio", "clock", "errors", "sids", "__version__"}  # one idea each, for everybody
+SMALL = {"aio", "clock", "errors", "frozen", "sids", "__version__"}  # one idea each, for everybody
 MAY_IMPORT = {
     "aio": set[str](),
     "clock": set[str](),
     "errors": set[str](),
+    "frozen": set[str](),
     "sids": set[str](),
     "config": SMALL,
-    "model": {"errors"},
-    "sip": {"errors"},
-    "media": {"clock", "errors"},
+    "model": {"errors", "frozen"},
+    "sip": {"errors", "frozen"},
+    "media": {"clock", "errors", "frozen"},
     "store": SMALL | {"model"},
     "webhooks": SMALL | {"model", "store"},
     "speech": SMALL | {"media", "model"},

@@ -6,11 +6,11 @@ reference: REST voice, Calls; messaging sections 2.1 and 2.3.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from offhook.api.resource import At
 from offhook.errors import ApiError, CarrierError
 from offhook.exchange import routing
+from offhook.frozen import frozen
 from offhook.model import numbers
 from offhook.store import owned
 
@@ -21,7 +21,7 @@ MAGIC = "+15005550006"  # everybody's to call from and to text from, where magic
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Caller:
     """Who calls; `phone_number_sid` when it is a number of the account, or a verified one."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -30,6 +30,7 @@ from offhook.api.resource import Action, Answer, At, Listed, Resource, Routes, s
 from offhook.api.resources import EVERY
 from offhook.errors import ApiError
 from offhook.exchange.exchange import Exchange
+from offhook.frozen import frozen
 from offhook.model.account import Account
 
 log = structlog.get_logger("offhook.api")
@@ -67,7 +68,7 @@ def api_app(
     return app
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """A request and what its path says: `path` is as it was asked for, `route` as 2010-04-01 has
     it, both without suffix."""

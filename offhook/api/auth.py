@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from offhook import clock, sids
 from offhook.errors import ApiError
 from offhook.exchange.exchange import Exchange
+from offhook.frozen import frozen
 from offhook.model.account import Account
 from offhook.model.owned import ApiKey
 from offhook.store import owned
@@ -28,7 +29,7 @@ class _Failures:
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Visitor:
     """Whose credentials they are, and the key that they are of; None is the account's own token."""
 

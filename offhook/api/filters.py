@@ -6,13 +6,14 @@ reference: REST conventions section 5.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal
 
 from offhook.api.forms import Schema, Sent
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.store.table import Where
 
 _END = datetime.max.replace(tzinfo=UTC)
@@ -21,7 +22,7 @@ _DATE: Schema = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filter:
     """`meant` gives the conditions that a value stands for, or raises ApiError. `schema` describes
     the parameter (OpenAPI)."""

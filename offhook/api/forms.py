@@ -12,12 +12,12 @@ import functools
 import ipaddress
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from offhook import sids
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.numbers import is_possible, normalise
 
 Form = TypeVar("Form")
@@ -28,7 +28,7 @@ INVALID = 20001
 _LABEL = re.compile(r"[^\W_]([\w-]{0,61}[^\W_])?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """How one parameter is read; `read` raises ValueError for what is then error `bad`.
 

@@ -7,7 +7,6 @@ shift it.  reference: REST conventions sections 3.2, 4 and 5.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -16,6 +15,7 @@ from offhook.api.formats import Rendering
 from offhook.api.forms import text
 from offhook.api.resource import At, Listed
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.store.store import Connection
 from offhook.store.table import Records, UnknownPlace, Where
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _PAGING = {"Page", "PageSize", "PageToken", "AfterSid", "_method"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Position:
     """Where in the list. Without a token `page` alone counts; with one it is only a label."""
 

@@ -13,6 +13,7 @@ from offhook.api.filters import Filters
 from offhook.api.formats import Format, Rendering
 from offhook.api.forms import Sent
 from offhook.exchange.exchange import Exchange
+from offhook.frozen import frozen
 from offhook.model.account import Account
 from offhook.store.table import Where
 
@@ -21,7 +22,7 @@ RENDERED = ("", "xml", "json", "csv")
 VERSION = "2010-04-01"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class At:
     """Where a request is: in whose account, at which resource, asking for which format.
 
@@ -47,7 +48,7 @@ class At:
         return self.names["sid"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listed:
     """One page of renderings, and the paging properties that go with it."""
 
@@ -66,7 +67,7 @@ class Register(Protocol):
     def __call__(self, run: AnyRun) -> AnyRun: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Action:
     """What answers a method at a path.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from offhook.carriers.handset import Handset
+from offhook.frozen import frozen
 from offhook.media.clip import RATE, Clip
 
 RINGS = 2.0  # seconds that somebody takes to answer
@@ -71,7 +71,7 @@ def tones(*beats: tuple[float, float]) -> Clip:
 GREETING = tones((440, 0.2), (0, 0.05), (554, 0.2), (0, 0.05), (659, 0.4), (0, 0.3))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kind:
     """A row of the table: how a number takes calls, and the error its texts meet (0 for none)."""
 

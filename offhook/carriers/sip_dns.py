@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import dns.exception
@@ -19,6 +18,7 @@ from dns.rdtypes.IN.NAPTR import NAPTR
 from dns.rdtypes.IN.SRV import SRV
 
 from offhook import clock
+from offhook.frozen import frozen
 from offhook.sip.location import Naptr, Question, Record, Srv
 
 LIFETIME = 3.0  # seconds that one question may take, all name servers together
@@ -26,7 +26,7 @@ UNTOLD = 60.0  # seconds that an answer is good for when nobody says how long
 LOCALHOST: dict[str, Record] = {"A": "127.0.0.1", "AAAA": "::1"}  # RFC 6761 section 6.3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What there is, and for how many seconds that is so."""
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_network
 
+from offhook.frozen import frozen
+
 MOST_SOURCES = 10_000  # remembered at a time; the one that was quiet for longest is forgotten first
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Of one source (`site`): `rate` messages a second, `burst` at once; `strikes` refusals within
     `ban_seconds` and nothing from it is read for so long (0 strikes: never).

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -23,6 +23,7 @@ from offhook.carriers.sip_switchboard import Entry, Switchboard
 from offhook.carriers.sip_upstream import Upstream
 from offhook.carriers.trunks import Trunk, routes
 from offhook.errors import CarrierError
+from offhook.frozen import frozen
 from offhook.line.leg import About, Leg, Ringing, Target
 from offhook.media.plane import MediaLeg
 from offhook.model.numbers import is_emergency
@@ -49,7 +50,7 @@ class Failed(CarrierError):
         self.there, self.seconds = there, seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way:
     """How a call leaves: to `uri`, by the proxies of `route`. A `hop` that is known is taken. Its
     sound must be `sealed` if that is said, here or by the URI that was dialled."""

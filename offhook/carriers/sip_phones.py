@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from offhook.carriers.sip_nat import KeepAlive
 from offhook.carriers.sip_switchboard import Switchboard
 from offhook.carriers.trunks import Admitted, within
 from offhook.errors import CarrierError
+from offhook.frozen import frozen
 from offhook.line.leg import ELSEWHERE, Leg
 from offhook.model.sip_registrations import Hashes, Home, SipRegistration
 from offhook.sip import digest
@@ -39,7 +39,7 @@ log = structlog.get_logger("offhook.sip")
 Answer = tuple[int, tuple[Field, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Directory:
     """Where domains and registrations are kept.
 
@@ -53,7 +53,7 @@ class Directory:
     registered: tuple[SipRegistration, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reached:
     """The phones behind an address. `sealed`: their sound must be."""
 

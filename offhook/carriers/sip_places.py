@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from offhook.carriers.trunks import plain, within
+from offhook.frozen import frozen
 from offhook.sip.hop import Hop, is_ip, is_loopback
 from offhook.sip.message import Request, parse, parse_via
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Places:
     """`public` is our address for whoever is outside the `local` networks, "" for nobody. The word
     of `proxies` is taken for whom a request comes from."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from offhook.carriers.sip_guard import USUAL, Limits
 from offhook.carriers.sip_places import NO_NAT, Places
 from offhook.carriers.sip_tls import NOWHERE, Listeners
 from offhook.carriers.trunks import Trunk
+from offhook.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipSettings:
     """Where we listen and whom we know.
 
@@ -41,7 +41,7 @@ class SipSettings:
     region: str = "US"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pong:
     """What a trunk said to OPTIONS; `status` 0 is nothing. `seconds` are there and back."""
 
@@ -57,7 +57,7 @@ class Pong:
         return self.status > 0 and self.status not in (401, 403, 407)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Load:
     """How much of everything there is at a moment; connections by transport, calls by
     trunk."""

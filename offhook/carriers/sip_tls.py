@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ssl
 from asyncio import sslproto
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+
+from offhook.frozen import frozen
 
 log = structlog.get_logger("offhook.sip")
 
@@ -18,7 +19,7 @@ Place = tuple[str, int]
 sslproto.SSLProtocol.max_size = 16_384
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listeners:
     """Where SIP listens besides UDP and TCP, as host and port; None: not at all.
 

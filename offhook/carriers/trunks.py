@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.sip.digest import Credentials
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import is_ip, is_loopback
 from offhook.sip.uri import Uri, parse_uri
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trunk:
     """A provider, a PBX or a gateway.
 
@@ -110,7 +110,7 @@ def _fits(trunk: Trunk, digits: str) -> int:
     return max((len(each) for each in prefixes if digits.startswith(each)), default=-1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Admitted:
     """May come in. `trunk` is None for a phone. `sealed`: its sound must be."""
 
@@ -118,7 +118,7 @@ class Admitted:
     sealed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Door:
     """Who gets in.  `local` says that we are bound to loopback."""
 

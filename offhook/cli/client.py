@@ -6,19 +6,20 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from offhook.errors import ConfigError
+from offhook.frozen import frozen
 
 RUNTIME = "running.json"
 LONGEST_LINE = 2**20  # bytes; an event may hold a whole document
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Running:
     """What `up` leaves in its data folder, readable by its user alone."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,9 +14,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from offhook import sids
+from offhook.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """Where to listen; port 0 is any free one. `given`: somebody chose it, it is no default."""
 

@@ -16,6 +16,7 @@ import structlog
 from offhook.exchange.inventory import Stock
 from offhook.exchange.journal import Journal
 from offhook.exchange.pace import Pace, Spacing
+from offhook.frozen import frozen
 from offhook.line.leg import Carrier, HungUp
 from offhook.line.live_call import LiveCall, Services
 from offhook.media.clip import Clip
@@ -55,7 +56,7 @@ class Voices(Protocol):
     async def wav(self, path: str, channel: Literal["mix"] | None = None) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """A carrier and the addresses it takes: `+E.164`, `sip:...`, `client:...`.
 
@@ -67,7 +68,7 @@ class Route:
     emergency: Callable[[str], bool] = lambda to: False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ice:
     """URLs of STUN and TURN servers, and the secret shared with the latter."""
 
@@ -76,7 +77,7 @@ class Ice:
     secret: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rules:
     """The settings that the exchange itself goes by.
 

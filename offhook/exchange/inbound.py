@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -11,6 +10,7 @@ from offhook import clock, sids
 from offhook.exchange import debugger, lines, params, permission
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.supervise import supervise
+from offhook.frozen import frozen
 from offhook.line.leg import About, Leg
 from offhook.line.live_call import LiveCall
 from offhook.model.account import Account
@@ -25,7 +25,7 @@ NOT_FOUND, DECLINED, SERVER_ERROR, UNAVAILABLE = 404, 603, 500, 503
 log = structlog.get_logger("offhook.exchange")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """Whose a call is, and which application has it: a number's or a SIP domain's."""
 

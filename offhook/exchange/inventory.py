@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
+from offhook.frozen import frozen
 from offhook.model import plan, towns
 from offhook.model.numbers import region_of
 from offhook.model.plan import ANY, Seed
@@ -27,7 +27,7 @@ _CONTAINS = re.compile(r"\+?[0-9A-Z*%]{2,16}\$?")
 _MILES = 3958.8  # the earth's radius
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stock:
     """`listed` are numbers that trunks bring; `made_up`: others may be had as well.
 
@@ -39,7 +39,7 @@ class Stock:
     closed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Near:
     """Within so many miles of a point in degrees."""
 
@@ -57,7 +57,7 @@ class Near:
         return 2 * _MILES * math.asin(math.sqrt(squared)) <= self.miles
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """A search: a country and a kind, and what else the number has to be."""
 
@@ -71,7 +71,7 @@ class Wanted:
     near: Near | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offer:
     """A number that nobody has."""
 
@@ -152,7 +152,7 @@ def _is_there(wanted: Wanted) -> Callable[[Seed], bool]:
     return check
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pattern:
     """`Contains`, its letters as keys: digits, `*` for one and `%` for any run of them.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from offhook import clock, sids
 from offhook.aio import race
@@ -12,12 +12,13 @@ from offhook.exchange import lines, params, permission, placing, recordings
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.recordings import RecordSetting
 from offhook.exchange.supervise import supervise
+from offhook.frozen import frozen
 from offhook.line.leg import Target
 from offhook.model.call import Call
 from offhook.model.fetch import Callback, Script
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallOrder:
     """A validated `POST Calls`; `timeout` and `time_limit` are seconds."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from offhook.errors import DocumentError
 from offhook.exchange import billing, params
 from offhook.exchange.exchange import Exchange, Taking
 from offhook.exchange.status import pending
+from offhook.frozen import frozen
 from offhook.line.leg import HungUp
 from offhook.line.live_call import LiveCall
 from offhook.line.orders import RecordOutcome, RecordVerb
@@ -32,7 +33,7 @@ BAD_CALLBACK = 13256
 Channels = tuple[tuple[Source, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordSetting:
     """How a whole call is recorded: `track` is inbound, outbound or both."""
 

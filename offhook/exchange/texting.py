@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -13,6 +13,7 @@ from offhook.errors import ApiError, CarrierError, DocumentError, WebhookError
 from offhook.exchange import billing, debugger, params, permission, routing
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.status import pending
+from offhook.frozen import frozen
 from offhook.line.leg import Text
 from offhook.line.live_call import LiveCall
 from offhook.model.message import NEXT, Direction, Media, Message, Status
@@ -29,7 +30,7 @@ MEDIA_FAULTS = {11751, 12300}
 MEDIA_BYTES = 5_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MessageOrder:
     """A validated text; `media` are URLs that are fetched before it goes out."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from offhook.exchange import documents
 from offhook.exchange.exchange import Exchange
+from offhook.frozen import frozen
 from offhook.line.leg import HungUp, Wish
 from offhook.line.live_call import LiveCall
 from offhook.model.fetch import Fetch
@@ -20,7 +21,7 @@ def _nobody(status: int) -> None:
     """Is told how it went for who wished nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Onward:
     """Who of two who talked goes on, and with which document."""
 

@@ -5,7 +5,7 @@ reference: numbers and accounts section 4, OutgoingCallerIds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from offhook import clock, sids
 from offhook.aio import within
@@ -13,6 +13,7 @@ from offhook.exchange import lines, params, permission, placing
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.status import pending
 from offhook.exchange.supervise import supervise
+from offhook.frozen import frozen
 from offhook.line.leg import Target
 from offhook.line.live_call import LiveCall
 from offhook.model.call import Call
@@ -27,7 +28,7 @@ RINGS, LASTS, QUIET = 60, 180, 5.0  # seconds
 GOOD_BYE = Fetch(twiml="<Response><Hangup/></Response>")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Validation:
     """What is asked for: `delay` seconds before the call, `extension` keys once it is answered."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol
 
+from offhook.frozen import frozen
 from offhook.media.plane import MediaLeg
 
 DECLINED, NOBODY_WANTS_TRANSFERS = 603, 13802  # reference: error codes
@@ -16,7 +17,7 @@ class HungUp(Exception):
     """The leg has ended; whatever was being done on it is over."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """How a leg ended. `code` is a SIP status (RFC 3261 section 21); a BYE is 200."""
 
@@ -25,7 +26,7 @@ class Ended:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transfer:
     """How a phone fared that was asked to call somebody else: the SIP status that it answered with
     (`answer`), and the last that it told of that call (`outcome`). 0 is not known."""
@@ -34,7 +35,7 @@ class Transfer:
     outcome: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """A phone wants its other end to talk to `target`, a URI, in its place (RFC 3515).
 
@@ -45,7 +46,7 @@ class Wish:
     tell: Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class About:
     """What a leg brought along, as webhook parameters and record fields want it.
 
@@ -116,7 +117,7 @@ class Leg(Protocol):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """Whom to call. `to` is E.164, `sip:...` or `client:...`; `from_` is the caller id to show."""
 
@@ -135,7 +136,7 @@ class Target:
 Ringing = Callable[[Leg, bool], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """A text on its way; `media` are URLs."""
 

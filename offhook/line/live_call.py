@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 from offhook.aio import race, until
 from offhook.errors import DocumentError, SpeechError, WebhookError
+from offhook.frozen import frozen
 from offhook.line.leg import HungUp, Leg, Transfer
 from offhook.line.orders import DialOrder, DialOutcome, RecordOutcome, RecordVerb
 from offhook.media.clip import Clip
@@ -24,7 +25,7 @@ T = TypeVar("T")
 BUSY, NOT_FOUND = 486, 404  # what <Reject> answers (RFC 3261 section 21.4)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Services:
     """What the exchange does for a call. Each takes the call first."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.model.fetch import Callback, Fetch
 from offhook.model.recording import Recording
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordVerb:
     """What `<Record>` wants. Times are seconds; a `timeout` of 0 waits through any silence.
 
@@ -24,7 +24,7 @@ class RecordVerb:
     callback: Callback = Callback()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordOutcome:
     """`recording` is None when not one frame was captured.
 
@@ -35,7 +35,7 @@ class RecordOutcome:
     digits: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DialTarget:
     """One phone to ring.
 
@@ -56,7 +56,7 @@ class DialTarget:
     then: tuple[DialTarget, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DialOrder:
     """What `<Dial>` wants. Times are seconds; `timeout` counts for each target when `sequential`.
 
@@ -79,7 +79,7 @@ class DialOrder:
     refer: Fetch | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DialOutcome:
     """`status` is a DialCallStatus; `duration`, in seconds, is None when nobody answered.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.model.fetch import Callback, Script
 
 Status = Literal["active", "suspended", "closed"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     sid: str
     auth_token: str
@@ -27,7 +27,7 @@ class Account:
         return self.owner_account_sid not in ("", self.sid)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Application:
     sid: str
     account_sid: str
@@ -69,7 +69,7 @@ class Application:
         return Callback(self.status_callback, self.status_callback_method)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IncomingPhoneNumber:
     """`capabilities` are those of `voice sms mms fax` that the number has."""
 
@@ -125,7 +125,7 @@ class IncomingPhoneNumber:
         return Callback(self.status_callback, self.status_callback_method)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notification:
     """A debugger entry. `log` is 0 for an error, 1 for a warning; `call_sid` may be a message's."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from offhook.frozen import frozen
 
 _NUMBER_IN_URI = re.compile(r"sips?:(\+\d+)[@;:]", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allowance:
     """`calls` at a time, 0: any number; `destinations` are how E.164 numbers may begin."""
 
@@ -24,7 +26,7 @@ class Allowance:
         return not number.startswith("+") or number.startswith(self.destinations)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allowances:
     """The usual one, and those of particular accounts by their SID."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
 from offhook.errors import OffhookError
+from offhook.frozen import frozen
 from offhook.model.fetch import Callback
 
 Status = Literal[
@@ -37,7 +38,7 @@ class IllegalTransition(OffhookError):
     """A call never leaves a final status and is never `failed` once answered."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """`duration` is in whole seconds, None while the call lasts; dates are aware UTC.
 

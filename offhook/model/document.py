@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
+
+from offhook.frozen import frozen
 
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placed(Generic[S]):
     """An element and where it stands; `line` and `column` count from 1."""
 
@@ -18,7 +19,7 @@ class Placed(Generic[S]):
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     code: int
     message: str
@@ -27,7 +28,7 @@ class Problem:
     level: Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document(Generic[S]):
     """Verbs for a call, or replies and redirects for a message; problems in their order.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from offhook.frozen import frozen
 from offhook.model.document import Document
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fetch:
     """Go on with the document at `url` (relative to the current one), giving it `params`.
 
@@ -24,7 +25,7 @@ class Fetch:
     document: Document[Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Script:
     """What answers for a number, an application or a REST call, with its fallback."""
 
@@ -40,7 +41,7 @@ class Script:
         return Fetch(self.url, self.method, twiml=self.twiml)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Callback:
     """Who is told of events; an empty `url` is nobody."""
 

@@ -5,10 +5,11 @@ reference: REST voice, Conferences, Queues and the call subresources.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
+from offhook.frozen import frozen
 from offhook.model.fetch import Callback
 
 ConferenceStatus = Literal["init", "in-progress", "completed"]
@@ -31,7 +32,7 @@ def claim(account_sid: str, friendly_name: str) -> str:
     return f"{account_sid}/{friendly_name}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conference:
     """A room. `claim` is unique: account and name while the room is open, its SID afterwards.
 
@@ -52,7 +53,7 @@ class Conference:
     callback: Callback = Callback()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Participant:
     """A call in a conference; `sid` is for lists alone, `queue_time` in milliseconds."""
 
@@ -73,7 +74,7 @@ class Participant:
     queue_time: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Queue:
     """Where callers wait. `claim` is unique: its account and name."""
 
@@ -86,7 +87,7 @@ class Queue:
     max_size: int = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """A caller that waits; the first that came is the first to be served."""
 
@@ -96,7 +97,7 @@ class Member:
     date_enqueued: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fork:
     """A call's sound on its way elsewhere: to a stream, a recorder (SIPREC) or a transcription."""
 
@@ -112,7 +113,7 @@ class Fork:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Payment:
     """A payment session of a call; `capture` is what is being asked for now."""
 
@@ -128,7 +129,7 @@ class Payment:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UserMessage:
     """JSON for the application on a call's phone."""
 
@@ -140,7 +141,7 @@ class UserMessage:
     idempotency_key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UserSubscription:
     """Who is told of the JSON that the application on a call's phone sends."""
 
@@ -152,7 +153,7 @@ class UserSubscription:
     idempotency_key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transcription:
     """A recording in writing; `duration` is the recording's, in seconds."""
 
@@ -170,7 +171,7 @@ class Transcription:
     api_version: str = "2010-04-01"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Feedback:
     """Whether a message's sender knows that it was received."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -19,6 +18,8 @@ from types import ModuleType
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
 from phonenumbers.phonenumberutil import is_number_type_geographical
+
+from offhook.frozen import frozen
 
 _FOLDER = [f"{path}/geodata" for path in phonenumbers.__path__]
 
@@ -54,7 +55,7 @@ def _countries() -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Places:
     """Places by the digits that numbers begin with: ascending, as integers, beside their names."""
 

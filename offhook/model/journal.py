@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from offhook.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Event:
     """One thing that happened to `subject` (a CallSid, a MessageSid or "").
 
@@ -21,7 +23,7 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PendingCallback:
     """An asynchronous request that is owed. Those with one `subject` are sent in order of `id`."""
 
@@ -36,7 +38,7 @@ class PendingCallback:
     id: int = 0  # given by the store
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LiveDialog:
     """What a BYE needs, kept from answer to end so that a restart can send it."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal, get_args
 
 from offhook.errors import OffhookError
+from offhook.frozen import frozen
 
 Status = Literal[
     "scheduled", "canceled", "accepted", "queued", "sending", "sent", "delivered", "undelivered",
@@ -36,7 +37,7 @@ class IllegalTransition(OffhookError):
     """A message never leaves a final status."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """`num_segments` and `num_media` are counts; `error_code` is 0 when there is none."""
 
@@ -72,7 +73,7 @@ class Message:
         return replace(self, status=to, date_updated=at, date_sent=sent, error_code=error_code)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Media:
     """One attachment; its bytes are the file `path`."""
 

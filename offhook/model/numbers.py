@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, ValidationResult, shortnumberinfo
 
+from offhook.frozen import frozen
 from offhook.model import geography
 from offhook.model.towns import town
 
@@ -107,7 +107,7 @@ def formatted(number: str) -> str:
     return number
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where a number's exchange is: city in capitals, two letters of state, country by ISO."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.model.account import IncomingPhoneNumber
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApiKey:
     """Credentials of their own. A `standard` key manages neither accounts nor keys, a `restricted`
     one does what its policy allows: permissions such as `/twilio/voice/calls/read`."""
@@ -24,7 +24,7 @@ class ApiKey:
     allow: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecondaryToken:
     """A second auth token, good for REST beside the first, which alone signs webhooks."""
 
@@ -34,7 +34,7 @@ class SecondaryToken:
     date_updated: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     sid: str
     account_sid: str
@@ -53,7 +53,7 @@ class Address:
     verified: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutgoingCallerId:
     """A number of somebody's own phone that was proved to be theirs by a call."""
 
@@ -65,7 +65,7 @@ class OutgoingCallerId:
     friendly_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShortCode:
     sid: str
     account_sid: str
@@ -90,7 +90,7 @@ class ShortCode:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConnectApp:
     """`permissions` are those of `get-all post-all` that it asks its users for."""
 
@@ -108,7 +108,7 @@ class ConnectApp:
     permissions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuthorizedConnectApp:
     """A connect app that an account let in, as it was then."""
 

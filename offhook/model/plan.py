@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import sha256
 from itertools import islice, product
@@ -17,6 +16,7 @@ from zlib import crc32
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from offhook.frozen import frozen
 from offhook.model.geography import beginnings
 from offhook.model.numbers import Place, place
 
@@ -44,7 +44,7 @@ _EXAMPLES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seed:
     """How numbers of one place begin, after the country's code, and how long they are."""
 

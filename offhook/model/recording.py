@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.model.fetch import Callback
 
 Status = Literal[
@@ -17,7 +17,7 @@ Source = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recording:
     """`duration` is in whole seconds; `path` the WAV file: 8 kHz, 16 bit, one or two channels."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from offhook.frozen import frozen
 
 Encoding = Literal["GSM-7", "UCS-2"]
 
@@ -39,7 +40,7 @@ _LOOKALIKES = str.maketrans(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Segmented:
     """A text as it goes on air. `units` are septets or UTF-16 code units, without headers."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.model.fetch import Callback, Script
 
 REALM = "sip.twilio.com"  # of every domain: what phones that were set up elsewhere expect
@@ -25,7 +25,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _RESERVED = re.compile(r"(.+\.)?ac[0-9a-f]{32}" + re.escape(SUFFIX))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipDomain:
     sid: str
     account_sid: str
@@ -57,7 +57,7 @@ class SipDomain:
         return Callback(self.voice_status_callback_url, self.voice_status_callback_method)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipList:
     """A credential list (CL...) or an IP access control list (AL...)."""
 
@@ -69,7 +69,7 @@ class SipList:
     kind: Literal["credentials", "addresses"] = "credentials"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipCredential:
     """A user of a credential list. The password is kept as digests alone (HA1, RFC 7616 3.4.2).
 
@@ -87,7 +87,7 @@ class SipCredential:
     date_updated: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipAddress:
     """The network that calls may come from, IPv4 alone."""
 
@@ -101,7 +101,7 @@ class SipAddress:
     cidr_prefix_length: int = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipMapping:
     """A list that counts at a domain. `sid` is for lists alone; `claim` is unique."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
+
+from offhook.frozen import frozen
 
 Hashes = Mapping[str, str]  # by algorithm, MD5 and SHA-256
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Home:
     """A domain: who may register (`phones`), and who may call it.
 
@@ -30,7 +32,7 @@ class Home:
     secure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipRegistration:
     """The phones of one address of record, user@domain, as the registrar keeps them."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from typing import Any
 
 import zipcodes
 
+from offhook.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Town:
     """`zip` is its lowest delivery code; degrees are decimal."""
 

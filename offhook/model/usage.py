@@ -6,11 +6,12 @@ reference: accounts, Usage records and Usage triggers. Money is whole millionths
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.model.call import Call
 from offhook.model.message import Message
 from offhook.model.numbers import is_short_code
@@ -24,7 +25,7 @@ TOTAL = "totalprice"
 MOST_TRIGGERS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prices:
     """The price list: calls and recordings by the minute begun, messages by the segment.
 
@@ -94,7 +95,7 @@ def minutes(seconds: int | None) -> int:
     return -(-(seconds or 0) // 60)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Used:
     """Something that counts in a category; `price` in millionths, positive."""
 
@@ -161,7 +162,7 @@ def _far(call: Call) -> str:
     return {"client": "client", "sip": "sip", "sips": "sip"}.get(scheme, "number")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Category:
     description: str
     count_unit: str
@@ -210,7 +211,7 @@ OTHERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sums:
     """What came together in a category; money in millionths."""
 
@@ -219,7 +220,7 @@ class Sums:
     price: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Period:
     """Days from `first` to `last`, both included."""
 
@@ -245,7 +246,7 @@ def month_after(at: datetime, day: int) -> datetime:
     return following.replace(day=min(day, last.day))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UsageTrigger:
     """`trigger_value` is a decimal; `date_fired` is when it fired last."""
 

@@ -13,7 +13,6 @@ import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from offhook.frozen import frozen
+
 DOMAIN = "twilio.com"
 YEARS, RENEWED, LEAF = timedelta(days=3650), timedelta(days=60), timedelta(days=30)
 BACKDATED = timedelta(days=1)  # for clocks that are behind
@@ -30,7 +31,7 @@ BACKDATED = timedelta(days=1)  # for clocks that are behind
 Extension = tuple[x509.ExtensionType, bool]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authority:
     """`certificate` is who trusts it has to know: a file in PEM."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, Protocol
 
+from offhook.frozen import frozen
 from offhook.sip import digest
 from offhook.sip.dialog import Dialog, DialogKey
 from offhook.sip.grammar import BadSip, legible, split_params
@@ -49,7 +50,7 @@ HeardReply = Callable[[Request, Response | None, float], None]
 By = Literal["far", "near", "network"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heard:
     """A message that belongs to a call arrived, repeats included."""
 
@@ -58,7 +59,7 @@ class Heard:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Over:
     """A call has ended. `code` is a SIP status, 200 for a BYE; `response` is the refusal."""
 
@@ -69,7 +70,7 @@ class Over:
     response: Response | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Party:
     """Who asks inside a dialog: the call it belongs to, and how challenges are met."""
 
@@ -78,7 +79,7 @@ class Party:
     client: digest.Client | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """A request of ours inside a dialog, before it has its CSeq and its way."""
 
@@ -87,7 +88,7 @@ class Wanted:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registering:
     """A REGISTER from `source`, to be answered by `Endpoint.reply`."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import shake_256
+
+from offhook.frozen import frozen
 
 # Bytes of master key and salt together, for each suite that we know, in our order.
 KEY_BYTES = {
@@ -19,7 +21,7 @@ _LINE = re.compile(r"([0-9]{1,9}) ([A-Z0-9_]+) inline:([A-Za-z0-9+/]+={0,2})(\S*
 _LIFETIME = re.compile(r"(\|(2\^[0-9]{1,2}|[0-9]{1,20}))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Crypto:
     """One a=crypto line. `key` is what its writer seals with, salt included."""
 

@@ -11,9 +11,9 @@ import hmac
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.sip.grammar import BadSip, quoted, unquoted
 from offhook.sip.uri import parse_uri
 
@@ -26,7 +26,7 @@ _MAC_BYTES = 18
 MOST_NONCES = 100_000  # in use at a time: for 300 logins a second, each with a nonce of its own
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credentials:
     """`hashes` stand for a password that is not known: by algorithm, the digest of username, realm
     and password (HA1 of RFC 7616 section 3.4.2), good for that realm alone."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import NamedTuple
 
+from offhook.frozen import frozen
 from offhook.sip.uri import Uri
 
 # An address, with the interface of a link-local one: nothing else that `ipaddress` takes for that,
@@ -15,7 +16,7 @@ from offhook.sip.uri import Uri
 _LITERAL = re.compile(r"[0-9A-Fa-f:.]{1,45}(?:%[0-9A-Za-z._-]{1,32})?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hop:
     """The other side of one hop. `host` may be a name, and then `port` 0 is for DNS to say. While
     the connection numbered `flow` is open, it leads there; 0 is none. `name` is what its
@@ -46,7 +47,7 @@ class Hop:
         return f"{self.transport} {bracketed(self.host)}{port}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Send:
     """Bytes for a hop. `serial` is the call's they belong to (0: none); `key` names the transaction
     that wants to hear when they cannot be delivered. What has `grown` goes by TCP for its length

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.sip.hop import is_ip
 from offhook.sip.sdp_lines import Part
 
@@ -22,7 +23,7 @@ _USER, _PASSWORD = re.compile(r"[A-Za-z0-9+/]{4,256}"), re.compile(r"[A-Za-z0-9+
 _FINGERPRINT = re.compile(r"(sha-(?:256|384|512)) ((?:[0-9a-f]{2}:){31,63}[0-9a-f]{2})", re.I)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Side:
     """One side's word. `fingerprint` is a hash's name and the hash of its certificate; of several,
     divided by commas, any may be its (RFC 8122 section 5)."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.sip import digest
 from offhook.sip.core import ALLOW, SDP, SUPPORTED, Core, Over
 from offhook.sip.dialog import Dialog
@@ -22,7 +22,7 @@ TRYING = 0.2  # seconds within which a caller hears something (RFC 3261 section 
 _SECONDS = re.compile("[0-9]{1,10}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Incoming:
     """An INVITE that opens a dialog, and its bytes. Nothing was said to it yet, not even 100."""
 
@@ -30,7 +30,7 @@ class Incoming:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeOver:
     """A Replaces field: the call it names, or the `status` to refuse it with (section 3). One that
     is not answered yet can be taken over where it is ours: then another phone answers it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.sip.message import Field, Message, Request
 
 LEAST = 90  # seconds, section 4
@@ -19,7 +19,7 @@ Due = Literal["refresh", "expired", ""]
 _SECONDS = re.compile(r"([0-9]{1,9})\s*(;.*)?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interval:
     """What we ask for, and the shortest that we take, in seconds. `seconds` 0 asks for none."""
 

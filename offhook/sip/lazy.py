@@ -18,3 +18,7 @@ class Lazy(Generic[T]):
     def __get__(self, owner: Any, kind: type) -> T:
         found = owner.__dict__[self._name] = self._find(owner)
         return found
+
+
+class Reading:
+    """What has lazy properties: they are kept in its `__dict__`, beside its slots."""

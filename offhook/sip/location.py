@@ -7,9 +7,10 @@ is told the records that there are. No records is an answer too.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.sip.hop import Hop, default_port, hop_of, is_ip, is_secure
 from offhook.sip.uri import Uri
 
@@ -18,13 +19,13 @@ MOST_SERVERS = 10  # of one URI; more are never tried
 Kind = Literal["NAPTR", "SRV", "A", "AAAA"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     name: str
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Naptr:
     """RFC 3403; of a rule that is a regular expression nothing is kept."""
 
@@ -35,7 +36,7 @@ class Naptr:
     replacement: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Srv:
     """RFC 2782. The target "." says that the service is decidedly not there."""
 
@@ -52,7 +53,7 @@ SERVICES = {"SIP+D2U": "UDP", "SIP+D2T": "TCP", "SIPS+D2T": "TLS"}
 SRV_NAMES = {"UDP": "_sip._udp", "TCP": "_sip._tcp", "TLS": "_sips._tcp"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Means:
     """What we have to reach servers with: transports and kinds of addresses, the best first.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
+from offhook.frozen import frozen
 from offhook.sip.grammar import TOKEN, BadSip, Pairs, legible, split_list, split_params
-from offhook.sip.lazy import Lazy
+from offhook.sip.lazy import Lazy, Reading
 from offhook.sip.uri import Address, parse_address, parse_uri
 
 MAX_MESSAGE = 65_535
@@ -100,7 +101,7 @@ class CSeq(NamedTuple):
     method: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Via:
     """One hop of a message's way. `transport` is upper case, `port` None where it is not said."""
 
@@ -137,8 +138,8 @@ def parse_via(text: str) -> Via:
     return Via(transport.upper(), host, int(port) if port else None, split_params(params or ""))
 
 
-@dataclass(frozen=True)
-class Message:
+@frozen
+class Message(Reading):
     """Fields in their order, names as they were written; `get` and `all` know compact forms."""
 
     fields: tuple[Field, ...]
@@ -228,7 +229,7 @@ class Message:
         return text.encode("utf-8", "surrogateescape") + self.body
 
 
-@dataclass(frozen=True)
+@frozen
 class Request(Message):
     method: str = ""
     uri: str = ""
@@ -250,7 +251,7 @@ class Request(Message):
         return self.with_fields((("Via", via), *self.fields))
 
 
-@dataclass(frozen=True)
+@frozen
 class Response(Message):
     status: int = 0
     reason: str = ""

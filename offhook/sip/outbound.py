@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.sip import digest, interval, reliable
 from offhook.sip.core import (
     ALLOW,
@@ -31,7 +32,7 @@ COMPLETED_ELSEWHERE: Field = ("Reason", 'SIP;cause=200;text="Call completed else
 MOST_FORKS = 50  # of one call; from any further one nothing is taken
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """A provisional response above 100."""
 
@@ -39,7 +40,7 @@ class Progress:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """The first 2xx; its ACK is on the way."""
 
@@ -48,7 +49,7 @@ class Answered:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Invitation:
     """Whom to call and how. `uri` is the Request-URI; `from_` and `to` have no tags yet."""
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.sip.core import Core, Party, Wanted
 from offhook.sip.grammar import BadSip
 from offhook.sip.message import REASONS, Field, Request, Response
@@ -22,7 +22,7 @@ _EXPIRES = re.compile(r";\s*expires\s*=\s*([0-9]{1,9})\b", re.IGNORECASE)
 _STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\r\n]*))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Referred:
     """The other side asks us to call `target`: to be taken or refused."""
 
@@ -35,7 +35,7 @@ class Referred:
         return self.referral.party.serial
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transferred:
     """How far a REFER of ours has come: what it was answered with or, in a NOTIFY, what the call
     to its target was, 0 where that was not said. `final`: nothing more will be said of it."""

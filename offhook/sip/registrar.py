@@ -6,9 +6,10 @@ Times are seconds since 1970, since registrations outlive the process.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from offhook.frozen import frozen
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import Hop, hop_of, is_ip
 from offhook.sip.message import Field, Request
@@ -26,7 +27,7 @@ class Refused(Exception):
         self.status, self.reason, self.fields = status, reason, fields
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contact:
     """One phone. `received` is where its REGISTER came from; `instance` names the device. Those
     that are `private` are reached by TLS all the way."""

@@ -8,9 +8,10 @@ answer by port 0. Feedback (an F at the end of the profile) is agreed to and not
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.sip import crypto, ice
 from offhook.sip.crypto import Crypto
 from offhook.sip.sdp_lines import BadSdp
@@ -33,7 +34,7 @@ WEB, ICE_LITE, SHARED = "UDP/TLS/RTP/SAVPF", "a=ice-lite", f"a={MUX}"
 MID = "0"  # of the one section that we offer to browsers
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ours:
     """Our side: where we listen, and the o= line's identity. `version` grows with each change.
 
@@ -67,7 +68,7 @@ class Ours:
         return ice.ours(self.secret, self.fingerprint, self.restarts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agreed:
     """What both sides said yes to. `send` and `receive` are ours; `nowhere` is the old hold.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+from offhook.frozen import frozen
 from offhook.sip import crypto, ice
 from offhook.sip.crypto import Crypto
 from offhook.sip.hop import is_multicast, literal
@@ -34,7 +34,7 @@ _NAME = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 _RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] (\S+))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Media:
     """One m= section. `codecs` maps its payload types, in order of preference, to NAME/RATE.
     `host` may be a name."""

@@ -5,10 +5,11 @@ What is offered and answered inside the bodies is none of its business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from offhook.frozen import frozen
 from offhook.sip import digest, interval, referral
 from offhook.sip.core import (
     ALLOW,
@@ -32,7 +33,7 @@ NO_ACK = "no ACK within 32 seconds"
 NOT_REFRESHED = "the session was not refreshed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Confirmed:
     """The ACK of our 2xx arrived; it may carry the answer to an offer that was in the 2xx."""
 
@@ -54,7 +55,7 @@ class Answering(Protocol):
     def refuse(self, status: int, now: float) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offered:
     """A re-INVITE or an UPDATE, to be accepted or refused. Without a body it asks for our offer."""
 
@@ -66,7 +67,7 @@ class Offered:
         return self.session.serial
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reanswered:
     """Our re-INVITE was answered; any `response` but a 2xx leaves the call as it was.
 
@@ -81,7 +82,7 @@ class Reanswered:
         return self.session.serial
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Info:
     """An INFO, already answered with 200 (RFC 6086)."""
 
@@ -93,7 +94,7 @@ class Info:
         return self.session.serial
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A re-INVITE or UPDATE of ours. One that only `refreshes` is nobody's business; one that was
     `lengthened` asks for the interval that a 422 named."""
@@ -126,8 +127,7 @@ class Session:
         self._called = called  # it was the other side that chose the Call-ID
         self._takes_update = False
         self._transfers = referral.Transfers(core, self.party, self._told)
-        self._ending = False
-        self._bye_wanted = False
+        self._ending = self._bye_wanted = False
         self._unacked: Repeated | None = None  # a 2xx of ours
         self._theirs: Transaction | None = None  # an offer that waits for our answer
         self._ours: Change | None = None  # an offer of ours that waits for theirs

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
+from offhook.frozen import frozen
 from offhook.sip.grammar import BadSip, Pairs, join_params, split_params, unquoted
 
 MAX_URI = 1024
@@ -27,7 +28,7 @@ _USER_SAFE = "-_.!~*'()&=+$,;?/"
 _HEADER_SAFE = "-_.!~*'()[]/?:+$"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Uri:
     """`sip:`, `sips:` and `tel:` URIs taken apart; another scheme keeps the rest in `user`.
 
@@ -156,7 +157,7 @@ def is_ipv6(text: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """A name-addr with the parameters of its header field; `uri` is text, parsed on demand."""
 

@@ -5,9 +5,8 @@ A probed file can name other files and have them opened; a WAV demuxer given one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook.errors import SpeechError
+from offhook.frozen import frozen
 
 BAD_MEDIA = 13420
 MAX_BYTES = 64 * 1024 * 1024
@@ -15,7 +14,7 @@ MAX_SECONDS = 3600
 MAX_CHANNELS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Container:
     """FFmpeg's demuxer and the codecs it may find; `options` describe headerless sound."""
 

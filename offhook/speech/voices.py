@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from offhook.errors import SpeechError
+from offhook.frozen import frozen
 
 Gender = Literal["female", "male"]
 Family = Literal["basic", "polly", "google"]
@@ -15,7 +16,7 @@ Family = Literal["basic", "polly", "google"]
 BAD_VOICE, BAD_LANGUAGE = 13511, 13512
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Voice:
     """Who speaks. `language` is BCP-47; `nth` tells voices of one language and gender apart."""
 
@@ -37,7 +38,7 @@ class Voice:
         return len(text) > (3000 if self.family == "polly" else 4096)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """The voice that speaks, and the codes and texts of what had to be put right first."""
 

@@ -6,15 +6,15 @@ After a crash the note says how far the work had come.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from offhook.frozen import frozen
 from offhook.store import records
 from offhook.store.store import Connection
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Marks:
     """To be set as the store's `beside` while the work goes on.
 

@@ -8,7 +8,6 @@ collector. The transaction must have begun.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -17,12 +16,14 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
+from offhook.frozen import frozen
+
 Row = Sequence[Any]
 Convert = Callable[[Any], Any]
 Converts = tuple[tuple[int, Convert], ...]  # by place; what is not named needs no conversion
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """What a driver is given, and how values go in and come out; names in the order of the text.
 

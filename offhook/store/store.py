@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -22,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from offhook import clock
 from offhook.errors import ConfigError
+from offhook.frozen import frozen
 from offhook.store import engines
 from offhook.store.engines import Synchronous
 from offhook.store.migrate import migrate as bring_up_to_date
@@ -42,7 +42,7 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """What is to be called with a connection, who waits for it, and what marks it as outside work.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
@@ -32,6 +31,7 @@ from sqlalchemy import (
 )
 
 from offhook.errors import OffhookError
+from offhook.frozen import frozen
 from offhook.store.columns import RowId, Shape, metadata
 from offhook.store.prepared import Prepared
 
@@ -56,7 +56,7 @@ class UnknownPlace(OffhookError):
     """A page was asked for behind a record that does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Where:
     """`field` compared with `value`; `like` takes SQL's % and _, escaped by a backslash."""
 

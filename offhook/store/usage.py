@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -22,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from offhook.frozen import frozen
 from offhook.model.usage import Period, Sums, UsageTrigger, Used
 from offhook.store import records
 from offhook.store.columns import RowId, UtcDateTime, metadata
@@ -113,7 +113,7 @@ def family(connection: Connection, account_sid: str) -> list[str]:
     return [account_sid, *(each.sid for each in below if each.sid != account_sid)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rent:
     """A number whose month is over, or which is new: then `paid_until` is None."""
 

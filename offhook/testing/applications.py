@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 import uvicorn
 
 from offhook import clock
+from offhook.frozen import frozen
 from offhook.media.clip import Clip
 from offhook.testing.speech import wav_of
 from offhook.webhooks.transport import Incoming, Outgoing, Send, TooLarge, TransportError
@@ -27,7 +28,7 @@ log = logging.getLogger("offhook.testing")
 HANDLER_FAILED = 500
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """What an application was asked. `at` is loop time; `params` are the query's and the form's."""
 
@@ -42,7 +43,7 @@ class Request:
         return urlsplit(self.url).path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Response:
     """What a function answers when it is more than a document."""
 
@@ -52,7 +53,7 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Webhook:
     """A request that the platform made and what it got; `status` is 0 when it got nothing."""
 

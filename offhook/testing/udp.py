@@ -7,9 +7,10 @@ import errno
 import heapq
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any
+
+from offhook.frozen import frozen
 
 Address = tuple[str, int]
 LATENCY = 0.010  # seconds, one way
@@ -17,7 +18,7 @@ FIRST_PORT, LAST_PORT = 49152, 65535  # what port 0 is given, RFC 6335 section 6
 WILDCARDS = ("0.0.0.0", "::", "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Datagram:
     data: bytes
     sender: Address

@@ -6,9 +6,10 @@ https://www.twilio.com/docs/voice/twiml and the pages of each element.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.twiml import messaging
 from offhook.twiml.callbacks import CALL_EVENTS, RECORDING_EVENTS
@@ -38,7 +39,7 @@ from offhook.twiml.verbs.say import Say
 NOT_A_VERB_YET, NOT_A_NOUN_YET = 13750, 13245
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Later:
     """Something that was asked for and cannot be done yet."""
 

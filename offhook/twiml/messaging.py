@@ -6,9 +6,10 @@ https://www.twilio.com/docs/messaging/twiml
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from offhook.frozen import frozen
 from offhook.model.fetch import Fetch
 from offhook.twiml.program import Document, Placed
 from offhook.twiml.schema import (
@@ -53,7 +54,7 @@ def body_fault(body: str) -> str:
     return f"The text is {units} long, {MOST_UNITS} is the most" if units > MOST_UNITS else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """A text to send. Empty `to` and `from_` are the sender and the receiver of the message.
 
@@ -77,17 +78,17 @@ class Reply:
             yield Complaint(14103, f"More than {MOST_MEDIA} media in one message", skip=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Body:
     text: str = content(lines)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Media:
     url: str = content(trimmed)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Redirect:
     method: str = attribute(http_method, "POST", 14104)
     url: str = content(trimmed)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from offhook.frozen import frozen
 from offhook.line.orders import DialTarget
 from offhook.model.fetch import Callback
 from offhook.twiml import sip_uri
@@ -29,7 +30,7 @@ MACHINE_DETECTION = one_of("Enable", "DetectMessageEnd")
 MOST_URIS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """A value of the application's own."""
 
@@ -45,7 +46,7 @@ def number_target(text: str) -> DialTarget | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Number:
     """A phone number to dial.  https://www.twilio.com/docs/voice/twiml/number"""
 
@@ -85,7 +86,7 @@ class Number:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Uri:
     """One of several addresses of a `<Sip>`; lower priorities first, then higher weights."""
 
@@ -96,7 +97,7 @@ class Uri:
     password: str = attribute(anything)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     name: str = attribute(anything)
     value: str = attribute(anything)
@@ -106,12 +107,12 @@ class Header:
             yield Complaint(13252, f"A header named {self.name!r} may not be sent", skip=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Headers:
     headers: tuple[Placed[Header], ...] = nested(Header)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sip:
     """A SIP phone to dial.  https://www.twilio.com/docs/voice/twiml/sip"""
 

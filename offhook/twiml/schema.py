@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from typing import Any
 
+from offhook.frozen import frozen
 from offhook.twiml.markup import Node
 
 SCHEMA_WARNING = 12200
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kind:
     """What an attribute's text may be, `wanted` in words. `read` raises ValueError on the rest."""
 
@@ -27,7 +28,7 @@ class Kind:
     words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attribute:
     """A bad value is problem `code`: `default` stands in for it, or the element is skipped.
 
@@ -42,7 +43,7 @@ class Attribute:
     otherwise: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Complaint:
     """What is wrong with an element as a whole. `skip`: it is left out of the document."""
 
@@ -55,7 +56,7 @@ Report = Callable[[Node, int, str], None]
 Content = Callable[[Node, Report], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Element:
     """`make` gets the values by field name. `text`: whether words may stand in it."""
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
+from offhook.frozen import frozen
 from offhook.twiml.markup import Node
 from offhook.twiml.schema import (
     SCHEMA_WARNING,
@@ -23,7 +23,7 @@ from offhook.twiml.schema import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tag:
     attributes: dict[str, Kind]
     children: frozenset[str]

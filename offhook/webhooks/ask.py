@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote_plus
 
 from offhook import __version__, clock, sids
 from offhook.errors import WebhookError
+from offhook.frozen import frozen
 from offhook.webhooks.cache import Cache
 from offhook.webhooks.login import Login
 from offhook.webhooks.overrides import Note
@@ -39,7 +39,7 @@ _quoted = lru_cache(maxsize=1024)(quote_plus)  # of a form's names and values, m
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """One thing to ask. `key` is the auth token that signs, "" for unsigned.
 
@@ -57,7 +57,7 @@ class Request:
     max_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """A 2xx. `url` is what relative URLs resolve against: after redirects, without our parameters.
 

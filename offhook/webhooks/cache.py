@@ -13,7 +13,6 @@ import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from itertools import count
@@ -40,6 +39,7 @@ from hishel import (
 from hishel import Headers as Fields
 
 from offhook import clock
+from offhook.frozen import frozen
 from offhook.model.dates import from_rfc2822
 from offhook.webhooks.transport import Headers, Incoming
 
@@ -55,7 +55,7 @@ _STORED_STATUS = {200, 203, 301, 308}
 _VALIDATORS = {"etag", "last-modified", "expires"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Stored:
     key: str
     entry: Entry

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from offhook.frozen import frozen
 
 _MOST, _LONGEST = 50, 4096
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?!\d)")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cookie:
     """`host_only` when no Domain was given; `expires` None for the length of the session."""
 

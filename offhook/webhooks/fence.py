@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -13,13 +12,15 @@ from ipaddress import (
     ip_network,
 )
 
+from offhook.frozen import frozen
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fence:
     """`private` lets every address through; else the public ones and those of `allowed`."""
 

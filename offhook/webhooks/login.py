@@ -6,8 +6,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.webhooks.target import Credentials
 
 _HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
@@ -15,7 +15,7 @@ _SCHEME = re.compile(r"\s*,?\s*([A-Za-z][A-Za-z0-9_-]*)(?=\s+[A-Za-z]|\s*,|\s*$)
 _FIELD = re.compile(r'\s*,?\s*([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Challenge:
     """One way in that a server offers; `scheme` and the names of `fields` are lower case."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+from offhook.frozen import frozen
 
 Failure = str  # one of FAILURES
 FAILURES = ("4xx", "5xx", "ct", "rt")
@@ -12,7 +13,7 @@ _MILLISECONDS = {"ct": (100, 10_000), "rt": (100, 15_000), "tt": (100, 15_000)}
 _EDGE = re.compile(r"[a-z][a-z0-9-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Overrides:
     """Times in seconds; `retry_on` are the FAILURES after which another attempt is made.
 
@@ -28,7 +29,7 @@ class Overrides:
     edges: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """Something the debugger should hear of a request that was made nevertheless."""
 

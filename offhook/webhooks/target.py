@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
 from offhook.errors import WebhookError
+from offhook.frozen import frozen
 from offhook.webhooks.overrides import Note, Overrides, read
 
 _PORTS = {"http": 80, "https": 443}
@@ -18,13 +18,13 @@ _ADDRESS = re.compile(r"\[[0-9a-f:.]+\]|\d{1,3}(\.\d{1,3}){3}", re.IGNORECASE)
 _LEGACY_ADDRESS = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credentials:
     user: str
     password: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """`url` is what is sent and signed: no fragment, no credentials, no default port."""
 

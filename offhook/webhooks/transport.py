@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from offhook.errors import OffhookError
+from offhook.frozen import frozen
 
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outgoing:
     """One request, its headers complete but for Host and Content-Length. Times in seconds.
 
@@ -34,7 +34,7 @@ class Outgoing:
         return self.max_sound_bytes if media_type.startswith("audio/") else self.max_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Incoming:
     """One response; content codings are undone and their headers gone."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from offhook import clock, sids
@@ -15,6 +15,7 @@ from offhook.api.rendering import account_uri, below, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.exchange import standing
+from offhook.frozen import frozen
 from offhook.model.account import Account, Status
 from offhook.store import records
 from offhook.store.store import Connection
@@ -26,7 +27,7 @@ MOST, MOST_OF_TRIAL = 1000, 1  # subaccounts that are not closed
 STATUSES: dict[str, Status] = {"active": "active", "suspended": "suspended", "closed": "closed"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     friendly_name: str = text(bad=20002, longest=64)
 
@@ -71,7 +72,7 @@ async def fetch(at: At) -> Rendering:
     return render(at.account)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     friendly_name: str | None = text(None, bad=20002, longest=64, filled=True)
     status: str | None = word(*STATUSES, default=None, bad=21475)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook.api.formats import Rendering
 from offhook.api.forms import sid
 from offhook.api.paging import whole
 from offhook.api.reach import fetched
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.store import records
 
 add_ons = Resource(
@@ -22,7 +21,7 @@ extensions = Resource(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assign:
     installed_add_on_sid: str = sid("XE", bad=20001)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import phonenumbers
@@ -17,6 +16,7 @@ from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import numbers
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.account import IncomingPhoneNumber
 from offhook.model.owned import Address
 from offhook.store import records
@@ -44,7 +44,7 @@ _SHOWN = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     customer_name: str = text(missing=INVALID, longest=256, bad=INVALID)
     street: str = text(missing=INVALID, longest=256, bad=INVALID)
@@ -58,7 +58,7 @@ class Create:
     street_secondary: str = text(longest=256, bad=INVALID)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     """What is not sent stays as it is."""
 

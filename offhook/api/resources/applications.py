@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from offhook import clock, sids
 from offhook.api.filters import exactly
@@ -14,6 +14,7 @@ from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.exchange import debugger
+from offhook.frozen import frozen
 from offhook.model.account import Application
 from offhook.store import records
 from offhook.store.store import Connection
@@ -26,7 +27,7 @@ applications = Resource(
 MOST, NEARLY = 1000, 950
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What is not sent stays as it is; what is sent empty is cleared."""
 

@@ -5,7 +5,7 @@ These paths are those of accounts v1: no account in them, JSON alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from offhook import clock, sids
@@ -13,6 +13,7 @@ from offhook.api.formats import Rendering
 from offhook.api.resource import At, Resource
 from offhook.errors import ApiError
 from offhook.exchange import standing
+from offhook.frozen import frozen
 from offhook.model.account import Account
 from offhook.model.owned import SecondaryToken
 from offhook.store import records
@@ -22,7 +23,7 @@ from offhook.store.store import Connection
 auth_tokens = Resource("/v1/AuthTokens", element="AuthToken", key="auth_tokens")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Nothing:
     """These requests have no parameters."""
 

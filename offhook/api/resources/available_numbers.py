@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from offhook.api import forms
@@ -17,6 +17,7 @@ from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.exchange import inventory
 from offhook.exchange.inventory import BadPattern, Near, Offer, Wanted
+from offhook.frozen import frozen
 from offhook.model import plan, towns
 from offhook.model.geography import country_name
 from offhook.model.numbers import formatted, normalise, place
@@ -37,7 +38,7 @@ AREA_CODE, NOT_HERE = 21451, 21457
 _BAD = 21421
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filters:
     """No number here needs an address, and none is beta: those filters leave everything."""
 

@@ -6,7 +6,7 @@ reference: REST voice, call subresources; streams sections 1, 3 and 4.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from offhook.api.reach import fetched
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Resource
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.call import Call
 from offhook.model.gatherings import Fork, ForkKind
 from offhook.store import records
@@ -43,7 +44,7 @@ TRACKS = ("inbound_track", "outbound_track", "both_tracks")
 _NUMBERED = re.compile(r"Parameter([1-9]\d?)\.(Name|Value)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateStream:
     url: str = text(missing=21205)
     name: str = text()
@@ -63,7 +64,7 @@ async def create_stream(at: At, form: CreateStream) -> Rendering:
     raise ApiError(STREAM_FAILED, "This Offhook does not open streams by REST yet")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateSiprec:
     name: str = text()
     connector_name: str = text()
@@ -80,7 +81,7 @@ async def create_siprec(at: At, form: CreateSiprec) -> Rendering:
     raise ApiError(BAD_CONNECTOR, f"There is no connector {form.connector_name[:100]!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateTranscription:
     name: str = text()
     track: str = word(*TRACKS, default="both_tracks", bad=BAD_SETTINGS)
@@ -109,7 +110,7 @@ async def create_transcription(at: At, form: CreateTranscription) -> Rendering:
     raise ApiError(REFUSED, "This Offhook does not transcribe calls by REST yet")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     status: str = word("stopped", missing=20001)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook.api.filters import dates
 from offhook.api.formats import Rendering
 from offhook.api.forms import http_method, link, word, words
@@ -15,6 +13,7 @@ from offhook.api.resources.recordings import LIVE, STILL_THERE, duration, remove
 from offhook.errors import ApiError
 from offhook.exchange import control
 from offhook.exchange.recordings import RecordSetting
+from offhook.frozen import frozen
 from offhook.model.fetch import Callback
 from offhook.model.recording import Recording
 from offhook.store import records
@@ -29,7 +28,7 @@ call_recordings = Resource(
 CURRENT = "Twilio.CURRENT"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     recording_status_callback_event: tuple[str, ...] = words("completed")
     recording_status_callback: str = link(bad=21205)
@@ -64,7 +63,7 @@ async def fetch(at: At) -> Rendering:
     return render(await _found(at))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     status: str = word("in-progress", "paused", "stopped", missing=20001)
     pause_behavior: str = word("skip", "silence", default="silence")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook.api.addresses import Caller, called, caller_id, calling
 from offhook.api.filters import dates, exactly
 from offhook.api.formats import Rendering
@@ -16,6 +14,7 @@ from offhook.errors import ApiError
 from offhook.exchange import control, debugger, outbound
 from offhook.exchange.outbound import CallOrder
 from offhook.exchange.recordings import RecordSetting
+from offhook.frozen import frozen
 from offhook.model.call import FINAL, Call
 from offhook.model.fetch import Callback, Script
 from offhook.model.numbers import formatted
@@ -28,7 +27,7 @@ EVENTS = {"initiated", "ringing", "answered", "completed"}
 LONGEST_TWIML = 4000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     to: str = address(missing=21201, bad=21211)
     from_: str = text(missing=21213)
@@ -169,7 +168,7 @@ async def list_calls(at: At) -> Listed:
     return await page(at, records.calls, render)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     url: str | None = link(None, bad=21205)
     method: str = http_method(bad=21209)

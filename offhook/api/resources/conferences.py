@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from offhook import clock
@@ -13,6 +13,7 @@ from offhook.api.paging import page
 from offhook.api.rendering import account_uri, below, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.gatherings import HERE, Conference
 from offhook.store.gatherings import conferences as table
 from offhook.store.gatherings import participants
@@ -42,7 +43,7 @@ async def fetch(at: At) -> Rendering:
     return render(await at.exchange.store.read(find, at.account.sid, at.sid))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     status: str = word("completed")
     announce_url: str = link(bad=21205)

@@ -5,8 +5,6 @@ They are not made by REST; an account sees, changes and deletes those that it ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, http_method, link, text, words
 from offhook.api.paging import page
@@ -14,6 +12,7 @@ from offhook.api.reach import changed, fetched, owned
 from offhook.api.rendering import account_uri, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.owned import AuthorizedConnectApp, ConnectApp
 from offhook.store.owned import authorized_apps
 from offhook.store.owned import connect_apps as table
@@ -31,7 +30,7 @@ authorized = Resource(
 PERMISSIONS = ("get-all", "post-all")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     """What is not sent stays as it is; what is sent empty is cleared."""
 

@@ -5,8 +5,6 @@ A key made under one name is there under the other as well: it serves REST and s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, text
@@ -14,6 +12,7 @@ from offhook.api.paging import page
 from offhook.api.reach import changed, deleted, fetched
 from offhook.api.rendering import date
 from offhook.api.resource import VERSION, At, Listed, Resource
+from offhook.frozen import frozen
 from offhook.model.owned import ApiKey
 from offhook.store.owned import api_keys
 
@@ -22,7 +21,7 @@ keys = Resource(f"{_ACCOUNT}/Keys", element="Key", key="keys")
 signing_keys = Resource(f"{_ACCOUNT}/SigningKeys", element="SigningKey", key="signing_keys")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name:
     friendly_name: str | None = text(None, bad=20002, longest=64)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from offhook.api.paging import page
 from offhook.api.resource import At, Resource
 from offhook.api.resources.keys import render as common
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.account import Account
 from offhook.model.owned import ApiKey
 from offhook.store import records
@@ -37,7 +38,7 @@ _FLAGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     account_sid: str = sid("AC", bad=20001)
     friendly_name: str = text(bad=20002, longest=64)
@@ -59,7 +60,7 @@ async def create(at: At, form: Create) -> Rendering:
     return {**common(key), "secret": key.secret, "policy": _policy(key)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Whose:
     account_sid: str = sid("AC", bad=20001)
 
@@ -84,7 +85,7 @@ async def fetch(at: At) -> Rendering:
     return _render(await at.exchange.store.read(_found, at.account, at.sid))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     friendly_name: str | None = text(None, bad=20002, longest=64)
     policy: str | None = text(None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from offhook import clock
 from offhook.api.formats import Rendering
@@ -10,6 +10,7 @@ from offhook.api.forms import word
 from offhook.api.reach import owned
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Resource
+from offhook.frozen import frozen
 from offhook.model.gatherings import Feedback
 from offhook.store import records
 from offhook.store.gatherings import feedback as table
@@ -22,7 +23,7 @@ message_feedback = Resource(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     outcome: str = word("confirmed", "unconfirmed", default="confirmed")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from offhook import clock
@@ -17,6 +17,7 @@ from offhook.api.rendering import account_uri, below, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.exchange.texting import MessageOrder, send
+from offhook.frozen import frozen
 from offhook.model.message import Message
 from offhook.model.segments import MAX_UNITS, smart_encoded, utf16_units
 from offhook.store import records
@@ -35,7 +36,7 @@ _OLD_STATUS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     to: str = text(missing=21604)
     status_callback: str = link(bad=21609)
@@ -119,7 +120,7 @@ async def _callback(at: At, sent: str, application_sid: str, field: str) -> str:
     return chosen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateSms:
     to: str = text(missing=21604)
     from_: str = text(missing=21603)
@@ -165,7 +166,7 @@ async def fetch_sms(at: At) -> Rendering:
     return render_sms(await fetched(at, records.messages, at.sid))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     body: str | None = text(None)
     status: str | None = word("canceled", default=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.exchange import inventory, standing
 from offhook.exchange.inventory import Stock, Wanted
+from offhook.frozen import frozen
 from offhook.model import plan
 from offhook.model.account import Account, IncomingPhoneNumber
 from offhook.model.numbers import formatted, is_possible, normalise, region_of
@@ -44,7 +45,7 @@ TRIAL_NUMBERS = 1
 NEEDS_ACCOUNT = 21471
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What is not sent stays as it is; what is sent empty is cleared."""
 
@@ -72,18 +73,18 @@ class Settings:
     bundle_sid: str | None = sid("BU", None, bad=20001)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create(Settings):
     phone_number: str | None = text(None, missing=21421, unless=("AreaCode",), bad=21421)
     area_code: str | None = text(None, bad=21451, pattern="[2-9][0-9]{2}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateOfKind(Settings):
     phone_number: str | None = text(None, missing=21421, bad=21421)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update(Settings):
     account_sid: str | None = sid("AC", None, bad=21470)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook import sids
 from offhook.api.filters import exactly
 from offhook.api.formats import Rendering
@@ -14,6 +12,7 @@ from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.exchange.validating import DIGITS, Validation, validate
+from offhook.frozen import frozen
 from offhook.model.fetch import Callback
 from offhook.model.numbers import formatted, is_emergency, is_possible, normalise
 from offhook.model.owned import OutgoingCallerId
@@ -33,7 +32,7 @@ requests = Resource(
 NO_NUMBER, OWN_NUMBER, VERIFIED, ELSEWHERE, BAD_DELAY = 21401, 21449, 21450, 21453, 21454
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     phone_number: str = text(missing=NO_NUMBER, bad=NO_NUMBER)
     friendly_name: str = text(bad=20002, longest=64)
@@ -43,7 +42,7 @@ class Create:
     status_callback_method: str = http_method(bad=21403)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     friendly_name: str | None = text(None, bad=20002, longest=64)
 

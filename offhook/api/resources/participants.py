@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import conferences
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.gatherings import HERE, Conference, Participant
 from offhook.store import records
 from offhook.store.gatherings import participants as table
@@ -44,7 +45,7 @@ FULL, OVER, NOT_ADDED = 16020, 16022, 16030
 LONGEST_LABEL = 128
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     from_: str = text(missing=21213)
     to: str = address(missing=21201, bad=21211)
@@ -179,7 +180,7 @@ async def fetch(at: At) -> Rendering:
     return render(await at.exchange.store.read(_found, *_path(at)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     muted: str | None = text(None)
     hold: bool | None = flag(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Resource
 from offhook.api.resources.call_forks import in_progress
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.gatherings import Payment
 from offhook.store import records
 from offhook.store.gatherings import payments as table
@@ -43,7 +44,7 @@ CARDS = {
 _AMOUNT = re.compile(r"\d{1,6}(\.\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     idempotency_key: str = text(missing=20001)
     status_callback: str = link(missing=20001, bad=21205)
@@ -101,7 +102,7 @@ def is_flat(parameter: str) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     idempotency_key: str = text(missing=20001)
     status_callback: str = link(missing=20001, bad=21205)

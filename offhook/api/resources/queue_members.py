@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from offhook import clock
@@ -14,6 +13,7 @@ from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.exchange import control
+from offhook.frozen import frozen
 from offhook.model.fetch import Script
 from offhook.model.gatherings import Member
 from offhook.store import records
@@ -49,7 +49,7 @@ async def fetch(at: At) -> Rendering:
     return render(member, position, clock.utc())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     url: str = link(missing=21205, bad=21205)
     method: str = http_method(bad=21209)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from offhook import clock, sids
@@ -13,6 +13,7 @@ from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, below, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.gatherings import MOST_IN_QUEUE, Queue, claim
 from offhook.store.gatherings import members
 from offhook.store.gatherings import queues as table
@@ -25,7 +26,7 @@ NAME_TAKEN = 22003
 NOT_EMPTY = 20409
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     friendly_name: str = text(missing=20001, bad=20002, longest=64)
     max_size: int = whole(1000, 1, MOST_IN_QUEUE)
@@ -55,7 +56,7 @@ async def fetch(at: At) -> Rendering:
     return await _rendered(at, await fetched(at, table, at.sid))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     friendly_name: str | None = text(None, bad=20002, longest=64, filled=True)
     max_size: int | None = whole(None, 1, MOST_IN_QUEUE)

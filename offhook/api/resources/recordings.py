@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from offhook.api.rendering import account_uri, below, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.sound import Bytes, mono
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.recording import Recording
 from offhook.store import records
 from offhook.store.store import Connection
@@ -31,12 +32,12 @@ LIVE = ("in-progress", "paused", "stopped", "processing")
 _PLAIN = {"in-progress": "processing", "paused": "processing", "stopped": "processing"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     include_soft_deleted: bool = flag()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heard:
     requested_channels: int = whole(0, 1, 2, bad=16113)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook.api.filters import exactly
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, http_method, link, text, word
@@ -11,6 +9,7 @@ from offhook.api.paging import page
 from offhook.api.reach import changed, fetched
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
+from offhook.frozen import frozen
 from offhook.model.owned import ShortCode
 from offhook.store.owned import short_codes as table
 
@@ -19,7 +18,7 @@ short_codes = Resource(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     """What is not sent stays as it is; what is sent empty is cleared."""
 

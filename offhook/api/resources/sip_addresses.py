@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import given, text, whole
@@ -13,6 +11,7 @@ from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import sip_lists
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.sip_domains import MOST_ADDRESSES, SipAddress, is_ipv4
 from offhook.store.sip_domains import addresses as table
 from offhook.store.store import Connection
@@ -27,7 +26,7 @@ ip_addresses = Resource(
 NOT_VALID, FULL = 21238, 21237
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     friendly_name: str = text(missing=NOT_VALID, bad=NOT_VALID, longest=255)
     ip_address: str = text(missing=NOT_VALID)
@@ -69,7 +68,7 @@ async def fetch(at: At) -> Rendering:
     return render(await sip_lists.fetch_member(at, table))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     ip_address: str | None = text(None)
     friendly_name: str | None = text(None, bad=NOT_VALID, longest=255, filled=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import text
@@ -13,6 +11,7 @@ from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.api.resources import sip_lists
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.sip_domains import MOST_CREDENTIALS, REALM, SipCredential, digests, is_strong
 from offhook.store.sip_domains import credentials as table
 from offhook.store.store import Connection
@@ -28,7 +27,7 @@ NOT_VALID, FULL = 21243, 21242
 _USERNAME = r'[^\s":@\x00-\x1f]+'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     username: str = text(missing=NOT_VALID, bad=NOT_VALID, longest=32, pattern=_USERNAME)
     password: str = text(missing=NOT_VALID)
@@ -74,7 +73,7 @@ async def fetch(at: At) -> Rendering:
     return render(await sip_lists.fetch_member(at, table))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     password: str | None = text(None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from offhook.api.reach import fetched, owned
 from offhook.api.rendering import account_uri, date, or_none
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.sip_domains import MOST_DOMAINS, SUFFIX, SipDomain, domain_name, parents
 from offhook.store.sip_domains import domains as table
 from offhook.store.sip_domains import mappings
@@ -27,7 +28,7 @@ domains = Resource(
 TOO_MANY, NOT_VALID, BAD_NAME, HAS_SUBDOMAINS = 21230, 21231, 21232, 21233
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     domain_name: str = text(missing=BAD_NAME)
     friendly_name: str = text(bad=NOT_VALID, longest=64)
@@ -102,7 +103,7 @@ async def fetch(at: At) -> Rendering:
     return render(found, await at.exchange.store.read(auth_types, [found.sid]))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     friendly_name: str | None = text(None, bad=NOT_VALID, longest=64)
     voice_fallback_method: str | None = http_method(None, bad=NOT_VALID)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar
 
@@ -14,6 +14,7 @@ from offhook.api.reach import owned
 from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.sip_domains import MOST_LISTS, SipList
 from offhook.store.sip_domains import addresses, credentials, mappings, went
 from offhook.store.sip_domains import lists as table
@@ -32,12 +33,12 @@ Kind = Literal["credentials", "addresses"]
 _ADDRESSES = ("ip_addresses", "IpAddresses")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CredentialListName:
     friendly_name: str = text(missing=21240, bad=21240, longest=64)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddressListName:
     friendly_name: str = text(missing=21235, bad=21235, longest=255)
 

@@ -5,7 +5,6 @@ The mappings right below a domain are those for calls under their older name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from offhook import clock, sids
@@ -17,6 +16,7 @@ from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource, Run
 from offhook.api.resources import sip_lists
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.sip_domains import MOST_MAPPED, SipList, SipMapping, Use, mapping_claim
 from offhook.store.sip_domains import domains, lists
 from offhook.store.sip_domains import mappings as table
@@ -28,7 +28,7 @@ _DOMAIN = f"/{VERSION}/Accounts/{{account_sid}}/SIP/Domains/{{domain_sid}}"
 Pair = tuple[SipMapping, SipList]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CredentialMapping:
     credential_list_sid: str = sid("CL", bad=21240)
 
@@ -37,7 +37,7 @@ class CredentialMapping:
         return self.credential_list_sid
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddressMapping:
     ip_access_control_list_sid: str = sid("AL", bad=21235)
 
@@ -46,7 +46,7 @@ class AddressMapping:
         return self.ip_access_control_list_sid
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kind:
     """What differs between the mapping resources. `older` ones tell their domain and URI."""
 

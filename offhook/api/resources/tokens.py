@@ -10,20 +10,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
 
 from offhook import clock, sids
 from offhook.api.formats import Rendering
 from offhook.api.forms import whole
 from offhook.api.rendering import date
 from offhook.api.resource import VERSION, At, Resource
+from offhook.frozen import frozen
 
 tokens = Resource(f"/{VERSION}/Accounts/{{account_sid}}/Tokens", element="Token", key="tokens")
 
 DAY = 86_400
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     ttl: int = whole(DAY, 1, 7 * DAY)
 

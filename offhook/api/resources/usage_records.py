@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from offhook.api.paging import Position, numbered
 from offhook.api.rendering import account_uri
 from offhook.api.resource import VERSION, At, Listed, Resource, Run
 from offhook.errors import ApiError
+from offhook.frozen import frozen
 from offhook.model.usage import CATEGORIES, MILLION, TOTAL, Period, Sums, shown
 from offhook.store.store import Connection
 from offhook.store.usage import DAY, MONTH, YEAR, family, sums
@@ -26,7 +26,7 @@ _OFFSET = re.compile(r"([+-]?\d{1,5})days?")
 MOST_DAYS = 36_600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     category: str = text()
     start_date: str = text()

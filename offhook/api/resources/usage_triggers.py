@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ from offhook.api.rendering import account_uri, date
 from offhook.api.resource import VERSION, At, Listed, Resource
 from offhook.errors import ApiError
 from offhook.exchange import usage
+from offhook.frozen import frozen
 from offhook.model.usage import CATEGORIES, MOST_TRIGGERS, OTHERS, UsageTrigger, shown
 from offhook.store.store import Connection
 from offhook.store.table import Where
@@ -31,7 +32,7 @@ triggers = Resource(
 _VALUE = re.compile(r"[+ ]?\d{1,12}(\.\d{1,6})?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     callback_url: str = link(missing=20001, bad=21456)
     trigger_value: str = text(missing=20001, pattern=_VALUE.pattern)
@@ -90,7 +91,7 @@ async def fetch(at: At) -> Rendering:
     return await _rendered(at, await fetched(at, table, at.sid))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     callback_method: str | None = http_method(None, bad=21403)
     callback_url: str | None = link(None, bad=21456)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from offhook import clock, sids
 from offhook.api.formats import Rendering
@@ -14,6 +13,7 @@ from offhook.api.resource import VERSION, At, Resource
 from offhook.api.resources.call_forks import in_progress
 from offhook.errors import ApiError
 from offhook.exchange import debugger
+from offhook.frozen import frozen
 from offhook.model.fetch import Callback
 from offhook.model.gatherings import UserMessage, UserSubscription
 from offhook.store import records
@@ -35,7 +35,7 @@ NOT_JSON, TOO_LONG, UNDELIVERABLE = 32702, 32703, 32710
 LONGEST = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateMessage:
     content: str = text(missing=20001, bad=TOO_LONG, longest=LONGEST)
     idempotency_key: str = text()
@@ -83,7 +83,7 @@ def _same(made: UserMessage | UserSubscription) -> list[Where]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateSubscription:
     callback: str = link(missing=20001, bad=21205)
     idempotency_key: str = text()

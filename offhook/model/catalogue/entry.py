@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from offhook.frozen import frozen
 
 Level = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     message: str
     level: Level = "error"

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.line.orders import DialOrder, DialOutcome, DialTarget
 from offhook.model.fetch import Fetch
@@ -44,7 +44,7 @@ RECORD = one_of(
 NOBODY = DialOutcome("failed")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dial:
     """Connect the caller to other phones, as many as there are at once; the first to answer wins.
 

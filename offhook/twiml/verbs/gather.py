@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.model.fetch import Fetch
 from offhook.twiml.program import Placed, Verb, perform
@@ -44,7 +45,7 @@ def _hints(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gather:
     """Collect keys, then go on with what `action` answers.
 

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.twiml.nouns import Parameter
 from offhook.twiml.program import Placed
 from offhook.twiml.schema import nested
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hangup:
     """End the call; one that was not answered yet is answered first.
 

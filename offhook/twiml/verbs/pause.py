@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.twiml.schema import attribute, whole
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pause:
     """Wait in silence, before answering if it comes first.
 

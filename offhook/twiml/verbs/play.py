@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.twiml.schema import (
     Complaint,
@@ -14,7 +14,7 @@ from offhook.twiml.schema import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Play:
     """Play a sound file, or touch tones.  https://www.twilio.com/docs/voice/twiml/play"""
 

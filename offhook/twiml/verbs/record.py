@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.line.orders import RecordVerb
 from offhook.model.fetch import Fetch
@@ -28,7 +28,7 @@ TRIM = {"trim-silence": True, "do-not-trim": False}
 LONGEST_TRANSCRIBED = 120  # seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """Record the caller, then go on with what `action` answers.
 

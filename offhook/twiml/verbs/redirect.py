@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.model.fetch import Fetch
 from offhook.twiml.schema import attribute, content, http_method, trimmed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Redirect:
     """Go on with another document; without a URL, with this one again.
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.line.leg import Transfer
 from offhook.line.live_call import LiveCall
 from offhook.model.call import STATUS_OF
@@ -24,7 +24,7 @@ from offhook.twiml.schema import (
 NOT_SIP = 13801
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sip:
     """Where the phone is sent. Headers behind a question mark go into the call that it makes."""
 
@@ -35,7 +35,7 @@ class Sip:
             yield Complaint(code, message, skip=code != sip_uri.BAD_NAME)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refer:
     """Ask the caller's SIP phone to call somebody else in our place.
 

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.twiml.nouns import Parameter
 from offhook.twiml.program import Placed
 from offhook.twiml.schema import attribute, nested, one_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reject:
     """Refuse the call; one that was answered is hung up.
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.twiml import ssml
 from offhook.twiml.schema import Complaint, attribute, content, language_tag, matching, repeats
@@ -14,7 +14,7 @@ FAMILIES = matching(
 MOST_CHARACTERS = {"": 4096, "Polly": 3000, "Google": 5000}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Say:
     """Read text to the caller.  https://www.twilio.com/docs/voice/twiml/say
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.line.live_call import LiveCall
 from offhook.model.fetch import Fetch
 from offhook.twiml.callbacks import lead_on
@@ -18,7 +18,7 @@ from offhook.twiml.schema import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sms:
     """Send a text during a call.  https://www.twilio.com/docs/voice/twiml/sms
 
