@@ -48,12 +48,11 @@ class Sockets:
     def is_prepared(self, port: int) -> bool:
         return port in self._spare
 
-    def open(self, slot: int, ip: str, port: int) -> None:
-        """The slot's pair, on this port and the one above. Raises OSError unless it is prepared."""
-        spare = self._spare.pop(port, None)
-        for one in spare or ():
-            _empty(one)
-        rtp, rtcp = self._rtp[slot], self._rtcp[slot] = spare or _pair(ip, port)
+    def open(self, slot: int, port: int) -> None:
+        """The pair that was prepared is this slot's."""
+        rtp, rtcp = self._rtp[slot], self._rtcp[slot] = self._spare.pop(port)
+        _empty(rtp)
+        _empty(rtcp)
         self._selector.register(rtp, selectors.EVENT_READ, (slot, True))
         self._selector.register(rtcp, selectors.EVENT_READ, (slot, False))
 

@@ -135,18 +135,18 @@ class Worker:
         """`opened` tells those who wait for it: for ports that were prepared, nobody does."""
         # Legs closed by the same message go first: this one may get the slot of one of them.
         self._deliver(self._studio.collect())
-        prepared = self._sockets.is_prepared(port)
+        awaited = not self._sockets.is_prepared(port)
         try:
+            self._sockets.prepare(ip, port)
             slot = self._slots[leg] = self._studio.open_rtp(leg)
-            self._sockets.open(slot, ip, port)
+        except OSError as error:
+            self._events.append(Event("opened", leg, error.errno))
         except MediaFull as full:
             self._events += (Event("dead", leg, str(full)), Event("closed", leg, Stats()))
             self._events.append(Event("opened", leg, errno.EMFILE))
-        except OSError as error:
-            self._studio.close(leg)
-            self._events.append(Event("opened", leg, error.errno))
         else:
-            if not prepared:
+            self._sockets.open(slot, port)
+            if awaited:
                 self._events.append(Event("opened", leg, 0))
 
     def _enter(self, slot: int, data: bytes, source: Address) -> bytes:

@@ -32,7 +32,8 @@ def test_sound_is_marked_for_routers_to_pass_it_first(
         free.bind((ip, 0))
         port = min(free.getsockname()[1], 65000) + 1
         ours = Sockets()
-        ours.open(0, ip, port)
+        ours.prepare(ip, port)
+        ours.open(0, port)
         ours.send(Output(packets=[(0, b"sound")]), [], lambda _slot: far.getsockname())
         data, [(_, _, marked)], _, source = far.recvmsg(100, 100)
         ours.close(0)

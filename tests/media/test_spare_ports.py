@@ -9,7 +9,7 @@ import socket
 
 import pytest
 from media_sounds import FarEnd, alike, clip, joined, tone
-from test_workers import LOOPBACK, UNTORN, free_ports, worker_of, workers
+from test_workers import LOOPBACK, UNTORN, free_ports, real_pair, worker_of, workers
 
 from offhook.media.plane import MediaPlane, Remote, RtpLeg
 from offhook.media.ports import FEW, Ports
@@ -67,6 +67,20 @@ async def test_what_came_before_there_was_a_leg_is_for_nobody():
                 far.send(FarEnd().packet(n))
             await asyncio.sleep(0.1)
             assert (await leg.close()).packets_received == 3
+
+
+async def test_the_first_leg_passes_by_other_programs_ports():
+    ports = free_ports(40)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
+        theirs.bind((LOOPBACK, ports[1]))
+        async with workers(ports=ports) as plane:
+            here, there = await real_pair(plane)
+            assert (here.port, there.port) == (ports[2], ports[4])
+            heard: list[bytes] = []
+            there.tap(heard.append)
+            await here.play(clip(tone(440, 0.6)))
+            assert plane.free_ports == 18
+    assert alike(joined(heard), UNTORN) > 0.95
 
 
 async def test_other_programs_ports_are_not_set_aside():
