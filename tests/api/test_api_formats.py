@@ -20,7 +20,7 @@ async def test_a_list_in_csv_has_a_row_of_names(serving: Serving) -> None:
         assert reply.headers["content-type"].startswith("text/csv")
         assert [row["Body"] for row in rows] == [MESSAGE["Body"]] * 2
         assert rows[0]["Sid"] == sent["sid"]
-        assert rows[0]["Price"] == ""
+        assert rows[0]["ErrorCode"] == ""
 
 
 async def test_one_resource_in_csv_is_one_row_with_what_is_nested(serving: Serving) -> None:
