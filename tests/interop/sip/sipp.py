@@ -12,6 +12,7 @@ from pathlib import Path
 from shutil import which
 
 from dialogue import compiled
+from peers import free_port
 
 HERE = Path(__file__).parent
 
@@ -87,7 +88,8 @@ class Run:
             "-timeout", f"{self.seconds:g}s", "-timeout_error",
         ]  # fmt: skip
         args += ["-lost", str(self.lost), "-max_retrans", "9"] if self.lost else []
-        args += ["-p", str(self.local_port)] if self.local_port else []
+        # Left to itself it tries ports from 5060 on, and several at once find the same one free.
+        args += ["-p", str(self.local_port or free_port())]
         args += ["-au", self.username, "-ap", self.password] if self.username else []
         args += ["-auth_uri", self.login_at] if self.login_at else []
         return args
