@@ -48,6 +48,9 @@ CALLED = {
 }
 TRANSPORTS = ["u1", "t1"]
 BAD_LINE, CALLS = 16, 20  # of a hundred datagrams that many are lost
+LONG = (
+    f"<Play digits='{16 * 'W'}1'/>"  # in seconds: a BYE before the ACK is unexpected
+)
 
 
 class Stage:
@@ -101,7 +104,7 @@ def going(up: Up, app: Application) -> Iterator[dict[tuple[str, str], Running]]:
             going[name, transport] = begin(Run(name, transport=transport, seconds=50), verbs)
     bad = Run("", calls=CALLS, rate=10, lost=BAD_LINE, seconds=50)
     going["uac_hang_up", "u1"] = stage.calls(replace(bad, scenario="uac_hang_up"), WAITS)
-    going["uas_bad_line", "u1"] = stage.is_called(replace(bad, scenario="uas_bad_line"), WAITS)
+    going["uas_bad_line", "u1"] = stage.is_called(replace(bad, scenario="uas_bad_line"), LONG)
     yield going
     for each in going.values():
         each.stop()
