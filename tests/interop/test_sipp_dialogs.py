@@ -48,9 +48,7 @@ CALLED = {
 }
 TRANSPORTS = ["u1", "t1"]
 BAD_LINE, CALLS = 16, 20  # of a hundred datagrams that many are lost
-LONG = (
-    f"<Play digits='{16 * 'W'}1'/>"  # in seconds: a BYE before the ACK is unexpected
-)
+LONG = f"<Play digits='{16 * 'W'}1'/>"  # in seconds: a BYE before the ACK is unexpected
 
 
 class Stage:
