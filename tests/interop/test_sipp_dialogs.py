@@ -48,7 +48,7 @@ CALLED = {
 }
 TRANSPORTS = ["u1", "t1"]
 BAD_LINE, CALLS = 16, 20  # of a hundred datagrams that many are lost
-LONG = f"<Play digits='{16 * 'W'}1'/>"  # in seconds: a BYE before the ACK is unexpected
+LONG = f"<Play digits='{16 * 'W'}1'/>"  # in seconds: until the last ACK and BYE got through
 
 
 class Stage:
@@ -101,7 +101,7 @@ def going(up: Up, app: Application) -> Iterator[dict[tuple[str, str], Running]]:
             begin = stage.calls if name in CALLERS else stage.is_called
             going[name, transport] = begin(Run(name, transport=transport, seconds=50), verbs)
     bad = Run("", calls=CALLS, rate=10, lost=BAD_LINE, seconds=50)
-    going["uac_hang_up", "u1"] = stage.calls(replace(bad, scenario="uac_hang_up"), WAITS)
+    going["uac_hang_up", "u1"] = stage.calls(replace(bad, scenario="uac_hang_up"), LONG)
     going["uas_bad_line", "u1"] = stage.is_called(replace(bad, scenario="uas_bad_line"), LONG)
     yield going
     for each in going.values():
