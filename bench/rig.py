@@ -51,7 +51,7 @@ class Load:
         for line in self._process.stdout or ():
             if line.startswith("STATE"):
                 state = json.loads(line[6:])
-                if state["up"] + state["fail"] + state["ended"] >= calls:
+                if state["up"] + state["ended"] >= calls:
                     return int(state["up"])
             elif line.startswith("RESULT"):
                 break

@@ -252,7 +252,7 @@ int main(int ac, char **av) {
   setup_ms = calloc(maxpool + 1, sizeof(double)); freeports = calloc(rcount + 1, sizeof(int)); for (int p = rbase + rcount - 2; p >= rbase; p -= 2) freeports[nfree++] = p;
   for (int i = 0; i < 8000; i++) { double t = i / 8000., e = .5 + .5 * sin(2 * M_PI * 4 * t); audio[i] = ulaw((int)(e * (6000 * sin(2 * M_PI * 300 * t) + 3000 * sin(2 * M_PI * 1100 * t)))); }
   struct rlimit rl = { 65536, 65536 }; if (setrlimit(RLIMIT_NOFILE, &rl)) { getrlimit(RLIMIT_NOFILE, &rl); rl.rlim_cur = rl.rlim_max; setrlimit(RLIMIT_NOFILE, &rl); }
-  signal(SIGTERM, onsig); signal(SIGINT, onsig); signal(SIGPIPE, SIG_IGN); srandom(getpid() ^ time(0));
+  signal(SIGTERM, onsig); signal(SIGINT, onsig); signal(SIGPIPE, SIG_IGN); struct timespec born; clock_gettime(CLOCK_REALTIME, &born); srandom(born.tv_nsec); /* two runs with the same Call-IDs would be one to the server */
   sfd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0); int big = 4 << 20; setsockopt(sfd, SOL_SOCKET, SO_RCVBUF, &big, sizeof big);
   SA a = { .sin_family = AF_INET, .sin_port = htons(lport) }; inet_aton(lip, &a.sin_addr); if (bind(sfd, (void *)&a, sizeof a)) { perror("bind"); return 1; } socklen_t sl = sizeof a; getsockname(sfd, (void *)&a, &sl); lport = ntohs(a.sin_port);
   static char buf[65536]; double t0 = mono(), tscan = 0, tstat = t0 + 1, next = t0, tdrain = 0; long tick = (long)(t0 * 1000); long late_ticks = 0;
