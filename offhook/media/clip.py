@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from offhook.frozen import frozen
 
 RATE = 8000  # samples a second
 SAMPLES = 160  # in a frame
@@ -10,7 +10,7 @@ FRAME = 0.020  # seconds in a frame
 FRAME_BYTES = 2 * SAMPLES
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clip:
     """Sound to be played: 16-bit little-endian mono at 8 kHz, in a raw file or in memory.
 

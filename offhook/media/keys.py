@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 import numpy as np
 
+from offhook.frozen import frozen
 from offhook.media.clip import RATE, SAMPLES
 from offhook.media.codecs import Pcm
 
@@ -27,7 +27,7 @@ LEVEL = 4600  # amplitude of either tone: -14 dBm0 each
 VOLUME = 10  # -dBm0, as an event packet states it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Beat:
     """One tick of pressing: a key that has sounded for `ticks` ticks, or has just ended."""
 

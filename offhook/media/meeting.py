@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from offhook.frozen import frozen
 from offhook.media.legs import Host, Link, MediaLeg
 from offhook.media.orders import Remote
 from offhook.media.studio import Studio
@@ -19,7 +20,7 @@ LOOPBACK = "127.0.0.1"
 KEYS = 101  # payload type of keys between two workers
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seat:
     leg: MediaLeg
     speaks: bool

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, NamedTuple
+
+from offhook.frozen import frozen
 
 KEYS: Final = "keys"  # what comes under a payload type, if it is no codec
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Srtp:
     """What both sides seal their packets with: a suite of RFC 4568 or RFC 7714, master keys."""
 
@@ -17,7 +19,7 @@ class Srtp:
     theirs: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """Our certificate for DTLS and its key in PEM, and the description's line about them."""
 
@@ -26,7 +28,7 @@ class Identity:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Web:
     """A browser's leg. `user` and `password` are ours for its ICE checks; `fingerprint` is that of
     its certificate. With `active` the handshake is ours to begin."""
@@ -38,7 +40,7 @@ class Web:
     active: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Remote:
     """Where a leg sends its RTP, as the session description says; `receive` and `send` are ours.
 
@@ -63,7 +65,7 @@ class Remote:
     others: tuple[tuple[int, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stats:
     """What became of a leg's packets. Jitter and round trip as RFC 3550 computes them; a worker
     looks once a frame for what has come, so that a round trip may seem a frame longer."""
@@ -81,7 +83,7 @@ class Stats:
     refused: int = 0  # arrived, and were not what was agreed on: forged, strange or nothing at all
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tally:
     """What became of the packets of all RTP legs, those that have closed among them.
 
@@ -107,7 +109,7 @@ class Tally:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recorded:
     """A finished recording. `frames` counts those that held sound received, silent or not.
 
@@ -123,7 +125,7 @@ class Recorded:
 Direction = Literal["in", "out"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecorderOrder:
     """A recording by the ids of its legs; see `plane.RecordOrder`."""
 

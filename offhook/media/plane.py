@@ -6,13 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from random import Random, SystemRandom
 from typing import TypeVar
 from weakref import WeakSet
 
 from offhook import clock
+from offhook.frozen import frozen
 from offhook.media import wav
 from offhook.media.clip import FRAME
 from offhook.media.dtls import identity
@@ -47,7 +47,7 @@ RESPAWN = 1.0  # seconds until the next attempt to start a worker
 Source = tuple[MediaLeg, Direction]  # "in": what its far end says; "out": what it hears
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordOrder:
     """What to record into a WAV file: each channel is the sum of its sources.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.frozen import frozen
 from offhook.media import codecs, rtp
 from offhook.media.clip import RATE
 from offhook.media.codecs import Pcm
@@ -52,7 +53,7 @@ class Peer:
     coders: dict[str, Coder] = field(default_factory=dict)  # of codecs that we do not speak to it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stream:
     """Packets of one SSRC: expected and not received, and the extended highest sequence number."""
 

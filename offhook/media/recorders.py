@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.frozen import frozen
 from offhook.media.clip import FRAME, SAMPLES
 from offhook.media.codecs import Pcm
 from offhook.media.mixing import clipped
@@ -43,7 +44,7 @@ class Recording:
         return Recorded(round(frames * FRAME, 3), reason, self.received, silent=not self.keep)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """Samples for a recorder's file, channels interleaved; the last one says how it ended."""
 

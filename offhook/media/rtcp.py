@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from offhook.frozen import frozen
 
 SENDER_REPORT: Final = 200
 RECEIVER_REPORT: Final = 201
@@ -13,7 +14,7 @@ BYE: Final = 203
 CNAME: Final = 1  # the item of a description that every one has
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reception:
     """A report block: how one side receives the other (section 6.4.1). Jitter in samples, delays in
     1/65536 seconds."""
@@ -27,7 +28,7 @@ class Reception:
     delay: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """What a compound packet told. `ntp`: the middle 32 bits of its time; None: a mere receiver."""
 

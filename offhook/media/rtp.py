@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.frozen import frozen
 from offhook.media.clip import SAMPLES
 from offhook.media.codecs import Bytes
 
@@ -24,7 +24,7 @@ Address = tuple[Any, ...]  # as sockets give it: host, port, and two more for IP
 Arrived = tuple[int, bytes, Address, float]  # leg's slot, datagram, its source, when
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Batch:
     """Packets that arrived, at most one for each slot; `rows[i]` holds `sizes[i]` bytes."""
 
@@ -35,7 +35,7 @@ class Batch:
     at: float | NDArray[np.float64]  # seconds: when they arrived, all at once or each
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Packet:
     """One packet that did not fit the common mould, read by hand."""
 

@@ -7,9 +7,9 @@ import hmac
 import ipaddress
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import Final
 
+from offhook.frozen import frozen
 from offhook.media.rtp import Address
 
 COOKIE: Final = 0x2112A442
@@ -23,7 +23,7 @@ _REASONS = {420: "Unknown Attribute", 487: "Role Conflict"}
 _MARK = 0x5354554E
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A binding request. `signed` is what its integrity covers, with the length it had then."""
 

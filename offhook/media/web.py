@@ -8,8 +8,8 @@ until then nothing is said to it and nothing is heard of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from offhook.frozen import frozen
 from offhook.media import stun
 from offhook.media.dtls import Handshake
 from offhook.media.orders import Remote, Srtp, Web
@@ -20,7 +20,7 @@ HANDSHAKE_BYTES = 65_536  # that a far end may send before there are keys
 PLACES = 32  # addresses of one browser that are listened to: where it is, and the latest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Came:
     """What a datagram was: nothing, if all is empty. `packet` and `report` are still sealed; `at`
     is where the browser is now. `failed`: it can come to nothing any more."""
