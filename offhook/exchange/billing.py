@@ -5,8 +5,7 @@ The records are priced where they change, and counted in the transaction that st
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from offhook.frozen import changed
 from offhook.model import usage
 from offhook.model.call import Call
 from offhook.model.message import Message
@@ -23,21 +22,21 @@ def priced(prices: Prices, call: Call) -> Call:
     """With what it cost, once it is over; one that nobody answered costs nothing."""
     if call.status != "completed":
         return call
-    return replace(call, price=prices.call(call), price_unit=prices.currency)
+    return changed(call, price=prices.call(call), price_unit=prices.currency)
 
 
 def priced_message(prices: Prices, message: Message) -> Message:
     """With what it cost, once it is sent or received."""
     if message.status not in COUNTED_MESSAGES:
         return message
-    return replace(message, price=prices.message(message), price_unit=prices.currency)
+    return changed(message, price=prices.message(message), price_unit=prices.currency)
 
 
 def priced_recording(prices: Prices, recording: Recording) -> Recording:
     """With what it cost, once it is completed."""
     if recording.status != "completed":
         return recording
-    return replace(recording, price=prices.recording(recording), price_unit=prices.currency)
+    return changed(recording, price=prices.recording(recording), price_unit=prices.currency)
 
 
 def count_call(connection: Connection, call: Call) -> None:

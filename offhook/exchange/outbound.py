@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from offhook import clock, sids
 from offhook.aio import race
@@ -12,7 +11,7 @@ from offhook.exchange import lines, params, permission, placing, recordings
 from offhook.exchange.exchange import Attempt, Exchange
 from offhook.exchange.recordings import RecordSetting
 from offhook.exchange.supervise import supervise
-from offhook.frozen import frozen
+from offhook.frozen import changed, frozen
 from offhook.line.leg import Target
 from offhook.model.call import Call
 from offhook.model.fetch import Callback, Script
@@ -66,7 +65,7 @@ async def _turn(exchange: Exchange, attempt: Attempt) -> None:
         await asyncio.sleep(exchange.calls.wait(account_sid, clock.now()))
         now = clock.now()
         exchange.calls.took(account_sid, now)
-    attempt.record = replace(attempt.record, queue_time=round((now - began) * 1000))
+    attempt.record = changed(attempt.record, queue_time=round((now - began) * 1000))
 
 
 async def _given_up(attempt: Attempt) -> None:

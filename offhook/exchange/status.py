@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from offhook import clock, sids
 from offhook.exchange import billing, params
 from offhook.exchange.exchange import Exchange
+from offhook.frozen import changed
 from offhook.model.call import FINAL, Call, Status
 from offhook.model.journal import LiveDialog, PendingCallback
 from offhook.store import records
@@ -55,7 +55,7 @@ async def announce(exchange: Exchange, held: Held, event: str) -> Call:
 
 async def amend(exchange: Exchange, held: Held, **changes: Any) -> Call:
     """The record with other changes, stored."""
-    held.record = replace(held.record, **changes)
+    held.record = changed(held.record, **changes)
     return await exchange.surely(_store(exchange, held.record, "", None, None))
 
 
@@ -94,7 +94,7 @@ def owed(
     if not call.callback.url or event not in call.callback.events:
         return None, call
     sent = params.progress(call, event, at, call.callbacks_sent) | dict(more)
-    counted = replace(call, callbacks_sent=call.callbacks_sent + 1)
+    counted = changed(call, callbacks_sent=call.callbacks_sent + 1)
     return pending(
         call.sid, call.account_sid, call.callback.url, call.callback.method, sent, at
     ), counted

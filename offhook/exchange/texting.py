@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -13,7 +12,7 @@ from offhook.errors import ApiError, CarrierError, DocumentError, WebhookError
 from offhook.exchange import billing, debugger, params, permission, routing
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.status import pending
-from offhook.frozen import frozen
+from offhook.frozen import changed, frozen
 from offhook.line.leg import Text
 from offhook.line.live_call import LiveCall
 from offhook.model.message import NEXT, Direction, Media, Message, Status
@@ -202,7 +201,7 @@ async def advance(exchange: Exchange, message: Message, to: Status, error_code: 
     owed = None
     if message.status_callback and params.told_of(message.api_version, to):
         sent = params.text_status(message)
-        message = replace(message, callbacks_sent=message.callbacks_sent + 1)
+        message = changed(message, callbacks_sent=message.callbacks_sent + 1)
         owed = pending(
             message.sid, message.account_sid, message.status_callback, "POST", sent,
             message.date_updated, "message",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
 from offhook.errors import OffhookError
-from offhook.frozen import frozen
+from offhook.frozen import changed, frozen
 from offhook.model.fetch import Callback
 
 Status = Literal[
@@ -78,7 +78,7 @@ class Call:
         if to not in NEXT[self.status]:
             raise IllegalTransition(f"{self.sid}: {self.status} -> {to}")
         changes = {"status": to, "date_updated": at} | self._dated(to, at) | changes
-        return replace(self, **changes)
+        return changed(self, **changes)
 
     def _dated(self, to: Status, at: datetime) -> dict[str, Any]:
         if to == "in-progress":

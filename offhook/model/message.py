@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal, get_args
 
 from offhook.errors import OffhookError
-from offhook.frozen import frozen
+from offhook.frozen import changed, frozen
 
 Status = Literal[
     "scheduled", "canceled", "accepted", "queued", "sending", "sent", "delivered", "undelivered",
@@ -70,7 +69,7 @@ class Message:
         if to not in NEXT[self.status]:
             raise IllegalTransition(f"{self.sid}: {self.status} -> {to}")
         sent = at if to == "sent" else self.date_sent
-        return replace(self, status=to, date_updated=at, date_sent=sent, error_code=error_code)
+        return changed(self, status=to, date_updated=at, date_sent=sent, error_code=error_code)
 
 
 @frozen
