@@ -17,7 +17,8 @@ def new(prefix: str) -> str:
 
 
 def uuid() -> str:
-    return str(_uuid.UUID(hex=random_hex()))
+    digits = random_hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def uuids(first: str) -> Iterator[str]:

@@ -35,7 +35,6 @@ TOO_SLOW = 11203
 CANCELLED = -1  # in place of a code: whoever asked did not wait for the answer
 MAX_REDIRECTS = 10
 _KEEP_METHOD, _BECOME_GET = {307, 308}, {301, 302, 303}
-_quoted = lru_cache(maxsize=1024)(quote_plus)  # of a form's names and values, most come again
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
@@ -105,16 +104,18 @@ class Webhooks:
         """Any 2xx, after redirects, within `timeout`. Raises WebhookError with a code of 11xxx."""
         first = target(request.url, underscore=request.kind != "callback")
         errand = _Errand(self, request, first)
-        total, code = min(first.overrides.total, self.timeout), CANCELLED
+        code = CANCELLED
         self.under_way += 1
         try:
-            async with asyncio.timeout(total):
+            async with asyncio.timeout(errand.total):
                 answer = await errand.run()
             code = 0
             return answer
         except TimeoutError:
             code = TOO_SLOW
-            raise errand.failed(TOO_SLOW, f"no answer within {total:g} s altogether") from None
+            raise errand.failed(
+                TOO_SLOW, f"no answer within {errand.total:g} s altogether"
+            ) from None
         except WebhookError as error:
             code = error.code
             raise
@@ -140,6 +141,7 @@ class _Errand:
         self._webhooks, self._request = webhooks, request
         self._limits, self._notes = first.overrides, first.notes
         self._retries = first.overrides.retries
+        self.total = min(first.overrides.total, webhooks.timeout)
         self._token = request.token or sids.uuid()
         self.session = webhooks.sessions.of(request.jar, clock.now())
         method = request.method.upper()
@@ -155,8 +157,9 @@ class _Errand:
     async def run(self) -> Answer:
         for _ in range(MAX_REDIRECTS + 1):
             incoming, from_cache = await self._visit()
-            location = incoming.header("Location")
-            if incoming.status not in _KEEP_METHOD | _BECOME_GET or not location:
+            moved = incoming.status in _KEEP_METHOD or incoming.status in _BECOME_GET
+            location = incoming.header("Location") if moved else ""
+            if not location:
                 return self._answer(incoming, from_cache)
             self._follow(incoming.status, location)
         raise self.failed(11215, f"more than {MAX_REDIRECTS} redirects")
@@ -211,10 +214,10 @@ class _Errand:
                 if self._may_retry(error.failure):
                     continue
                 raise self._transport_failed(error) from error
-            offers = _all(incoming, "WWW-Authenticate")
-            if incoming.status == 401 and login and not refused and login.meet(offers):
-                refused = True
-                continue
+            if incoming.status == 401 and login and not refused:
+                refused = login.meet(incoming.all("WWW-Authenticate"))
+                if refused:
+                    continue
             if self._may_retry(f"{incoming.status // 100}xx"):
                 continue
             return incoming
@@ -222,7 +225,7 @@ class _Errand:
     async def _once(self, headers: Headers, login: Login | None) -> Incoming:
         self._sent = self._with_session(headers, login)
         incoming = await self._webhooks.send(self._outgoing())
-        self.session.cookies.keep(self._hop.url, _all(incoming, "Set-Cookie"), clock.utc())
+        self.session.cookies.keep(self._hop.url, incoming.all("Set-Cookie"), clock.utc())
         return incoming
 
     def _with_session(self, headers: Headers, login: Login | None) -> Headers:
@@ -246,7 +249,7 @@ class _Errand:
             headers=self._sent,
             body=b"" if hop.by_get else _form(hop.params),
             connect=limits.connect,
-            read=limits.read,
+            read=limits.read if limits.read < self.total else None,
             server_name=limits.server_name,
             max_bytes=sound if request.kind == "media" else request.max_bytes or DOCUMENT_BYTES,
             max_sound_bytes=sound,
@@ -310,11 +313,18 @@ def error_params(code: int, url: str) -> tuple[tuple[str, str], ...]:
 
 
 def _form(params: Iterable[tuple[str, str]]) -> bytes:
-    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params]).encode()
+    return "&".join(map(_field, params)).encode()
 
 
-def _all(incoming: Incoming, name: str) -> list[str]:
-    return [value for key, value in incoming.headers if key.lower() == name.lower()]
+@lru_cache(maxsize=2048)
+def _field(param: tuple[str, str]) -> str:
+    """Most of a form's fields come again."""
+    name, value = param
+    return f"{_quoted(name)}={_quoted(value)}"
+
+
+def _quoted(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else quote_plus(text)
 
 
 @lru_cache(maxsize=256)

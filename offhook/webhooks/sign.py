@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
+from itertools import chain
 
 
 def signature(key: str, url: str, params: Iterable[tuple[str, str]] = ()) -> str:
@@ -15,7 +16,7 @@ def signature(key: str, url: str, params: Iterable[tuple[str, str]] = ()) -> str
     body that is no form is covered by `with_body_hash` of its URL.
     """
     # In the order of their bytes, which in UTF-8 is that of their characters.
-    fields = "".join([name + value for name, value in sorted(set(params))])
+    fields = "".join(chain.from_iterable(sorted(set(params))))
     signed = hmac.digest(key.encode(), (url + fields).encode("utf-8"), "sha1")
     return base64.b64encode(signed).decode()
 

@@ -13,7 +13,8 @@ Headers = tuple[tuple[str, str], ...]
 
 @frozen
 class Outgoing:
-    """One request, its headers complete but for Host and Content-Length. Times in seconds.
+    """One request, its headers complete but for Host and Content-Length. Times in seconds; without
+    `read`, whoever sends it limits the whole.
 
     The body that comes back may have `max_bytes`, or `max_sound_bytes` when it is sound. A longer
     one fails with TransportError, or is cut there when `cut`.
@@ -24,7 +25,7 @@ class Outgoing:
     headers: Headers
     body: bytes = b""
     connect: float = 5.0
-    read: float = 15.0
+    read: float | None = None
     server_name: bool = True
     max_bytes: int = 65_536
     max_sound_bytes: int = 65_536
@@ -44,7 +45,12 @@ class Incoming:
 
     def header(self, name: str) -> str:
         """The value of a header, several joined by commas, "" when absent."""
-        return ", ".join(value for key, value in self.headers if key.lower() == name.lower())
+        return ", ".join(self.all(name))
+
+    def all(self, name: str) -> list[str]:
+        """Each value of a header."""
+        wanted = name.lower()
+        return [value for key, value in self.headers if key.lower() == wanted]
 
 
 class TransportError(OffhookError):

@@ -7,7 +7,8 @@ import errno
 import socket
 import ssl
 from contextlib import suppress
-from types import SimpleNamespace
+from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -19,7 +20,6 @@ from offhook.webhooks.fence import Fence
 from offhook.webhooks.transport import Headers, Incoming, Outgoing, TooLarge, TransportError
 
 _CHUNK = 65_536
-_UNWRITTEN = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _WRONG_NAME, _EXPIRED, _NO_CHAIN = {62, 64}, {10}, {18, 19, 20, 21}  # X509_V_ERR_...
 
 
@@ -47,29 +47,28 @@ class AiohttpTransport:
         # A kept connection may be closed by the other side just as we write (RFC 9112 section
         # 9.3.1). Nothing was answered on it and the token is the same: ask again on the next.
         while True:
-            used = SimpleNamespace(again=False)
+            attempt = _Attempt()
+            _attempt.set(attempt)
             try:
-                return await self._exchanged(url, outgoing, used)
+                return await self._exchanged(url, outgoing, attempt)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if not used.again or isinstance(error, aiohttp.ClientConnectorError):
+                if attempt.connected or isinstance(error, aiohttp.ClientConnectorError):
                     raise _transport_error(error) from error
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 raise _transport_error(error) from error
 
-    async def _exchanged(self, url: URL, outgoing: Outgoing, used: SimpleNamespace) -> Incoming:
+    async def _exchanged(self, url: URL, outgoing: Outgoing, attempt: _Attempt) -> Incoming:
         asking = self._opened().request(
             outgoing.method,
             url,
-            headers=list(outgoing.headers),
+            headers=outgoing.headers,
             data=outgoing.body or None,
-            skip_auto_headers=_UNWRITTEN,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(connect=outgoing.connect, sock_read=outgoing.read),
+            timeout=_patience(outgoing.connect, outgoing.read),
             ssl=self._tls[outgoing.server_name],
-            trace_request_ctx=used,
         )
         async with asking as response:
-            used.again = False
+            attempt.connected = True
             try:
                 body = await _read(response, outgoing)
             except aiohttp.SocketTimeoutError:  # not asked for again: some of it was answered
@@ -78,12 +77,10 @@ class AiohttpTransport:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_reuseconn.append(_reused)
+            resolver = _FencedResolver(self._fence)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, resolver=_FencedResolver(self._fence)),
+                connector=aiohttp.TCPConnector(limit=0, resolver=resolver, socket_factory=_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[trace],
             )
         return self._session
 
@@ -113,8 +110,25 @@ class _FencedResolver(AbstractResolver):
         await self._inner.close()
 
 
-async def _reused(session: Any, context: Any, params: Any) -> None:
-    context.trace_request_ctx.again = True
+class _Attempt:
+    """`connected` once it has a connection that is not a kept one, or an answer began."""
+
+    connected = False
+
+
+_attempt: ContextVar[_Attempt] = ContextVar("attempt")
+
+
+def _socket(address: Any) -> socket.socket:
+    """For a new connection."""
+    _attempt.get().connected = True
+    family, kind, protocol, *_ = address
+    return socket.socket(family, kind, protocol)
+
+
+@lru_cache(maxsize=64)
+def _patience(connect: float, read: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(connect=connect, sock_read=read)
 
 
 async def _read(response: aiohttp.ClientResponse, outgoing: Outgoing) -> bytes:
@@ -131,11 +145,11 @@ async def _read(response: aiohttp.ClientResponse, outgoing: Outgoing) -> bytes:
 
 
 def _headers(response: aiohttp.ClientResponse) -> Headers:
-    coded = "Content-Encoding" in response.headers
-    undone = {"content-encoding", "content-length"} if coded else set[str]()
-    return tuple(
-        (name, value) for name, value in response.headers.items() if name.lower() not in undone
-    )
+    headers = response.headers
+    if "Content-Encoding" not in headers:
+        return tuple(headers.items())
+    undone = ("content-encoding", "content-length")
+    return tuple((name, value) for name, value in headers.items() if name.lower() not in undone)
 
 
 def _tls(verify: bool, named: bool) -> ssl.SSLContext:
