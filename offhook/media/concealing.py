@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from offhook.media.clip import RATE, SAMPLES
 from offhook.media.codecs import Pcm
 from offhook.media.jitter import DEPTH, Slots
+from offhook.media.masks import Mask, every, some
 
 GAINS = (0.7, 0.5, 0.0)  # to which each frame that is made up fades; after them comes silence
 SHORTEST, LONGEST = 40, 120  # samples of a period: 200 to 67 Hz
@@ -29,35 +30,43 @@ class Concealment:
     def __init__(self, capacity: int, random: Random) -> None:
         self._gone = np.full(capacity, len(GAINS))  # frames in a row that did not come
         self._noise = np.zeros(capacity, np.float32)  # root of the mean square; 0 is none
+        self.noisy: set[int] = set()  # who has ever asked for noise: listened to, for it to end
         self._before = np.zeros(capacity, np.int8)  # frames still to be heard before the noise
         drawn = np.random.default_rng(random.getrandbits(64))
         self._pool = drawn.standard_normal(POOL, np.float32)
         self._at = 0
 
     def open(self, slot: int) -> None:
-        self._gone[slot], self._noise[slot] = len(GAINS), 0
+        self.begin(slot)
+        self._noise[slot] = 0
+        self.noisy.discard(slot)
+
+    def begin(self, slot: int) -> None:
+        """From now on it is listened to; of what was before, nothing is known."""
+        self._gone[slot] = len(GAINS)
 
     def calm(self, slot: int, payload: bytes) -> None:
         """The far end falls silent and says how its silence sounds: its level in -dBov."""
         level = payload[0] & 0x7F if payload else QUIETEST
         self._noise[slot] = 32768 * 10 ** (-level / 20) if level < QUIETEST else 0
         self._before[slot] = DEPTH
+        self.noisy.add(slot)
 
-    def fill(self, slots: Slots, frames: Pcm, present: NDArray[np.bool_], before: Pcm) -> None:
+    def fill(self, slots: Slots, frames: Pcm, present: Mask, before: Pcm) -> None:
         """Complete this tick's `frames` of these slots, of which some are `present`; `before` is
         what was heard in the last one."""
         self._listen(slots[present])
-        if present.all():
+        if every(present):
             self._gone[slots] = 0
             return
         self._gone[slots] = gone = np.where(present, 0, self._gone[slots] + 1)
         hushed = ~present & (self._noise[slots] > 0)
         for number, ramp in enumerate(_RAMPS, 1):
             lost = (gone == number) & ~hushed
-            if lost.any():
+            if some(lost):
                 frames[lost] = _prolonged(before[lost]) * ramp
                 present[lost] = True
-        if hushed.any():
+        if some(hushed):
             frames[hushed] = self._made(slots[hushed])
             present[hushed] = True
             self._before[slots[hushed]] = 0

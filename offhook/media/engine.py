@@ -21,6 +21,7 @@ from offhook.media.coding import Coder, agree
 from offhook.media.concealing import Concealment
 from offhook.media.inband import InBand
 from offhook.media.keying import Keying
+from offhook.media.masks import some
 from offhook.media.mixing import add
 from offhook.media.orders import Event, RecorderOrder, Remote, Stats
 from offhook.media.output import Output
@@ -30,7 +31,7 @@ from offhook.media.receiving import Receivers
 from offhook.media.recorders import Pause, Recorders
 from offhook.media.reports import Reports
 from offhook.media.rooms import Rooms, Seat
-from offhook.media.rtp import Address, Batch
+from offhook.media.rtp import Batch
 from offhook.media.secure import Locks
 from offhook.media.sending import Senders
 from offhook.media.wires import Wires
@@ -57,6 +58,8 @@ class Engine:
         self._remote: dict[int, Remote] = {}  # of connected RTP legs
         self._taps: set[int] = set()
         self._echoes: set[int] = set()
+        self._by_ear: set[int] = set()  # whose keys are tones
+        self._sending: set[int] = set()
         self._patience: dict[int, float] = {}  # seconds without packets until `dead`
         self._may_die = math.inf  # before then nobody's patience is over
         self._coders: dict[int, Coder] = {}  # of legs whose codec is no table
@@ -64,9 +67,7 @@ class Engine:
         self._rooms, self._wires = Rooms(), Wires()
         self._keying = Keying(self._remote, self._wires, self._rooms, self._senders, self._tell_key)
         self._concealment = Concealment(capacity, random)
-        self._receivers = Receivers(
-            capacity, self._keying.heard, self._concealment.calm, self._coders
-        )
+        self._receivers = Receivers(capacity, self._keying.heard, self._calm, self._coders)
         self._locks = Locks()
         self._in_band = InBand(capacity)
         self._reports = Reports(self._senders, self._receivers, random)
@@ -74,8 +75,10 @@ class Engine:
         self._recorders = Recorders(2 * capacity)
         self._output = Output()
         self._tick = 0
+        self._heeded: set[int] = set()  # RTP legs to whom somebody listens
         self._layout()
         self.rows = self._senders.rows
+        self.targets = self._receivers.targets
 
     # Legs
 
@@ -110,14 +113,12 @@ class Engine:
         else:
             self._locks.agree(slot, remote.srtp)
         agree(self._coders, slot, remote.codec)
+        _enter(self._by_ear, slot, self._keying.by_ear(slot))
+        _enter(self._sending, slot, remote.send)
         self._receivers.connect(slot, remote, self.now)
         self._reports.connect(slot, remote.codec)
         self._senders.connect(slot, remote.codec, remote.payload_type)
         self._stale = True
-
-    def target(self, slot: int) -> Address:
-        """Where a connected leg's packets go."""
-        return self._receivers.target(slot)
 
     def close(self, leg: int) -> None:
         """The leg is gone; `closed` tells how it fared."""
@@ -142,12 +143,13 @@ class Engine:
     def _forget(self, slot: int) -> None:
         self._wires.close(slot)
         self._receivers.close(slot)
+        self._senders.close(slot)
         self._locks.forget(slot)
         self._reports.close(slot)
         for known in (self._remote, self._patience, self._leg, self._coders):
             known.pop(slot, None)
-        self._taps.discard(slot)
-        self._echoes.discard(slot)
+        for legs in (self._taps, self._echoes, self._by_ear, self._sending):
+            legs.discard(slot)
         heapq.heappush(self._free, slot)
         self._stale = True
 
@@ -196,7 +198,12 @@ class Engine:
 
     def _switch(self, legs: set[int], leg: int, on: bool) -> None:
         if (slot := self._slot.get(leg)) is not None:
-            (legs.add if on else legs.discard)(slot)
+            _enter(legs, slot, on)
+            self._stale = True
+
+    def _calm(self, slot: int, payload: bytes) -> None:
+        self._concealment.calm(slot, payload)
+        self._stale = True
 
     # Rooms
 
@@ -205,14 +212,17 @@ class Engine:
 
     def close_room(self, room: int) -> None:
         self._rooms.close(room)
+        self._stale = True
 
     def sit(self, room: int, leg: int, speaks: bool, hears: bool) -> None:
         if (slot := self._slot.get(leg)) is not None:
             self._rooms.sit(room, Seat(slot, speaks, hears))
+            self._stale = True
 
     def leave(self, room: int, leg: int) -> None:
         if (slot := self._slot.get(leg)) is not None:
             self._rooms.leave(slot, room)
+            self._stale = True
 
     def mute(self, leg: int, on: bool) -> None:
         if (slot := self._slot.get(leg)) is not None:
@@ -231,6 +241,7 @@ class Engine:
         frames = max(1, round(order.max_seconds / FRAME))
         quiet = round(order.silence_seconds / FRAME)
         self._recorders.start(recorder, tracks, frames, quiet, order.trim)
+        self._stale = True
         if not any(tracks):
             self._output.blocks += self._recorders.stop(recorder, "ended")
 
@@ -254,7 +265,7 @@ class Engine:
     def _busy(self) -> bool:
         if self._remote or self._players or self._keying.keypad:
             return True
-        return bool(self._present[0, self._wires.ends].any())
+        return some(self._present[0, self._wires.ends])
 
     def _catch_up(self) -> None:
         """Account for time that passed while nothing was due."""
@@ -263,7 +274,7 @@ class Engine:
 
     def _pass(self, ticks: int) -> None:
         if ticks > 0:  # nothing was due, or we came late: what was said then is not known
-            self._senders.advance(self._rtp, ticks)
+            self._senders.advance(self._top, ticks)
             self._output.blocks += self._recorders.fill(ticks, live=not self._busy())
             self._tick += ticks
 
@@ -292,19 +303,36 @@ class Engine:
 
     def _layout(self) -> None:
         self._top = max(self._leg, default=-1) + 1
-        self._rtp = np.array(sorted(self._remote), np.intp)
-        listens = [slot for slot in self._rtp.tolist() if self._keying.by_ear(slot)]
-        self._listens = np.array(listens, np.intp)
-        sends = [slot for slot in self._rtp.tolist() if self._remote[slot].send]
-        self._sends = np.array(sends, np.intp)
+        self._rtp = np.zeros(self._top, np.bool_)
+        self._rtp[list(self._remote)] = True
+        self._sends = np.zeros(self._top, np.bool_)
+        self._media = sorted(self._sending - self._coders.keys())
+        self._sends[self._media] = True
+        self._coded = sorted(self._sending & self._coders.keys())
+        self._listens = np.array(sorted(self._by_ear), np.intp)
+        self._heed()
         self._stale = False
 
+    def _heed(self) -> None:
+        """Of all that comes, only what somebody listens to is made sound."""
+        heeded = self._by_ear | self._taps | self._echoes | self._rooms.seated
+        heeded |= self._recorders.heard | self._concealment.noisy
+        heeded &= self._remote.keys()
+        for slot in heeded - self._heeded:
+            self._concealment.begin(slot)
+        self._heeded, self._hears = heeded, np.array(sorted(heeded), np.intp)
+
     def _hear(self) -> None:
-        if len(self._rtp):
-            frames, self._arrived[self._rtp], present = self._receivers.take(self._rtp)
-            self._concealment.fill(self._rtp, frames, present, self._sound[0, self._rtp])
-            self._sound[0, self._rtp] = frames
-            self._present[0, self._rtp] = present
+        if not self._remote:
+            return
+        came, heeded = self._receivers.take(self._top), self._hears
+        for there in (self._arrived, self._present[0]):
+            np.copyto(there[: self._top], came, where=self._rtp)
+        if len(heeded):
+            frames, present = self._receivers.frames(heeded)
+            self._concealment.fill(heeded, frames, present, self._sound[0, heeded])
+            self._sound[0, heeded] = frames
+            self._present[0, heeded] = present
         if len(self._listens):
             for slot, key in self._in_band.hear(self._listens, self._sound[0, self._listens]):
                 self._keying.heard(slot, key)
@@ -325,29 +353,29 @@ class Engine:
 
     def _send(self) -> None:
         """Packets of all RTP legs, each a sound or, while a key is pressed, an event."""
-        slots = self._sends
         self._senders.mark()
+        said, sends, media = self._sound[1, : self._top], self._sends, self._media
+        coded = self._coded
         if self._keying.keypad:
-            events, over = self._keying.send(self._sound[1], self._present[1])
-            self._output.packets += events
-            slots = slots[~np.isin(slots, [slot for slot, _ in events])]
+            self._output.packets, over = self._keying.send(self._sound[1], self._present[1])
             self._done(over)
-        if self._coders:
-            coded = [slot for slot in slots.tolist() if slot in self._coders]
-            self._output.packets += self._senders.encode(coded, self._sound[1])
-            slots = slots[~np.isin(slots, coded)]
-        if len(slots):
-            self._senders.pack(slots, self._sound[1], self._present[1])
-            self._output.media = slots.tolist()
-        if len(self._rtp):
-            self._senders.advance(self._rtp, 1)
+            pressing = [slot for slot, _ in self._output.packets]
+            sends = sends.copy()
+            sends[pressing] = False
+            media = np.flatnonzero(sends).tolist()
+            coded = [slot for slot in coded if slot not in pressing]
+        self._output.packets += self._senders.encode(coded, said)
+        if media:
+            self._senders.pack(said, sends)
+            self._output.media = media
+        self._senders.advance(self._top, 1)
 
     def _overhear(self) -> None:
         for slot in self._taps:
             if self._arrived[slot]:
                 self._tell(Event("heard", self._leg[slot], self._sound[0, slot].tobytes()))
         if self._recorders:
-            live = np.array((self._arrived, self._present[1]))[:, : self._top]
+            live = np.array((self._arrived[: self._top], self._present[1, : self._top]))
             live[0, self._wires.ends] = True  # a simulated phone is never cut off, only silent
             self._output.blocks += self._recorders.record(self._sound, live)
 
@@ -382,3 +410,7 @@ class Engine:
 
     def _tell(self, event: Event) -> None:
         self._output.events.append(event)
+
+
+def _enter(legs: set[int], slot: int, on: bool) -> None:
+    (legs.add if on else legs.discard)(slot)

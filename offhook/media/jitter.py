@@ -4,6 +4,8 @@ Each leg has a ring of eight frames, addressed by how far a packet's timestamp l
 frame that is due. Playing starts when `target` frames wait and starts over when none is left;
 `target` follows how late packets come, from one frame to five. Where one frame too many always
 waits, two become one: the first fades out while the second fades in.
+
+Frames lie in their ring as they came, as G.711, until somebody asks for their sound.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.media import codecs
 from offhook.media.clip import RATE, SAMPLES
-from offhook.media.codecs import Pcm
+from offhook.media.codecs import PCMA, PCMU, Bytes, Pcm
+from offhook.media.masks import Mask, every, some
 
 Slots = NDArray[np.intp]
 Stamps = NDArray[np.uint32]
 Times = NDArray[np.float64]
 
-DEPTH = 8  # frames in a ring
+DEPTH = 8  # frames in a ring, and bits of a byte
 PREFILL = 2  # frames, until a leg has shown how regular it is
 MOST = 5  # frames that are waited for at most
 FAR_BEHIND = -100  # frames: not late any more but a sender that set its clock anew
@@ -29,6 +33,12 @@ DRIFT = 2  # samples a review by which a sender's clock may fall behind ours unn
 QUIET = 400  # frames whose peak is below this are joined before others
 MASK = 0xFFFFFFFF
 
+_BITS = np.arange(1 << DEPTH, dtype=np.uint8)[:, None] >> np.arange(DEPTH, dtype=np.uint8) & 1
+_HOW_MANY = _BITS.sum(axis=1, dtype=np.int8)  # frames that wait
+_LOWEST = _BITS.argmax(axis=1)  # how far ahead the first of them is
+_BIT = np.zeros(DEPTH - FAR_BEHIND, np.uint8)  # of a frame so far ahead; none for one that is late
+_BIT[:DEPTH] = 1 << np.arange(DEPTH)
+_FRAME = np.array([0, SAMPLES], np.uint32)
 _RISING = np.linspace(0, 1, SAMPLES, dtype=np.float32)
 
 
@@ -36,17 +46,19 @@ class JitterBuffers:
     """Arrays indexed by slot. Timestamps are 32 bits and wrap; only their differences are used."""
 
     def __init__(self, capacity: int) -> None:
-        self._ring = np.zeros((capacity, DEPTH, SAMPLES), np.int16)
-        self._have = np.zeros((capacity, DEPTH), np.bool_)
+        self._ring = np.zeros((capacity, DEPTH, SAMPLES), np.uint8)
+        self._alaw = np.zeros(capacity, np.bool_)  # what is in the ring is A-law
+        self._have = np.zeros(capacity, np.uint8)  # bit n: the frame n after the one that is due
         self._due = np.zeros(capacity, np.intp)  # place in the ring of the frame played next
         self._due_ts = np.zeros(capacity, np.uint32)
         self._started = np.zeros(capacity, np.bool_)
         self._playing = np.zeros(capacity, np.bool_)
         self._starved = np.zeros(capacity, np.bool_)  # ran out while playing
+        self._any_starved = False
         self._floor = np.zeros(capacity, np.uint32)  # least transit seen, in samples
         self._peak = np.zeros(capacity)  # worst lateness seen lately, in samples
-        self._low = np.zeros(capacity, np.intp)  # fewest frames left after a tick since the review
-        self._parts: dict[int, dict[int, NDArray[np.bool_]]] = {}  # by slot and place: what came
+        self._low = np.zeros(capacity, np.int8)  # fewest frames left after a tick since the review
+        self._parts: dict[int, dict[int, Mask]] = {}  # by slot and place: what came
         self._ticks = 0
         self.passed = np.zeros(0, np.bool_)  # whose time went on in the last tick
         self._deep = np.zeros(0, np.intp)  # slots whose next two frames are to be joined
@@ -64,38 +76,48 @@ class JitterBuffers:
 
     def restart(self, slots: int | Slots) -> None:
         """A new stream: what waits is dropped, the next packet begins afresh."""
-        self._have[slots] = False
+        self._have[slots] = 0
         self._started[slots] = self._playing[slots] = self._starved[slots] = False
         self._low[slots] = DEPTH
         self.joined[slots] = False
         for slot in np.atleast_1d(slots).tolist() if self._parts else ():
             self._parts.pop(slot, None)
 
-    def put(self, slots: Slots, ts: Stamps, frames: Pcm, at: Times) -> None:
-        """One frame for each of these slots, all different; `at` in seconds."""
-        fresh = ~self._started[slots]
-        if fresh.any():
-            self._begin(slots[fresh], ts[fresh], _transit(ts, at)[fresh])
+    def speak(self, slot: int, alaw: bool) -> None:
+        """Its frames come in this law from now on; those that wait are put into it."""
+        if alaw != self._alaw[slot]:
+            waiting = self._sound(slot)
+            self._alaw[slot] = alaw
+            self._ring[slot] = codecs.encode(PCMA if alaw else PCMU, waiting)
+
+    def put(self, slots: Slots, ts: Stamps, frames: Bytes, transit: Stamps) -> None:
+        """One frame for each of these slots, all different, so long `under_way`."""
+        started = self._started[slots]
+        if not every(started):
+            fresh = ~started
+            self._begin(slots[fresh], ts[fresh], transit[fresh])
         ahead = (ts - self._due_ts[slots]).view(np.int32) // SAMPLES
-        astray = (ahead >= DEPTH) | (ahead < FAR_BEHIND)
-        if astray.any():
+        astray = (ahead - FAR_BEHIND).view(np.uint32) >= DEPTH - FAR_BEHIND
+        if some(astray):
             self.restart(slots[astray])
-            self.put(slots, ts, frames, at)
+            self.put(slots, ts, frames, transit)
             return
-        self._judge(slots, ahead, _transit(ts, at))
-        place = (self._due[slots] + ahead) % DEPTH
-        new = (ahead >= 0) & ~self._have[slots, place]
-        if not new.all():
+        self._judge(slots, ahead, transit)
+        have, bit = self._have[slots], _BIT[ahead]
+        new = bit & ~have != 0
+        if not every(new):
             self.late[slots[ahead < 0]] += 1
             self.duplicates[slots[(ahead >= 0) & ~new]] += 1
-            slots, place, frames = slots[new], place[new], frames[new]
-        self._ring[slots, place] = frames
-        self._have[slots, place] = True
+            slots, ahead, frames = slots[new], ahead[new], frames[new]
+            have, bit = have[new], bit[new]
+        self._ring[slots, self._due[slots] + ahead & DEPTH - 1] = frames
+        self._have[slots] = have | bit
 
-    def put_any(self, slot: int, ts: int, sound: Pcm, at: float) -> None:
+    def put_any(self, slot: int, ts: int, sound: Bytes, at: float) -> None:
         """A packet of any length: a frame is there when all of its parts are."""
         if len(sound) == SAMPLES:
-            self.put(np.array([slot]), np.array([ts], np.uint32), sound[None], np.array([at]))
+            stamps = np.array([ts], np.uint32)
+            self.put(np.array([slot]), stamps, sound[None], under_way(stamps, at))
             return
         while len(sound):
             ahead, start = divmod(self._place(slot, ts, at), SAMPLES)
@@ -103,35 +125,36 @@ class JitterBuffers:
             if ahead < 0:
                 self.late[slot] += 1
             else:
-                self._put_part(slot, int(self._due[slot] + ahead) % DEPTH, start, part)
+                self._put_part(slot, ahead, start, part)
             ts = (ts + len(part)) & MASK
 
     def _place(self, slot: int, ts: int, at: float) -> int:
         """How many samples ahead of the frame that is due, judged."""
         slots, stamps = np.array([slot]), np.array([ts], np.uint32)
-        transit = _transit(stamps, np.array([at]))
+        late = under_way(stamps, at)
         ahead = after(ts, int(self._due_ts[slot]))
         if self._started[slot] and not FAR_BEHIND * SAMPLES <= ahead < DEPTH * SAMPLES:
             self.restart(slot)
         if not self._started[slot]:
-            self._begin(slots, stamps, transit)
+            self._begin(slots, stamps, late)
             ahead = 0
-        self._judge(slots, np.array([ahead // SAMPLES], np.int32), transit)
+        self._judge(slots, np.array([ahead // SAMPLES], np.int32), late)
         return ahead
 
-    def _put_part(self, slot: int, place: int, start: int, part: Pcm) -> None:
+    def _put_part(self, slot: int, ahead: int, start: int, part: Bytes) -> None:
+        bit, place = 1 << ahead, int(self._due[slot] + ahead) % DEPTH
         parts, end = self._parts.setdefault(slot, {}), start + len(part)
         came = parts.get(place)
-        if self._have[slot, place] or (came is not None and came[start:end].all()):
+        if self._have[slot] & bit or (came is not None and came[start:end].all()):
             self.duplicates[slot] += 1
             return
         if came is None:
             came = parts[place] = np.zeros(SAMPLES, np.bool_)
-            self._ring[slot, place] = 0
+            self._ring[slot, place] = codecs.SILENCE[PCMA if self._alaw[slot] else PCMU]
         self._ring[slot, place, start:end] = part
         came[start:end] = True
         if came.all():
-            self._have[slot, place] = True
+            self._have[slot] |= bit
             del parts[place]
 
     def _begin(self, slots: Slots, ts: Stamps, transit: Stamps) -> None:
@@ -143,46 +166,57 @@ class JitterBuffers:
     def _judge(self, slots: Slots, ahead: NDArray[np.int32], transit: Stamps) -> None:
         """Remember how late packets come: by the clock, and by having been missed when due."""
         late = (transit - self._floor[slots]).view(np.int32)
-        if (early := late < 0).any():
+        peak = self._peak[slots] = np.maximum(self._peak[slots] * FORGET, late)
+        if some(early := late < 0):
             self._floor[slots[early]] = transit[early]
-        self._peak[slots] = np.maximum(self._peak[slots] * FORGET, late)
-        starved = self._starved[slots]
-        if starved.any():
-            missed = slots[starved & (ahead == 0)]
-            self._peak[missed] = np.maximum(self._peak[missed], self.target[missed] * SAMPLES)
+        if self._any_starved:
+            starved = self._starved[slots]
+            missed = starved & (ahead == 0)
+            short = slots[missed]
+            self._peak[short] = np.maximum(peak[missed], self.target[short] * SAMPLES)
             self._starved[slots[starved]] = False
+            self._any_starved = some(self._starved)
 
-    def take(self, slots: Slots) -> tuple[Pcm, NDArray[np.bool_]]:
-        """The frame due for each of these slots, and whether there is one; silence if not."""
+    def take(self, top: int) -> Mask:
+        """Time goes on by a frame for all slots below `top`: whose frame has come. `frames` has
+        them until the next `put`."""
         if self._parts:
             self._give_up_parts()
         if len(self._deep):
             self._join()
-        waiting = self._have[slots].sum(axis=1)
-        playing = self._playing[slots]
-        if not playing.all():
-            ready = ~playing & (waiting >= self.target[slots]) & (waiting > 0)
-            self._start(slots[ready])
-            playing |= ready
-        due = self._due[slots]
-        frames = self._ring[slots, due]
-        present = self._have[slots, due] & playing
-        if present.all():
-            self._have[slots, due] = False
-        else:
-            self._have[slots[present], due[present]] = False
-            frames[~present] = 0
-            starved = slots[playing & (waiting == 0)]
-            self._playing[starved] = False
-            self._starved[starved] = True
-        self.passed = move = playing & (waiting > 0)
-        self._due[slots] = (due + move) % DEPTH
-        self._due_ts[slots] += (move * SAMPLES).astype(np.uint32)
-        self._low[slots] = np.minimum(self._low[slots], waiting - present)
+        have, playing = self._have[:top], self._playing[:top]
+        waiting = have != 0
+        if some(waiting > playing):
+            ready = (waiting > playing) & (_HOW_MANY[have] >= self.target[:top])
+            self._start(np.flatnonzero(ready))
+        self.passed = passed = waiting & playing
+        if some(starved := playing > waiting):
+            self._playing[:top][starved] = False
+            self._starved[:top][starved] = self._any_starved = True
+        came: Mask = (have & passed).view(np.bool_)
+        have >>= passed
+        self._due[:top] += passed
+        self._due[:top] &= DEPTH - 1
+        self._due_ts[:top] += _FRAME[passed.view(np.uint8)]
+        np.minimum(self._low[:top], _HOW_MANY[have], out=self._low[:top])
         self._ticks += 1
         if self._ticks % REVIEW == 0:
-            self._review(slots)
-        return frames, present
+            self._review(top)
+        return came
+
+    def frames(self, slots: Slots) -> Pcm:
+        """The sound of the frames that `take` has taken; anything where none came."""
+        return self._decoded(slots, self._due[slots] - 1 & DEPTH - 1)
+
+    def _decoded(self, slots: Slots, places: Slots) -> Pcm:
+        frames, alaw = self._ring[slots, places], self._alaw[slots]
+        sound = codecs.decode(PCMU, frames)
+        if some(alaw):
+            sound[alaw] = codecs.decode(PCMA, frames[alaw])
+        return sound
+
+    def _sound(self, slot: int) -> Pcm:
+        return codecs.decode(PCMA if self._alaw[slot] else PCMU, self._ring[slot])
 
     def heard(self, slot: int) -> int:
         """The timestamp of the frame that was taken last."""
@@ -192,15 +226,13 @@ class JitterBuffers:
         """Of a frame that is due, while others wait behind it, no more will come in time."""
         for slot, parts in self._parts.items():
             due = int(self._due[slot])
-            if due in parts and self._playing[slot] and self._have[slot].any():
-                self._have[slot, due] = True
+            if due in parts and self._playing[slot] and self._have[slot]:
+                self._have[slot] |= 1
                 del parts[due]
 
     def _start(self, slots: Slots) -> None:
         """Begin to play at the first frame there is."""
-        turned = (self._due[slots, None] + np.arange(DEPTH)) % DEPTH
-        skip = self._have[slots[:, None], turned].argmax(axis=1)
-        self._skip(slots, skip)
+        self._skip(slots, _LOWEST[self._have[slots]])
         self._playing[slots] = True
         self._low[slots] = DEPTH
 
@@ -209,31 +241,30 @@ class JitterBuffers:
             for slot, due, count in zip(*map(list, (slots, self._due[slots], frames)), strict=True):
                 for place in range(due, due + count):
                     self._parts.get(slot, {}).pop(place % DEPTH, None)
+        self._have[slots] >>= frames.astype(np.uint8)
         self._due[slots] = (self._due[slots] + frames) % DEPTH
         self._due_ts[slots] += np.uint32(SAMPLES) * frames.astype(np.uint32)
 
-    def _review(self, slots: Slots) -> None:
+    def _review(self, top: int) -> None:
         """Once a second: set the targets, and join two frames where one too many always waits."""
-        self._floor[slots] += np.uint32(DRIFT)
-        target = 1 + ((self._peak[slots] + SLACK) // SAMPLES).astype(np.intp)
-        self.target[slots] = target = np.clip(target, 1, MOST)
-        spare = self._low[slots] - target
-        self._low[slots] = DEPTH
-        deep = self._playing[slots] & (spare >= 0)
-        if deep.any():
-            slots, spare = slots[deep], spare[deep]
-            quiet = np.abs(self._ring[slots, self._due[slots]]).max(axis=1) < QUIET
-            self._deep = slots[quiet | (spare >= 1)]
+        self._floor[:top] += np.uint32(DRIFT)
+        needed = 1 + (self._peak[:top] + SLACK) // SAMPLES
+        self.target[:top] = target = np.clip(needed, 1, MOST).astype(np.intp)
+        spare = self._low[:top] - target
+        self._low[:top] = DEPTH
+        deep = np.flatnonzero(self._playing[:top] & (spare >= 0))
+        if len(deep):
+            quiet = np.abs(self._decoded(deep, self._due[deep])).max(axis=1) < QUIET
+            self._deep = deep[quiet | (spare[deep] >= 1)]
 
     def _join(self) -> None:
         """Make one frame of the one that is due and the one after it, where both are there."""
         slots, self._deep = self._deep, self._deep[:0]
-        both = self._have[slots, self._due[slots]]
-        both &= self._have[slots, (self._due[slots] + 1) % DEPTH]
-        slots = slots[both & self._playing[slots]]
+        slots = slots[(self._have[slots] & 3 == 3) & self._playing[slots]]
         due, following = self._due[slots], (self._due[slots] + 1) % DEPTH
-        self._ring[slots, following] = joined(self._ring[slots, due], self._ring[slots, following])
-        self._have[slots, due] = False
+        both = joined(self._decoded(slots, due), self._decoded(slots, following))
+        for slot, place, frame in zip(slots.tolist(), following.tolist(), both, strict=True):
+            self._ring[slot, place] = codecs.encode(PCMA if self._alaw[slot] else PCMU, frame)
         self._skip(slots, np.ones_like(slots))
         self.joined[slots] = True
 
@@ -249,6 +280,8 @@ def after(ts: int, other: int) -> int:
     return ((ts - other + 0x80000000) & MASK) - 0x80000000
 
 
-def _transit(ts: Stamps, at: Times) -> Stamps:
-    """How long a packet was under way, in samples, plus an unknown constant; wraps like `ts`."""
+def under_way(ts: Stamps, at: float | Times) -> Stamps:
+    """How long packets took to come, in samples, plus an unknown constant; wraps like `ts`."""
+    if isinstance(at, float):
+        return np.uint32(int(at * RATE) & MASK) - ts
     return (at * RATE).astype(np.int64).astype(np.uint32) - ts

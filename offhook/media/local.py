@@ -118,10 +118,11 @@ class LocalHost:
         self._arm()
 
     def _deliver(self, output: Output) -> None:
+        targets = self._studio.targets
         for slot in output.media:
-            self._sockets[slot][0].sendto(bytes(self._studio.rows[slot]), self._studio.target(slot))
+            self._sockets[slot][0].sendto(bytes(self._studio.rows[slot]), targets[slot])
         for slot, packet in output.packets:
-            self._sockets[slot][0].sendto(packet, self._studio.target(slot))
+            self._sockets[slot][0].sendto(packet, targets[slot])
         for slot, packet, target in output.replies:
             self._sockets[slot][0].sendto(packet, target)
         for slot, packet, target in (*output.reports, *output.farewells):

@@ -11,7 +11,7 @@ from offhook.media.rtp import Address
 
 @dataclass(slots=True)
 class Output:
-    """`media` are slots whose row of `Engine.rows` goes to `Engine.target`."""
+    """`media` are slots whose row of `Engine.rows` goes to `Engine.targets`."""
 
     media: list[int] = field(default_factory=list)
     packets: list[tuple[int, bytes]] = field(default_factory=list)  # others, by slot, the same way

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offhook.media.clip import RATE, SAMPLES
 from offhook.media.codecs import Pcm
+from offhook.media.masks import Mask, some
 from offhook.media.mixing import add
 
 AHEAD = 25  # frames fetched at a time
@@ -90,7 +90,7 @@ class Players:
         self._left[slot] = -(-samples // SAMPLES)
         return samples > 0
 
-    def play(self, out: Pcm, sounds: NDArray[np.bool_]) -> list[int]:
+    def play(self, out: Pcm, sounds: Mask) -> list[int]:
         """Add this tick's frames to `out`; the jobs whose last frame that was."""
         if self._stale:
             self._slots = np.fromiter(self._playing, np.intp, len(self._playing))
@@ -99,7 +99,7 @@ class Players:
         add(out, sounds, slots, self._window[slots, at])
         self._at[slots] = at = at + 1
         ran_out = at >= self._left[slots]
-        if not ran_out.any():
+        if not some(ran_out):
             return []
         return [job for slot in slots[ran_out].tolist() for job in self._refill(slot)]
 

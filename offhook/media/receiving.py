@@ -13,8 +13,9 @@ from offhook.media import codecs, rtp
 from offhook.media.clip import RATE
 from offhook.media.codecs import Pcm
 from offhook.media.coding import LONGEST, Coder
-from offhook.media.jitter import JitterBuffers, Slots, Stamps, Times
+from offhook.media.jitter import JitterBuffers, Slots, Stamps, Times, under_way
 from offhook.media.keys import EventReader
+from offhook.media.masks import Mask, every, some
 from offhook.media.orders import KEYS, Remote
 from offhook.media.rtp import Address, Batch, Packet
 from offhook.media.unpacking import Unpacker
@@ -25,6 +26,10 @@ QUIET = 0.25  # seconds without a packet after which a stream may go on from ano
 STRANGE = 1.0  # and after which another stream may
 PROOF = 3  # packets in sequence by which a source proves to be one that sends a stream
 ANOTHER_CLOCK = 3000  # a jump of sequence numbers beyond which a sender began anew, RFC 3550 A.1
+KIND = np.uint32(0xFF7F0000)  # of the first four bytes of a packet: all but marker and number
+NOTHING = 0xFFFFFFFF  # no packet is of that kind
+NOBODY = -1  # no SSRC
+SILENT = codecs.SILENCE[codecs.PCMU]
 
 
 @dataclass(slots=True)
@@ -39,13 +44,11 @@ class Candidate:
 
 @dataclass(slots=True)
 class Peer:
-    """The far end of a leg: what was agreed, and where its packets really come from."""
+    """The far end of a leg: what was agreed, and who may be it."""
 
     remote: Remote
-    target: Address  # where we send
-    source: Address | None = None  # who is listened to; None until somebody has sent
     home: Address | None = None  # who may always come back: the source before a stranger's
-    since: int = 0  # packets that had been received when `source` began
+    since: int = 0  # packets that had been received when its source changed
     candidate: Candidate | None = None
     keys: EventReader = field(default_factory=EventReader)
     kinds: dict[int, str] = field(default_factory=dict)  # by payload type: a codec, KEYS or NOISE
@@ -77,39 +80,42 @@ class Receivers:
         self._peers: dict[int, Peer] = {}
         self._unpackers: dict[int, Unpacker] = {}  # of those who speak a codec that is no table
         self.jitter_buffers = JitterBuffers(capacity)
-        self._payload_type = np.full(capacity, -1, np.int16)  # -1: nothing is expected
-        self._alaw = np.zeros(capacity, np.bool_)
-        self._known = np.zeros(capacity, np.bool_)
-        self._ssrc = np.zeros(capacity, np.uint32)
+        self.targets: dict[int, Address] = {}  # where packets go, of connected legs
+        self._sources: dict[int, Address | None] = {}  # and who is listened to
+        self._kind = np.full(capacity, NOTHING, np.uint32)  # of the packets that are expected
+        self._ssrc = np.full(capacity, NOBODY, np.int64)
         self._first = np.zeros(capacity, np.int64)  # extended sequence numbers
         self._highest = np.zeros(capacity, np.int64)
         self._transit = np.zeros(capacity, np.uint32)
         self.heard_at = np.zeros(capacity)
         self.jitter = np.zeros(capacity)  # samples
-        self.packets = np.zeros(capacity, np.int64)
         self.refused = np.zeros(capacity, np.int64)  # nobody's, or no sound that was agreed
-        self._lost_before = np.zeros(capacity, np.int64)  # by earlier streams of the leg
         self._got = np.zeros(capacity, np.int64)  # packets of this stream
+        self._got_before = np.zeros(capacity, np.int64)  # of earlier streams of the leg
+        self._lost_before = np.zeros(capacity, np.int64)
+        self._came = np.zeros(capacity, np.bool_)
+        self._decoded: dict[int, Pcm] = {}  # of those with unpackers
 
     def open(self, slot: int, at: float) -> None:
         self.jitter_buffers.reset(slot)
-        self._payload_type[slot] = -1
-        self._known[slot] = False
+        self._kind[slot] = NOTHING
+        self._ssrc[slot] = NOBODY
         self.heard_at[slot] = at
-        for array in (self.jitter, self.packets, self.refused, self._lost_before, self._got):
+        for array in (self.jitter, self.refused, self._got, self._got_before, self._lost_before):
             array[slot] = 0
 
     def close(self, slot: int) -> None:
-        self._peers.pop(slot, None)
-        self._unpackers.pop(slot, None)
-        self._payload_type[slot] = -1
+        for known in (self._peers, self._unpackers, self.targets, self._sources):
+            known.pop(slot, None)
+        self._kind[slot] = NOTHING
 
     def connect(self, slot: int, remote: Remote, at: float) -> None:
         """Agreed anew. A leg that was told another address listens to whoever comes first again."""
         peer = self._peers.get(slot)
         address = (remote.host, remote.port)
         if peer is None or (peer.remote.host, peer.remote.port) != address:
-            peer = self._peers[slot] = Peer(remote, address)
+            peer = self._peers[slot] = Peer(remote)
+            self._sources[slot], self.targets[slot] = None, address
         peer.remote = remote
         before, peer.kinds = peer.kinds.get(peer.spoken), _kinds(remote)
         same = before is not None and peer.kinds.get(peer.spoken) == before
@@ -121,8 +127,8 @@ class Receivers:
         send any (RFC 3264 section 7)."""
         peer.spoken, codec = payload_type, peer.kinds[payload_type]
         by_table = peer.remote.receive and codec in TABLES
-        self._payload_type[slot] = payload_type if by_table else -1
-        self._alaw[slot] = codec == "PCMA"
+        self._kind[slot] = rtp.VERSION << 24 | payload_type << 16 if by_table else NOTHING
+        self.jitter_buffers.speak(slot, codec == "PCMA")
         before = self._unpackers.pop(slot, None)
         if codec not in TABLES:
             coder = self._coder(slot, peer, codec)
@@ -141,11 +147,7 @@ class Receivers:
 
     def move(self, slot: int, source: Address) -> None:
         """The far end has proved that it is there."""
-        peer = self._peers[slot]
-        peer.source = peer.target = source
-
-    def target(self, slot: int) -> Address:
-        return self._peers[slot].target
+        self._sources[slot] = self.targets[slot] = source
 
     def clock(self, slot: int) -> int:
         """RTP ticks to a sample of ours, in what comes."""
@@ -155,7 +157,7 @@ class Receivers:
     def reports_to(self, slot: int) -> Address:
         """Where reports go: with the sound; where that goes as agreed, to what was said of them
         (RFC 3605); else to the port above, if there is any (RFC 3550 section 11)."""
-        target, remote = self._peers[slot].target, self._peers[slot].remote
+        target, remote = self.targets[slot], self._peers[slot].remote
         if remote.mux or remote.web:
             return target
         host, port, *rest = target
@@ -165,11 +167,15 @@ class Receivers:
 
     def stream(self, slot: int) -> Stream | None:
         """What has been received of the present stream; None before its first packet."""
-        if not self._known[slot]:
+        if self._ssrc[slot] == NOBODY:
             return None
         expected = int(self._highest[slot] - self._first[slot]) + 1
         highest = int(self._highest[slot]) & 0xFFFFFFFF
         return Stream(int(self._ssrc[slot]), expected, expected - int(self._got[slot]), highest)
+
+    def received(self, slot: int) -> int:
+        """Packets of all streams of the leg."""
+        return int(self._got_before[slot] + self._got[slot])
 
     def lost(self, slot: int) -> int:
         """Packets expected and not received, over all streams of the leg."""
@@ -178,44 +184,42 @@ class Receivers:
 
     def receive(self, batch: Batch) -> None:
         """Packets of one moment, at most one for each slot."""
-        rows, sizes = batch.rows, np.array(batch.sizes)
-        slots = np.array(batch.slots, np.intp)
-        at = np.broadcast_to(np.asarray(batch.at, np.float64), slots.shape)
-        kind = rows[:, 1]
-        common = (rows[:, 0] == 0x80) & (sizes == rtp.SIZE)
-        common &= (kind & 0x7F) == self._payload_type[slots]
-        peers = self._peers
-        for i, (slot, source) in enumerate(zip(batch.slots, batch.sources, strict=True)):
-            peer = peers.get(slot)
-            if peer is None or (source != peer.source and not self._listens(peer, batch, i)):
-                common[i] = False
-                sizes[i] = 0
-                self.refused[slot] += batch.sizes[i] > 0
-        shorts, longs = rows.view(">u2"), rows.view(">u4")
-        seq, ts, ssrc = shorts[:, 1].astype(np.uint16), longs[:, 1].astype(np.uint32), longs[:, 2]
-        if not common.all():
-            for i in np.flatnonzero(~common & (sizes > 0)).tolist():
-                self._odd(batch.slots[i], rows[i, : sizes[i]].tobytes(), float(at[i]))
-            slots, seq, ts, ssrc, at = (
-                slots[common],
-                seq[common],
-                ts[common],
-                ssrc[common],
-                at[common],
-            )
-            rows = rows[common]
+        slots, rows, at = np.array(batch.slots, np.intp), batch.rows, batch.at
+        head = rows[:, : rtp.HEADER].view(">u4").astype(np.uint32)
+        common = head[:, 0] & KIND == self._kind[slots]
+        known, size = self._sources, rtp.SIZE
+        each = enumerate(zip(batch.slots, batch.sizes, batch.sources, strict=True))
+        strange = [i for i, (n, its, source) in each if its != size or source != known.get(n)]
+        if strange or not every(common):
+            self._sort_out(batch, strange, common)
+            slots, head, rows = slots[common], head[common], rows[common]
+            at = at if isinstance(at, float) else at[common]
         if len(slots):
-            self._count(slots, seq, ts, ssrc.astype(np.uint32), at)
-            self._put(slots, ts, rows[:, rtp.HEADER : rtp.SIZE], at)
+            seq, ts = head[:, 0].astype(np.uint16), head[:, 1]
+            transit = self._count(slots, seq, ts, head[:, 2], at)
+            self.jitter_buffers.put(slots, ts, rows[:, rtp.HEADER : size], transit)
 
-    def _put(self, slots: Slots, ts: Stamps, payload: codecs.Bytes, at: Times) -> None:
-        alaw = self._alaw[slots]
-        if alaw.any():
-            frames = codecs.decode(codecs.PCMA, payload)
-            frames[~alaw] = codecs.decode(codecs.PCMU, payload[~alaw])
-        else:
-            frames = codecs.decode(codecs.PCMU, payload)
-        self.jitter_buffers.put(slots, ts, frames, at)
+    def _sort_out(self, batch: Batch, strange: list[int], common: Mask) -> None:
+        """Whose packets count, and those that are not `common`, one by one."""
+        nobodys = set()
+        for i in strange:
+            if batch.sizes[i] != rtp.SIZE:
+                common[i] = False
+            if not self._is_peers(batch, i):
+                nobodys.add(i)
+                common[i] = False
+                self.refused[batch.slots[i]] += batch.sizes[i] > 0
+        at = np.broadcast_to(batch.at, len(batch.slots))
+        for i in np.flatnonzero(~common).tolist():
+            if i not in nobodys:
+                data = batch.rows[i, : batch.sizes[i]].tobytes()
+                self._odd(batch.slots[i], data, float(at[i]))
+
+    def _is_peers(self, batch: Batch, i: int) -> bool:
+        slot, peer = batch.slots[i], self._peers.get(batch.slots[i])
+        if peer is None or not batch.sizes[i]:
+            return False
+        return batch.sources[i] == self._sources[slot] or self._listens(peer, batch, i)
 
     def _listens(self, peer: Peer, batch: Batch, i: int) -> bool:
         """Symmetric RTP (RFC 4961): answer where packets come from, and whose packets count.
@@ -231,54 +235,60 @@ class Receivers:
             return False
         if peer.remote.web is not None:
             return True  # let in by its door; where it is, its checks have said
-        rebound = bool(self._known[slot]) and packet.ssrc == int(self._ssrc[slot])
+        before, rebound = self._sources[slot], packet.ssrc == self._ssrc[slot]
         if peer.remote.srtp is not None:
             believed = not rebound or packet.seq - int(self._highest[slot]) & 0xFFFF < 0x8000
         else:
             announced = (peer.remote.host, peer.remote.port)
             believed = source[:2] == announced or source == peer.home
-        if not believed and peer.source is not None:
+        if not believed and before is not None:
             at = float(np.broadcast_to(batch.at, len(batch.slots))[i])
             silence = at - self.heard_at[slot]
-            doubtful = int(self.packets[slot]) - peer.since < PROOF
+            doubtful = self.received(slot) - peer.since < PROOF
             proved = _proved(peer, packet, source)
             if not proved or not (doubtful or silence > (QUIET if rebound else STRANGE)):
                 return False
             if not rebound and not doubtful and peer.home is None:
-                peer.home = peer.source
+                peer.home = before
         if believed or rebound:
             peer.home = source
-        peer.source = peer.target = source
-        peer.since = int(self.packets[slot])
+        self.move(slot, source)
+        peer.since = self.received(slot)
         return True
 
     def _count(
-        self, slots: Slots, seq: NDArray[np.uint16], ts: Stamps, ssrc: Stamps, at: Times
-    ) -> None:
-        """RFC 3550 appendix A.1 and A.8, for all at once."""
-        step = (seq - self._highest[slots].astype(np.uint16)).view(np.int16).astype(np.int64)
-        anew = ~self._known[slots] | (ssrc != self._ssrc[slots]) | (np.abs(step) > ANOTHER_CLOCK)
-        transit = (at * RATE).astype(np.int64).astype(np.uint32) - ts
-        if anew.any():
+        self,
+        slots: Slots,
+        seq: NDArray[np.uint16],
+        ts: Stamps,
+        ssrc: Stamps,
+        at: float | Times,
+    ) -> Stamps:
+        """RFC 3550 appendix A.1 and A.8, for all at once; how long each was `under_way`."""
+        highest, transit = self._highest[slots], under_way(ts, at)
+        step = seq - highest.astype(np.uint16)
+        anew = (step + ANOTHER_CLOCK > 2 * ANOTHER_CLOCK) | (ssrc != self._ssrc[slots])
+        if some(anew):
             self._begin(slots[anew], seq[anew], ssrc[anew], transit[anew])
-            step[anew] = 0
-        self._highest[slots] += np.maximum(step, 0)
+            highest[anew], step[anew] = seq[anew], 0
+        self._highest[slots] = highest + np.maximum(step.view(np.int16), 0)
         self._got[slots] += 1
-        self.packets[slots] += 1
         self.heard_at[slots] = at
-        change = np.abs((transit - self._transit[slots]).view(np.int32).astype(np.int64))
-        change[change > RATE] = 0  # a second at once is no jitter but a clock that was set anew
-        self.jitter[slots] += (change - self.jitter[slots]) / 16
+        change = np.abs((transit - self._transit[slots]).view(np.int32) / 16)
+        change *= change <= RATE / 16  # a second at once is no jitter but a clock that was set anew
+        self.jitter[slots] = self.jitter[slots] * (15 / 16) + change
         self._transit[slots] = transit
+        return transit
 
     def _begin(self, slots: Slots, seq: NDArray[np.uint16], ssrc: Stamps, transit: Stamps) -> None:
         """A stream begins: the leg's first, another SSRC, or the same one started over."""
         before = self._highest[slots] - self._first[slots] + 1 - self._got[slots]
-        self._lost_before[slots] += np.where(self._known[slots], np.maximum(before, 0), 0)
+        known = self._ssrc[slots] != NOBODY
+        self._lost_before[slots] += np.where(known, np.maximum(before, 0), 0)
+        self._got_before[slots] += self._got[slots]
         self.jitter_buffers.restart(slots)
         for slot in slots.tolist():
             self._peers[slot].keys = EventReader()
-        self._known[slots] = True
         self._ssrc[slots] = ssrc
         self._first[slots] = self._highest[slots] = seq
         self._got[slots] = 0
@@ -314,7 +324,7 @@ class Receivers:
         slots, jitter = np.array([slot]), self.jitter[slot]
         transit = self._transit[slot]
         seq, ts = np.array([packet.seq], np.uint16), np.array([packet.ts], np.uint32)
-        self._count(slots, seq, ts, np.array([packet.ssrc], np.uint32), np.array([at]))
+        self._count(slots, seq, ts, np.array([packet.ssrc], np.uint32), at)
         if not timed:
             self.jitter[slot], self._transit[slot] = jitter, transit
 
@@ -327,30 +337,40 @@ class Receivers:
             return
         if unpacker:
             # The place is reserved; what is heard there is decoded when it is due.
-            ts, sound = unpacker.coder.stamp(ts), np.zeros(samples, np.int16)
+            ts, sound = unpacker.coder.stamp(ts), np.full(samples, SILENT, np.uint8)
             unpacker.put(ts, payload)
         else:
-            sound = codecs.decode(TABLES[codec], np.frombuffer(payload, np.uint8))
+            sound = np.frombuffer(payload, np.uint8)
         self._count_one(slot, replace(packet, ts=ts), at, timed=True)
         self.jitter_buffers.put_any(slot, ts, sound, at)
 
-    def take(self, slots: Slots) -> tuple[Pcm, NDArray[np.bool_], NDArray[np.bool_]]:
-        """The frame due for each of these slots; whether it came, and whether there is any: some
-        codecs know what to make of nothing."""
+    def take(self, top: int) -> Mask:
+        """Time goes on by a frame for all slots below `top`: whose frame has come."""
         buffers = self.jitter_buffers
-        frames, came = buffers.take(slots)
-        present = came.copy()
+        came = self._came = buffers.take(top)
+        self._decoded = {}
         for slot, unpacker in self._unpackers.items():
-            i = int(np.searchsorted(slots, slot))
-            if not buffers.passed[i]:
+            if not buffers.passed[slot]:
                 continue
             ts, two = buffers.heard(slot), bool(buffers.joined[slot])
-            sound = unpacker.frame(ts, two) if came[i] else unpacker.lost(ts)
+            sound = unpacker.frame(ts, two) if came[slot] else unpacker.lost(ts)
             buffers.joined[slot] = False
-            came[i] &= sound is not None
-            present[i] = sound is not None
-            frames[i] = 0 if sound is None else sound
-        return frames, came, present
+            came[slot] &= sound is not None
+            if sound is not None:
+                self._decoded[slot] = sound
+        return came
+
+    def frames(self, slots: Slots) -> tuple[Pcm, Mask]:
+        """The frames that `take` took, and whether there is any: some codecs know what to make of
+        one that has not come."""
+        frames, present = self.jitter_buffers.frames(slots), self._came[slots]
+        if not every(present):
+            frames[~present] = 0
+        for i, slot in enumerate(slots.tolist()) if self._unpackers else ():
+            if slot in self._unpackers:
+                present[i] = slot in self._decoded
+                frames[i] = self._decoded.get(slot, 0)
+        return frames, present
 
 
 def _kinds(remote: Remote) -> dict[int, str]:

@@ -103,6 +103,12 @@ class Recorders:
         self._stale = True
         return blocks
 
+    @property
+    def heard(self) -> set[int]:
+        """The slots of all whose far ends are recorded."""
+        tracks = (track for one in self._going.values() for track in one.tracks)
+        return {slot for track in tracks for way, slot in track if way == 0}
+
     def ticks_to_limit(self) -> int | None:
         """Ticks of silence after which the first of them ends; None if none does."""
         limits = [

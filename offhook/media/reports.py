@@ -60,7 +60,7 @@ class Reports:
         return Stats(
             codec=account.codec,
             packets_sent=int(self._senders.packets[slot]),
-            packets_received=int(self._receivers.packets[slot]),
+            packets_received=self._receivers.received(slot),
             lost=self._receivers.lost(slot),
             refused=int(self._receivers.refused[slot]),
             late=int(buffers.late[slot]),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offhook.media.codecs import Pcm
+from offhook.media.masks import Mask, some
 from offhook.media.mixing import clipped
 
 
@@ -60,6 +61,11 @@ class Rooms:
             seat.speaks = not on
             self._stale = True
 
+    @property
+    def seated(self) -> AbstractSet[int]:
+        """The slots of all who sit somewhere."""
+        return self._room_of.keys()
+
     def partner(self, slot: int) -> int | None:
         """The other of a room of two, to whom keys are passed on."""
         seat = self._seat(slot)
@@ -84,16 +90,14 @@ class Rooms:
         self._any_silent, self._any_deaf = bool(self._silent.any()), bool(self._deaf.any())
         self._stale = False
 
-    def mix(
-        self, heard: Pcm, present: NDArray[np.bool_], out: Pcm, sounds: NDArray[np.bool_]
-    ) -> None:
+    def mix(self, heard: Pcm, present: Mask, out: Pcm, sounds: Mask) -> None:
         """Write to `out`, at each seat, what the others in its room say; `sounds` tells where."""
         if self._stale:
             self._layout()
         if not len(self._slots):
             return
         speaking = present[self._slots] & ~self._silent
-        if not speaking.any():
+        if not some(speaking):
             return
         said = heard[self._slots].astype(np.int32)
         if self._any_silent:

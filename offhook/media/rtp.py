@@ -17,6 +17,7 @@ from offhook.media.clip import SAMPLES
 from offhook.media.codecs import Bytes
 
 HEADER = 12
+VERSION = 0x80  # the first byte of a packet without anything uncommon
 SIZE = HEADER + SAMPLES  # of a packet with 20 ms of G.711
 ROW = 1500  # bytes kept of a packet; more than that is no sound
 
@@ -91,5 +92,5 @@ def read(data: bytes) -> Packet | None:
 
 def write(packet: Packet) -> bytes:
     second = packet.payload_type | (0x80 if packet.marker else 0)
-    header = struct.pack("!BBHII", 0x80, second, packet.seq, packet.ts, packet.ssrc)
+    header = struct.pack("!BBHII", VERSION, second, packet.seq, packet.ts, packet.ssrc)
     return header + packet.payload

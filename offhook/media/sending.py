@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offhook.media import codecs, rtp
 from offhook.media.clip import SAMPLES
 from offhook.media.codecs import Pcm
 from offhook.media.coding import Coder
-from offhook.media.jitter import Slots
+from offhook.media.masks import Mask
 
 
 class Senders:
@@ -24,11 +23,11 @@ class Senders:
         self._shorts = self._packets.view(">u2")
         self._longs = self._packets.view(">u4")
         self._seq = np.zeros(capacity, np.uint16)
-        self._alaw = np.zeros(capacity, np.bool_)
         self._ts = np.zeros(capacity, np.uint32)
         self.ssrc = np.zeros(capacity, np.uint32)
         self.packets = np.zeros(capacity, np.int64)
         self._others = np.zeros((2, capacity), np.int64)  # packets that are no 20 ms; octets
+        self._alaw: set[int] = set()
         self._fresh: list[int] = []  # whose next packet carries the marker
         self._marked: list[int] = []  # whose last one did
         flat = self._packets.data.cast("B")
@@ -41,16 +40,19 @@ class Senders:
         self.packets[slot] = 0
         self._others[:, slot] = 0
 
+    def close(self, slot: int) -> None:
+        self._alaw.discard(slot)
+
     def connect(self, slot: int, codec: str, payload_type: int) -> None:
-        self._alaw[slot] = codec == "PCMA"
-        self._packets[slot, 0] = 0x80
+        (self._alaw.add if codec == "PCMA" else self._alaw.discard)(slot)
+        self._packets[slot, 0] = rtp.VERSION
         self._packets[slot, 1] = payload_type
         self._longs[slot, 2] = self.ssrc[slot]
         self._fresh.append(slot)
 
-    def advance(self, slots: Slots, ticks: int) -> None:
-        """Time passes for these legs, whether they sent or not."""
-        self._ts[slots] += np.uint32(SAMPLES * ticks)
+    def advance(self, top: int, ticks: int) -> None:
+        """Time passes for all slots below `top`, whether they sent or not."""
+        self._ts[:top] += np.uint32(SAMPLES * ticks)
 
     def now(self, slot: int) -> int:
         """The RTP time of this tick, by the clock of the leg's codec."""
@@ -66,22 +68,17 @@ class Senders:
         others, theirs = map(int, self._others[:, slot])
         return (int(self.packets[slot]) - others) * SAMPLES + theirs
 
-    def pack(self, slots: Slots, out: Pcm, sounds: NDArray[np.bool_]) -> None:
-        """Make the next packet of each of these slots from its frame."""
-        loud, alaw = sounds[slots], self._alaw[slots]
-        silence = np.where(alaw, codecs.SILENCE[codecs.PCMA], codecs.SILENCE[codecs.PCMU])
-        payload = np.empty((len(slots), SAMPLES), np.uint8)
-        payload[:] = silence[:, None]
-        for codec, mine in ((codecs.PCMU, loud & ~alaw), (codecs.PCMA, loud & alaw)):
-            if mine.all():
-                payload = codecs.encode(codec, out[slots])
-            elif mine.any():
-                payload[mine] = codecs.encode(codec, out[slots[mine]])
-        self._packets[slots, rtp.HEADER :] = payload
-        self._shorts[slots, 1] = self._seq[slots]
-        self._longs[slots, 1] = self._ts[slots]
-        self._seq[slots] += np.uint16(1)
-        self.packets[slots] += 1
+    def pack(self, out: Pcm, sends: Mask) -> None:
+        """Make the next packet of each slot that `sends` from its frame. The rows of the others
+        are as good as any."""
+        top, alaw = len(out), [slot for slot in self._alaw if slot < len(out)]
+        self._packets[:top, rtp.HEADER :] = codecs.encode(codecs.PCMU, out)
+        if alaw:
+            self._packets[alaw, rtp.HEADER :] = codecs.encode(codecs.PCMA, out[alaw])
+        self._shorts[:top, 1] = self._seq[:top]
+        self._longs[:top, 1] = self._ts[:top]
+        self._seq[:top] += sends
+        self.packets[:top] += sends
 
     def encode(self, slots: Iterable[int], out: Pcm) -> list[tuple[int, bytes]]:
         """The next packets of slots that have coders."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import selectors
+import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
@@ -21,6 +21,8 @@ EXPEDITED = 0xB8  # the traffic class of speech, RFC 4594 section 4.1
 
 Pair = tuple[socket.socket, socket.socket]
 Enter = Callable[[int, bytes, Address], bytes]
+Read = Callable[[memoryview], tuple[int, Address]]
+Poll = getattr(select, "epoll", select.poll)
 
 
 class Sockets:
@@ -30,7 +32,8 @@ class Sockets:
         self._rtp: dict[int, socket.socket] = {}
         self._rtcp: dict[int, socket.socket] = {}
         self._spare: dict[int, Pair] = {}  # by port, of no slot yet
-        self._selector = selectors.DefaultSelector()
+        self._ready = Poll()
+        self._slots: dict[int, tuple[int, Read | None]] = {}  # by descriptor; None: of reports
         self._guarded: AbstractSet[int] = frozenset()
         self._enter: Enter = lambda slot, data, source: data
         self._rows = np.zeros((AT_ONCE, ROW), np.uint8)
@@ -53,13 +56,16 @@ class Sockets:
         rtp, rtcp = self._rtp[slot], self._rtcp[slot] = self._spare.pop(port)
         _empty(rtp)
         _empty(rtcp)
-        self._selector.register(rtp, selectors.EVENT_READ, (slot, True))
-        self._selector.register(rtcp, selectors.EVENT_READ, (slot, False))
+        self._slots[rtp.fileno()] = slot, rtp.recvfrom_into
+        self._slots[rtcp.fileno()] = slot, None
+        for one in (rtp, rtcp):
+            self._ready.register(one, select.POLLIN)
 
     def close(self, slot: int) -> None:
         for sockets in (self._rtp, self._rtcp):
             if (one := sockets.pop(slot, None)) is not None:
-                self._selector.unregister(one)
+                self._ready.unregister(one)
+                del self._slots[one.fileno()]
                 one.close()
 
     def drain(self, at: float, report: Callable[[int, bytes], None]) -> list[Batch]:
@@ -67,7 +73,7 @@ class Sockets:
         batches: list[Batch] = []
         used = 0
         for _ in range(ROUNDS):
-            ready = self._selector.select(0)
+            ready = self._ready.poll(0)
             if not ready or used + len(ready) > AT_ONCE:
                 break
             batches.append(self._read(ready, used, at, report))
@@ -76,7 +82,7 @@ class Sockets:
 
     def _read(
         self,
-        ready: list[tuple[selectors.SelectorKey, int]],
+        ready: list[tuple[int, int]],
         used: int,
         at: float,
         report: Callable[[int, bytes], None],
@@ -85,43 +91,43 @@ class Sockets:
         slots: list[int] = []
         sizes: list[int] = []
         sources: list[Address] = []
-        for key, _ in ready:
-            slot, is_rtp = key.data
-            one: socket.socket = key.fileobj  # type: ignore[assignment]
+        views, known, guarded, row = self._views, self._slots, self._guarded, used
+        for descriptor, _ in ready:
+            slot, read = known[descriptor]
             try:
-                if not is_rtp:
-                    report(slot, one.recv(RTCP_BYTES))
+                if read is None:
+                    report(slot, self._rtcp[slot].recv(RTCP_BYTES))
                     continue
-                view = self._views[used + len(slots)]
-                if slot in self._guarded:
-                    data, source = one.recvfrom(DATAGRAM)
-                    data = self._enter(slot, data, source)[:ROW]
-                    size = len(data)
-                    view[:size] = data
+                if slot in guarded:
+                    size, source = self._let_in(slot, views[row])
                 else:
-                    size, source = one.recvfrom_into(view)
+                    size, source = read(views[row])
             except OSError:  # the far end's port is closed, says ICMP
                 continue
-            if not size:
-                continue
-            slots.append(slot)
-            sizes.append(size)
-            sources.append(source)
-        return Batch(slots, sizes, sources, self._rows[used : used + len(slots)], at)
+            if size:
+                slots.append(slot)
+                sizes.append(size)
+                sources.append(source)
+                row += 1
+        return Batch(slots, sizes, sources, self._rows[used:row], at)
 
-    def send(
-        self, output: Output, rows: list[memoryview], target: Callable[[int], Address]
-    ) -> None:
+    def _let_in(self, slot: int, row: memoryview) -> tuple[int, Address]:
+        data, source = self._rtp[slot].recvfrom(DATAGRAM)
+        packet = self._enter(slot, data, source)[:ROW]
+        row[: len(packet)] = packet
+        return len(packet), source
+
+    def send(self, output: Output, rows: list[memoryview], targets: Mapping[int, Address]) -> None:
         """The packets of one tick; one that cannot be sent is lost, as packets are."""
         sockets = self._rtp
         for slot in output.media:
             try:  # noqa: SIM105 - this is the hot path
-                sockets[slot].sendto(rows[slot], target(slot))
+                sockets[slot].sendto(rows[slot], targets[slot])
             except OSError:
                 pass
         for slot, packet in output.packets:
             try:  # noqa: SIM105 - as hot, where sound is sealed
-                sockets[slot].sendto(packet, target(slot))
+                sockets[slot].sendto(packet, targets[slot])
             except OSError:
                 pass
         for slot, packet, where in output.replies:

@@ -167,7 +167,7 @@ class Worker:
         self._deliver(self._studio.process(batches, at))
 
     def _deliver(self, output: Output) -> None:
-        self._sockets.send(output, self._studio.rows, self._studio.target)
+        self._sockets.send(output, self._studio.rows, self._studio.targets)
         self._studio.write(output.blocks)
         for event in output.events:
             if event.kind == "closed" and (slot := self._slots.pop(event.id, None)) is not None:

@@ -11,7 +11,7 @@ from media_sounds import AGREED, FAR, FarEnd, Sound, Studio, joined, number, num
 from offhook.media import codecs, rtp
 from offhook.media.clip import FRAME, RATE, SAMPLES
 from offhook.media.coding import Coder
-from offhook.media.jitter import JitterBuffers
+from offhook.media.jitter import JitterBuffers, under_way
 
 PARTS_PER_MILLION = (-200, -50, 0, 50, 200)
 MINUTES = 10  # in which 200 ppm are six frames
@@ -30,12 +30,14 @@ def drifting(minutes: int) -> tuple[JitterBuffers, np.ndarray, np.ndarray]:
         now = (tick + 1) * FRAME
         while (ready := sent * pace + 0.013 <= now).any():
             slots = np.flatnonzero(ready)
-            frames = np.repeat(sent[slots, None] % 20000 + 1000, SAMPLES, 1).astype(np.int16)
+            frames = np.repeat(sent[slots, None] % 64 + 16, SAMPLES, 1).astype(np.uint8)
             stamps = (sent[slots] * SAMPLES).astype(np.uint32)
-            buffers.put(slots, stamps, frames, (sent * pace)[slots] + 0.013)
+            arrived = (sent * pace)[slots] + 0.013
+            buffers.put(slots, stamps, frames, under_way(stamps, arrived))
             sent[slots] += 1
-        frames, heard[tick] = buffers.take(all_slots)
-        delay[tick] = (sent - (frames[:, 0].astype(np.int64) - 1000)) % 20000
+        heard[tick] = buffers.take(legs)
+        began = codecs.encode(codecs.PCMU, buffers.frames(all_slots)[:, 0])
+        delay[tick] = (sent - (began.astype(np.int64) - 16)) % 64
     return buffers, heard, np.where(heard, delay, np.nan)
 
 

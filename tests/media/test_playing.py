@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from media_sounds import Studio, joined, level, share, tone
+from media_sounds import AGREED, Studio, joined, level, share, tone
 
 
 @pytest.fixture
@@ -117,3 +119,20 @@ def test_a_simulated_leg_wants_ticks_only_while_it_sounds(studio, busy):
 def test_a_real_leg_always_wants_ticks(studio):
     studio.rtp_leg(5)
     assert studio.engine.due() == pytest.approx(0.02)
+
+
+def test_a_leg_that_is_on_hold_numbers_no_packets_while_others_are_sent():
+    """Whoever resumes would take them for lost."""
+    studio = Studio()
+    for leg in (1, 2):
+        studio.rtp_leg(leg)
+    studio.tick(2)
+    studio.engine.connect(1, replace(AGREED, send=False))
+    studio.tick(10)
+    studio.engine.connect(1, AGREED)
+    studio.tick(2)
+    sent = studio.sent(1)
+    assert len(sent) == 4
+    assert [(one.seq - sent[0].seq) & 0xFFFF for one in sent] == [0, 1, 2, 3]
+    assert (sent[2].ts - sent[1].ts) & 0xFFFFFFFF == 11 * 160
+    assert len(studio.sent(2)) == 14

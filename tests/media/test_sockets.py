@@ -34,7 +34,7 @@ def test_sound_is_marked_for_routers_to_pass_it_first(
         ours = Sockets()
         ours.prepare(ip, port)
         ours.open(0, port)
-        ours.send(Output(packets=[(0, b"sound")]), [], lambda _slot: far.getsockname())
+        ours.send(Output(packets=[(0, b"sound")]), [], {0: far.getsockname()})
         data, [(_, _, marked)], _, source = far.recvmsg(100, 100)
         ours.close(0)
     assert (data, source[1], marked[0]) == (b"sound", port, EXPEDITED)

@@ -98,10 +98,10 @@ def test_a_stranger_without_the_key_does_not_take_the_call_over():
     stranger = SealedEnd(keys(theirs=9))
     studio.arrive(leg, stranger.sealed(0), STRANGER)
     studio.tick()
-    assert studio.engine.target(studio.slots[leg]) == FAR
+    assert studio.engine.targets[studio.slots[leg]] == FAR
     studio.arrive(leg, far.sealed(0), ("192.0.2.7", 5555))
     studio.tick()
-    assert studio.engine.target(studio.slots[leg]) == ("192.0.2.7", 5555)
+    assert studio.engine.targets[studio.slots[leg]] == ("192.0.2.7", 5555)
 
 
 def test_who_has_the_key_may_move_in_the_middle_of_a_word():
@@ -117,7 +117,7 @@ def test_who_has_the_key_may_move_in_the_middle_of_a_word():
             studio.arrive(leg, packets[7], FAR)
         studio.tick()
         if n > 4:
-            assert studio.engine.target(studio.slots[leg]) == STRANGER
+            assert studio.engine.targets[studio.slots[leg]] == STRANGER
     assert heard(studio, leg)[:7] == [0, 1, 2, 3, 4, 5, 6]
 
 

@@ -31,7 +31,7 @@ def studio() -> Studio:
 
 
 def target(studio: Studio) -> tuple[object, ...]:
-    return studio.engine.target(studio.slots[1])
+    return studio.engine.targets[studio.slots[1]]
 
 
 def test_packets_go_where_the_session_description_says(studio):

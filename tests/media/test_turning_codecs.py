@@ -152,3 +152,18 @@ def test_what_was_not_agreed_on_is_not_heard():
     talker = Talker(AGREED)
     assert not np.any(talker.says("G722", 50))
     assert talker.stats().refused == 50
+
+
+@pytest.mark.parametrize("codecs_agreed", [("PCMU", "PCMA"), ("PCMA", "PCMU")])
+def test_what_we_say_follows_what_is_agreed_on_anew(codecs_agreed: tuple[str, str]):
+    studio = Studio()
+    leg = studio.rtp_leg(1)
+    said = tone(440, 0.02)
+    for n, codec in enumerate(codecs_agreed):
+        studio.engine.connect(leg, Remote(*FAR, codec, TYPES[codec], 101))
+        studio.engine.play(leg, n, said)
+        studio.tick()
+        packet = studio.sent(leg)[-1]
+        assert packet.payload_type == TYPES[codec]
+        heard = codecs.decode(TABLES[codec], np.frombuffer(packet.payload, np.uint8))
+        assert np.abs(heard.astype(int) - said).max() < 300

@@ -52,9 +52,9 @@ class Desk:
     def take(self, output: Output) -> None:
         self.told += output.events
         self.sent += [(data, source) for _, data, source in output.replies]
-        self.sent += [(data, self.studio.target(slot)) for slot, data in output.packets]
+        self.sent += [(data, self.studio.targets[slot]) for slot, data in output.packets]
         rows = self.studio.rows
-        self.sent += [(bytes(rows[slot]), self.studio.target(slot)) for slot in output.media]
+        self.sent += [(bytes(rows[slot]), self.studio.targets[slot]) for slot in output.media]
         assert not output.reports
         assert not output.farewells
 
@@ -367,11 +367,11 @@ def test_a_browser_has_so_many_places_and_no_more():
     places = [("198.51.100.20", port) for port in range(41000, 41040)]
     for place in places:
         assert desk.arrive(far.check(nominate=False), place)
-    assert desk.studio.target(desk.slot) == HERE
+    assert desk.studio.targets[desk.slot] == HERE
     for n, place in enumerate((HERE, places[-1], places[-31], places[-32], places[0])):
         desk.arrive(far.seals.protect(FarEnd().packet(n)), place)
     desk.arrive(far.check(), ELSEWHERE)
-    assert desk.studio.target(desk.slot) == ELSEWHERE
+    assert desk.studio.targets[desk.slot] == ELSEWHERE
     assert desk.stats().refused == 2, "two of places that were long ago"
 
 
