@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from media_sounds import FarEnd, Studio, number, numbered
+from dataclasses import replace
 
+import numpy as np
+import pytest
+from media_sounds import AGREED, STREAM, FarEnd, Studio, joined, number, numbered
+
+from offhook.media import codecs
+from offhook.media.clip import FRAME, SAMPLES
+from offhook.media.jitter import JitterBuffers, under_way
 from offhook.media.rtp import Packet
+
+NAMES = {codecs.PCMU: "PCMU", codecs.PCMA: "PCMA"}
 
 
 def hear(arrivals: list[list[int]], far: FarEnd | None = None, after: int = 8) -> list[int | None]:
@@ -99,17 +107,33 @@ def test_packets_that_keep_coming_late_are_waited_for_longer():
     assert len(ticks) > 200
 
 
-def test_a_delay_that_is_not_needed_any_more_is_given_up_in_a_quiet_moment():
-    studio, far = Studio(), FarEnd()
-    leg = studio.rtp_leg(1)
+@pytest.mark.parametrize("law", [codecs.PCMU, codecs.PCMA])
+def test_a_delay_that_is_not_needed_any_more_is_given_up_in_a_quiet_moment(law: int):
+    studio = Studio()
+    far, quiet = FarEnd(replace(STREAM, payload_type=law)), bytes([codecs.SILENCE[law]]) * 160
+    leg = studio.rtp_leg(1, replace(AGREED, codec=NAMES[law], payload_type=law))
     for n in range(4):
-        studio.arrive(leg, far.packet(n, b"\xff" * 160))
+        studio.arrive(leg, far.packet(n, quiet))
     for n in range(4, 4000):
         studio.tick()
-        studio.arrive(leg, far.packet(n, b"\xff" * 160 if n < 3900 else None))
+        studio.arrive(leg, far.packet(n, quiet if n < 3999 else b"\x20" * 160))
     studio.tick()
-    heard = [number(frame) for frame in studio.heard(leg)][-1]
-    assert heard == 3999 % 64, "the packet that came in this very tick"
+    frames = studio.heard(leg)
+    assert codecs.encode(law, joined(frames[-1:]))[0] == 0x20, "it came in this very tick"
+    assert np.abs(joined(frames[:-1])).max() < 10
+
+
+def test_how_late_packets_come_is_told_by_the_one_that_came_soonest():
+    """However late the first of them was."""
+    buffers, slot = JitterBuffers(1), np.array([0])
+    buffers.reset(0)
+    frame = np.zeros((1, SAMPLES), np.uint8)
+    for n in range(200):
+        late = 0.1 if n == 0 else 0.05 if n % 20 == 19 else 0.0
+        stamps = np.array([n * SAMPLES], np.uint32)
+        buffers.put(slot, stamps, frame, under_way(stamps, n * FRAME + late))
+        buffers.take(1)
+    assert buffers.target[0] == 4
 
 
 @pytest.mark.parametrize(
