@@ -54,8 +54,7 @@ class Sockets:
     def open(self, slot: int, port: int) -> None:
         """The pair that was prepared is this slot's."""
         rtp, rtcp = self._rtp[slot], self._rtcp[slot] = self._spare.pop(port)
-        _empty(rtp)
-        _empty(rtcp)
+        _empty(rtp, rtcp)
         self._slots[rtp.fileno()] = slot, rtp.recvfrom_into
         self._slots[rtcp.fileno()] = slot, None
         for one in (rtp, rtcp):
@@ -147,11 +146,17 @@ def _pair(ip: str, port: int) -> Pair:
         raise
 
 
-def _empty(one: socket.socket) -> None:
+def _empty(*pair: socket.socket) -> None:
     """What came before was for nobody. More than this has come by the time it is read."""
-    with suppress(OSError):
-        for _ in range(AT_ONCE):
-            one.recv(1)
+    waiting, by_descriptor = select.poll(), {one.fileno(): one for one in pair}
+    for descriptor in by_descriptor:
+        waiting.register(descriptor, select.POLLIN)
+    for _ in range(AT_ONCE):
+        if not (ready := waiting.poll(0)):
+            return
+        for descriptor, _ in ready:
+            with suppress(OSError):
+                by_descriptor[descriptor].recv(1)
 
 
 def _bound(ip: str, port: int) -> socket.socket:

@@ -92,8 +92,10 @@ class Worker:
         """
         near = self._awaited is not None and patience is not None and patience <= FRAME
         writing = [self._link] if self._outgoing else []
-        select.select([] if near else [self._link], writing, [], patience)
-        more = True
+        came, _, _ = select.select([] if near else [self._link], writing, [], patience)
+        if near:
+            came, _, _ = select.select([self._link], [], [], 0)
+        more = bool(came)
         while more:
             try:
                 data = self._link.recv(CHUNK)

@@ -123,6 +123,20 @@ def test_a_delay_that_is_not_needed_any_more_is_given_up_in_a_quiet_moment(law: 
     assert np.abs(joined(frames[:-1])).max() < 10
 
 
+@pytest.mark.parametrize("lost", range(44, 60))
+def test_frames_are_joined_only_where_both_have_come(lost: int):
+    """After a second, of four quiet ones that wait."""
+    studio, far = Studio(), FarEnd()
+    leg = studio.rtp_leg(1)
+    for n in range(90):
+        if n != lost:
+            studio.arrive(leg, far.packet(n, b"\xe0" * 160))
+        if n > 2:
+            studio.tick()
+    studio.tick(8)
+    assert by_tick(studio).count(None) == 1
+
+
 def test_how_late_packets_come_is_told_by_the_one_that_came_soonest():
     """However late the first of them was."""
     buffers, slot = JitterBuffers(1), np.array([0])
@@ -212,3 +226,20 @@ def test_a_lost_packet_of_another_length_leaves_the_rest_in_place():
     heard = by_tick(studio)
     at = heard.index(15)
     assert heard[at : at + 4] == [15, None, None, 18]
+
+
+@pytest.mark.parametrize("law", [codecs.PCMU, codecs.PCMA])
+def test_of_half_a_frame_that_is_lost_the_rest_is_heard(law: int):
+    studio = Studio()
+    leg = studio.rtp_leg(1, replace(AGREED, codec=NAMES[law], payload_type=law))
+    far = FarEnd(replace(STREAM, payload_type=law))
+    for n in range(20):
+        if n != 9:
+            studio.arrive(leg, far.packet(n, b"\x20" * 80, ts=16000 + n * 80))
+        if n % 2:
+            studio.tick()
+    studio.tick(2)
+    (halved,) = [one for one in map(joined, zip(studio.heard(leg))) if np.abs(one).min() < 10]
+    first, second = np.split(halved, 2)
+    assert np.abs(first).min() > 1000
+    assert np.abs(second).max() < 10

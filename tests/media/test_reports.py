@@ -105,6 +105,18 @@ class TestSending:
         assert block.fraction_lost / 256 == pytest.approx(0.1, abs=0.01)
         assert block.lost == pytest.approx((block.highest - 99) / 10, abs=1)
 
+    def test_the_highest_number_is_not_that_of_one_that_came_late(self, studio):
+        talk(studio, [*range(248), 249, 248])
+        assert reports(studio)[0].receptions[0].highest == FarEnd().first.seq + 249
+
+    def test_numbers_that_jump_far_are_a_stream_that_began_anew(self, studio):
+        """Appendix A.1: nothing between them was lost."""
+        talk(studio, list(range(50)))
+        jumped = replace(FarEnd().first, seq=10_000)
+        talk(studio, list(range(50, 100)), FarEnd(jumped))
+        figures = stats(studio)
+        assert (figures.packets_received, figures.lost) == (100, 0)
+
     def test_a_leg_on_hold_is_a_mere_receiver(self, studio):
         studio.engine.connect(1, replace(AGREED, send=False))
         talk(studio, list(range(600)))
