@@ -55,7 +55,8 @@ class Concealment:
     def fill(self, slots: Slots, frames: Pcm, present: Mask, before: Pcm) -> None:
         """Complete this tick's `frames` of these slots, of which some are `present`; `before` is
         what was heard in the last one."""
-        self._listen(slots[present])
+        if self.noisy:
+            self._listen(slots[present])
         if every(present):
             self._gone[slots] = 0
             return

@@ -107,7 +107,6 @@ class Receivers:
     def close(self, slot: int) -> None:
         for known in (self._peers, self._unpackers, self.targets, self._sources):
             known.pop(slot, None)
-        self._kind[slot] = NOTHING
 
     def connect(self, slot: int, remote: Remote, at: float) -> None:
         """Agreed anew. A leg that was told another address listens to whoever comes first again."""

@@ -172,3 +172,12 @@ def test_a_stream_that_starts_over_is_decoded_from_its_first_packet(codec: str, 
     heard = joined(far.studio.heard(far.leg)[before + 5 :])
     assert len(heard) * FRAME / SAMPLES > 0.7
     assert share(heard, 700) > 0.95
+
+
+def test_what_cannot_be_decoded_is_not_heard():
+    """Two frames of 10 ms must be as long as each other (RFC 6716 section 3.2.3)."""
+    far, broken = Far("opus", 111, CHIRP), b"\x01\0\0\0"
+    assert opus_samples(broken) == SAMPLES
+    far.packets[20:] = [packet[: rtp.HEADER] + broken for packet in far.packets[20:]]
+    heard = far.arrives(in_turn(*range(50)))
+    assert len(heard) == 20 * SAMPLES
