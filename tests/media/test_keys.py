@@ -331,3 +331,19 @@ class TestBridges:
         studio.engine.mute(1, True)
         self.press_at(studio, 1)
         assert self.events_of(studio, 2) == 0
+
+
+@pytest.mark.parametrize(("codec", "number"), [("PCMU", 0), ("PCMA", 8), ("G722", 9)])
+def test_while_a_key_is_pressed_its_events_take_the_place_of_sound(codec: str, number: int):
+    """RFC 4733 section 2.5.1.2: one packet a frame, whatever it holds."""
+    studio = Studio()
+    leg = studio.rtp_leg(1, replace(AGREED, codec=codec, payload_type=number))  # type: ignore[arg-type]
+    for presses in range(20):
+        if presses == 5:
+            studio.engine.press(leg, 7, "5")
+        studio.tick()
+    sent = studio.sent(leg)
+    kinds = [packet.payload_type for packet in sent]
+    assert len(sent) == 20
+    assert set(kinds) == {number, AGREED.dtmf_payload_type}
+    assert kinds[:5] == [number] * 5
