@@ -15,7 +15,7 @@ from offhook.sip.message import Field, Request, respond
 from offhook.sip.outbound import Outbound
 from offhook.sip.reliable import Provisionals
 from offhook.sip.session import Session
-from offhook.sip.transactions import Transaction
+from offhook.sip.transactions import Transaction, earliest
 
 RING_AGAIN = 60.0  # seconds; proxies give up a call that nothing is heard of (section 13.3.1.1)
 TRYING = 0.2  # seconds within which a caller hears something (RFC 3261 section 17.2.1)
@@ -133,8 +133,7 @@ class Inbound:
             return None
         repeat = self._provisionals.wake_at if self._provisionals else None
         trying = None if self._transaction.data else self._trying_at
-        times = (repeat, trying, self._expires_at, self._ring_at)
-        return min([at for at in times if at is not None], default=None)
+        return earliest(repeat, trying, self._expires_at, self._ring_at)
 
     def fire(self, now: float) -> None:
         if self._expires_at is not None and now >= self._expires_at and not self.over:

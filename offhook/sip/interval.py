@@ -8,6 +8,7 @@ from typing import Literal
 
 from offhook.frozen import frozen
 from offhook.sip.message import Field, Message, Request
+from offhook.sip.transactions import earliest
 
 LEAST = 90  # seconds, section 4
 SHORTEST = 4  # seconds, of those who answer with less all the same: we refresh no more often
@@ -75,8 +76,7 @@ class SessionTimer:
 
     @property
     def wake_at(self) -> float | None:
-        times = [at for at in (self._refresh_at, self._expire_at) if at is not None]
-        return min(times, default=None)
+        return earliest(self._refresh_at, self._expire_at)
 
     def due(self, now: float) -> Due:
         """What is to be done, once."""

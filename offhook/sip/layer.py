@@ -309,9 +309,7 @@ def return_hop(request: Request, hop: Hop) -> Hop:
 
 def stamped(request: Request, hop: Hop) -> Request:
     """The request with `received` and `rport` in its topmost Via (RFC 3581 section 4)."""
-    top = next(i for i, (name, _) in enumerate(request.fields) if name.lower() in ("via", "v"))
-    name, value = request.fields[top]
-    first, *rest = split_list(value)
+    first, *rest = split_list(request.get("via"))
     rport = request.via.param("rport")
     if rport is None and request.via.host.strip("[]") == hop.host:
         return request
@@ -322,9 +320,7 @@ def stamped(request: Request, hop: Hop) -> Request:
     ]
     head = first.partition(";")[0].rstrip()
     shown = join_params((*params, ("received", hop.host)))
-    via = ", ".join([head + shown, *rest])
-    fields = (*request.fields[:top], (name, via), *request.fields[top + 1 :])
-    return request.with_fields(fields)
+    return request.from_via(", ".join([head + shown, *rest]))
 
 
 def ack_of_refusal(invite: Request, response: Response) -> Request:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from offhook.frozen import frozen
 from offhook.sip.grammar import TOKEN, BadSip, Pairs, legible, split_list, split_params
 from offhook.sip.lazy import Lazy, Reading
-from offhook.sip.uri import Address, parse_address, parse_uri
+from offhook.sip.uri import MAX_KEPT, Address, parse_address, parse_uri
 
 MAX_MESSAGE = 65_535
 MAX_HEAD = 32_768
 MAX_FIELDS = 256
 
 Field = tuple[str, str]
+Index = dict[str, list[str]]  # the values of fields, by their names in lower case
 
 _COMPACT = {
     "i": "call-id",
@@ -49,12 +51,11 @@ _USUAL = (
 # Names as they are spelled nearly always, so that nothing has to be found out about them.
 _KEYS = {name: name.lower() for name in _USUAL} | _COMPACT
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
-_VIA = re.compile(
+_SENT_BY = re.compile(
     r"[Ss][Ii][Pp]\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+"
-    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
-    re.DOTALL,
+    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*([0-9]{1,5}))?\s*"
 )
-_CSEQ = re.compile(r"([0-9]{1,10})\s+(\S+)")
+_CSEQ = re.compile(rf"([0-9]{{1,10}})\s+({TOKEN.pattern})")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _BARE_NUL = re.compile(r"(?<!\\)\0")  # a quoted pair may be any character, NUL as well
 _RESPONSE_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
@@ -129,13 +130,23 @@ M = TypeVar("M", "Request", "Response")
 
 
 def parse_via(text: str) -> Via:
-    found = _VIA.fullmatch(text)
+    place, semicolon, params = text.partition(";")
+    read = _kept_sent_by if len(place) < MAX_KEPT else _sent_by
+    return Via(*read(place), split_params(semicolon + params))
+
+
+def _sent_by(text: str) -> tuple[str, str, int | None]:
+    """The transport, the host and the port, which those who call again say again."""
+    found = _SENT_BY.fullmatch(text)
     if not found:
         raise BadSip(f"not a Via: {text[:80]!r}")
-    transport, host, port, params = found.groups()
+    transport, host, port = found.groups()
     if port and int(port) > 65535:
         raise BadSip(f"no such port: {port}")
-    return Via(transport.upper(), host, int(port) if port else None, split_params(params or ""))
+    return transport.upper(), host, int(port) if port else None
+
+
+_kept_sent_by = lru_cache(maxsize=1024)(_sent_by)
 
 
 @frozen
@@ -146,17 +157,10 @@ class Message(Reading):
     body: bytes = b""
 
     @Lazy
-    def _index(self) -> dict[str, list[str]]:
-        index: dict[str, list[str]] = {}
+    def _index(self) -> Index:
+        index: Index = {}
         for name, value in self.fields:
-            key = _KEYS.get(name)
-            if key is None:
-                key = name.lower()
-                key = _COMPACT.get(key, key)
-            if key in index:
-                index[key].append(value)
-            else:
-                index[key] = [value]
+            index.setdefault(_key(name), []).append(value)
         return index
 
     def get(self, name: str) -> str:
@@ -186,7 +190,7 @@ class Message(Reading):
     @Lazy
     def cseq(self) -> CSeq:
         found = _CSEQ.fullmatch(self.get("cseq"))
-        if not found or int(found[1]) >= 2**31 or not TOKEN.fullmatch(found[2]):
+        if not found or int(found[1]) >= 2**31:
             raise BadSip(f"not a CSeq: {self.get('cseq')[:80]!r}")
         return CSeq(int(found[1]), found[2])
 
@@ -222,9 +226,7 @@ class Message(Reading):
         ]
         lines += [f"Content-Length: {len(self.body)}", "", ""]
         text = "\r\n".join(lines)
-        breaks = len(lines) - 1
-        broken = text.count("\n") != breaks or text.count("\r") != breaks
-        if broken or ("\0" in text and _BARE_NUL.search(text)):
+        if _is_broken(lines) or _has_nul(text):
             raise ValueError("a line break inside a header field")
         return text.encode("utf-8", "surrogateescape") + self.body
 
@@ -246,6 +248,16 @@ class Request(Message):
 
     def extended(self, *fields: Field) -> Request:
         return self.with_fields((*self.fields, *fields))
+
+    def from_via(self, via: str) -> Request:
+        """With another first Via; what was found out about the other fields is known of it, too."""
+        at = next(place for place, (name, _) in enumerate(self.fields) if _key(name) == "via")
+        field = (self.fields[at][0], via)
+        other = self.with_fields((*self.fields[:at], field, *self.fields[at + 1 :]))
+        index = self._index | {"via": [via, *self.values("via")[1:]]}
+        other.__dict__.update(self.__dict__, _index=index)
+        other.__dict__.pop("via", None)
+        return other
 
     def via_first(self, via: str) -> Request:
         return self.with_fields((("Via", via), *self.fields))
@@ -302,27 +314,48 @@ def parse(data: bytes) -> Request | Response:
     text = head.decode("utf-8", "surrogateescape")
     if "\r\n " in text or "\r\n\t" in text:
         text = re.sub(r"\r\n[ \t]+", " ", text)
-    start, *lines = text.split("\r\n")
-    if len(lines) > MAX_FIELDS or ("\0" in text and _BARE_NUL.search(text)):
+    lines = text.split("\r\n")
+    if len(lines) > MAX_FIELDS + 1 or _has_nul(text):
         raise BadSip("too many fields or a NUL")
-    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+    if _is_broken(lines):
         raise BadSip("a line break inside a line")  # it could not be sent back
-    fields = _fields(lines)
+    start, *rest = lines
+    fields, index = _fields(rest)
     if start.startswith("SIP/"):
-        return _cut(_response(start, fields, body))
-    return _cut(_request(start, fields, body))
+        return _cut(_response(start, fields, body), index)
+    return _cut(_request(start, fields, body), index)
 
 
-def _fields(lines: list[str]) -> tuple[Field, ...]:
-    fields = []
+def _is_broken(lines: list[str]) -> bool:
+    """Whether a line breaks within."""
+    text = "".join(lines)
+    return "\n" in text or "\r" in text
+
+
+def _has_nul(text: str) -> bool:
+    return "\0" in text and _BARE_NUL.search(text) is not None
+
+
+def _fields(lines: list[str]) -> tuple[tuple[Field, ...], Index]:
+    fields: list[Field] = []
+    index: Index = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        if name not in _KEYS or not colon:
+        key = _KEYS.get(name)
+        if key is None or not colon:
             name = name.rstrip(" \t")
             if not colon or not TOKEN.fullmatch(name):
                 raise BadSip(f"not a header field: {line[:80]!r}")
-        fields.append((name, value.strip(" \t")))
-    return tuple(fields)
+            key = _key(name)
+        value = value.strip(" \t")
+        fields.append((name, value))
+        index.setdefault(key, []).append(value)
+    return tuple(fields), index
+
+
+def _key(name: str) -> str:
+    """What a field is known by."""
+    return _KEYS.get(name) or _COMPACT.get(name.lower(), name.lower())
 
 
 def _response(start: str, fields: tuple[Field, ...], body: bytes) -> Response:
@@ -341,7 +374,8 @@ def _request(start: str, fields: tuple[Field, ...], body: bytes) -> Request:
     return Request(fields, body, method, uri, version)
 
 
-def _cut(message: M) -> M:
+def _cut(message: M, index: Index) -> M:
+    message.__dict__["_index"] = index
     length = message.get("content-length")
     if _LENGTH.fullmatch(length) and int(length) < len(message.body):
         return replace(message, body=message.body[: int(length)])

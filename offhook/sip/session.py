@@ -27,7 +27,7 @@ from offhook.sip.dialog import Dialog
 from offhook.sip.hop import Send
 from offhook.sip.message import Field, Message, Request, Response, respond
 from offhook.sip.reliable import Provisionals, Repeated
-from offhook.sip.transactions import T2, Transaction
+from offhook.sip.transactions import T2, Transaction, earliest
 
 NO_ACK = "no ACK within 32 seconds"
 NOT_REFRESHED = "the session was not refreshed"
@@ -161,12 +161,11 @@ class Session:
 
     @property
     def wake_at(self) -> float | None:
-        times = [
+        return earliest(
             self._unacked.wake_at if self._unacked else None,
             self._repeat[0] if self._repeat else None,
             None if self._ending else self.timer.wake_at,
-        ]
-        return min((at for at in times if at is not None), default=None)
+        )
 
     def _rearm(self) -> None:
         self.core.layer.alarms.set(self)

@@ -139,6 +139,12 @@ INSTANT_IF_RELIABLE = frozenset("DIJK")
 FORGETTING = frozenset("DIJKLM")
 
 
+def earliest(*times: float | None) -> float | None:
+    """Of those that are set."""
+    known = [at for at in times if at is not None]
+    return min(known) if known else None
+
+
 def kind_of(status: int) -> str:
     return "1xx" if status < 200 else "2xx" if status < 300 else "3xx-6xx"
 

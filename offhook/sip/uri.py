@@ -103,7 +103,12 @@ def parse_uri(text: str) -> Uri:
 def _parse_sip(scheme: str, rest: str, text: str) -> Uri:
     userinfo, at, place = rest.rpartition("@")
     found = _HOST.fullmatch(place)
-    if not found or _PERCENT.search(text) or (at and not userinfo) or "@" in userinfo:
+    if (
+        not found
+        or ("%" in text and _PERCENT.search(text))
+        or (at and not userinfo)
+        or "@" in userinfo
+    ):
         raise BadSip(f"not a SIP URI: {text[:80]!r}")
     host, port, params, headers = found.groups()
     if port and not 0 < int(port) < 65536:
@@ -135,7 +140,8 @@ def _unquoted(text: str) -> str:
 
 
 def _quoted(text: str, safe: str) -> str:
-    return quote(text, safe, errors="surrogateescape")
+    plain = text.isalnum() and text.isascii()
+    return text if plain else quote(text, safe, errors="surrogateescape")
 
 
 def as_sips(text: str) -> str:
