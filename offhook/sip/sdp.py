@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import field, replace
+from functools import lru_cache
 from typing import Literal
 
 from offhook.frozen import frozen
@@ -237,20 +238,18 @@ def _agreed(
     keys: tuple[Crypto, Crypto] | None,
     web: tuple[ice.Side, ice.Side] | None,
 ) -> Agreed:
-    number, codec = _preferred(media)
-    clock = _clock(media.codecs[number])
-    keys_type = _keys(media, clock)
+    types = _types(tuple(media.codecs.items()))
     return Agreed(
         host=media.host,
         port=media.port,
-        codec=codec,
-        payload_type=number,
-        keys_type=keys_type,
-        keys_clock=8000 if keys_type is None else _clock(media.codecs[keys_type]),
+        codec=types.codec,
+        payload_type=types.sound,
+        keys_type=types.keys,
+        keys_clock=types.keys_clock,
         send=direction in ("sendrecv", "sendonly") and not media.held,
         receive=direction in ("sendrecv", "recvonly"),
         nowhere=media.held,
-        noise_type=_noise(media) if clock == 8000 else None,
+        noise_type=types.noise,
         keys=keys,
         web=web,
         mux=media.mux,
@@ -270,20 +269,32 @@ def _speaks(media: Media) -> bool:
     return live and not CODECS.keys().isdisjoint(media.codecs.values())
 
 
-def _preferred(media: Media) -> tuple[int, Codec]:
-    able = [(n, CODECS[name]) for n, name in media.codecs.items() if name in CODECS]
-    return next((each for each in able if each[1] in PLAIN), able[0])
+@frozen
+class _Types:
+    """The payload types that we take of an offer: the preferred codec's; that of telephone events,
+    by preference of the codec's clock (RFC 4733 2.1); and that of comfort noise, which we send
+    nowhere."""
+
+    sound: int
+    codec: Codec
+    keys: int | None
+    keys_clock: int
+    noise: int | None
 
 
-def _keys(media: Media, clock: int) -> int | None:
-    """The type of telephone events, by preference that of the codec's clock (RFC 4733 2.1)."""
-    events = [n for n, name in media.codecs.items() if name in KEYS.values()]
-    return next((n for n in events if _clock(media.codecs[n]) == clock), next(iter(events), None))
-
-
-def _noise(media: Media) -> int | None:
-    """The type of comfort noise, which we take where it is offered and send nowhere."""
-    return next((n for n, name in media.codecs.items() if name == NOISE), None)
+@lru_cache(maxsize=256)
+def _types(codecs: tuple[tuple[int, str], ...]) -> _Types:
+    able = [(number, name) for number, name in codecs if name in CODECS]
+    sound, name = next((each for each in able if CODECS[each[1]] in PLAIN), able[0])
+    clock = _clock(name)
+    events = {number: _clock(name) for number, name in codecs if name in KEYS.values()}
+    fitting = (number for number, of in events.items() if of == clock)
+    keys = next(fitting, next(iter(events), None))
+    noise = next((number for number, name in codecs if name == NOISE), None)
+    return _Types(
+        sound, CODECS[name], keys, 8000 if keys is None else events[keys],
+        noise if clock == 8000 else None,
+    )  # fmt: skip
 
 
 def _clock(name: str) -> int:

@@ -8,16 +8,25 @@ class BadSdp(Exception):
 
 
 class Part:
-    """What the lines say of the session, or of one section of it. `media` is the m= line that
-    begins a section, `connection` the first c= line, `flags` the attributes without a value."""
+    """What the lines say of the session, or of one section of it. `begins` is its first line,
+    `connection` the first c= line, `flags` the attributes without a value. Raises BadSdp."""
 
-    def __init__(self, media: str = "") -> None:
-        self.media = media
+    def __init__(self, text: str) -> None:
         self.connection: str | None = None
         self.flags: list[str] = []
         self._values: dict[str, list[str]] = {}
+        lines = [line for each in text.split("\n") if (line := each.rstrip())]
+        self.begins = lines[0] if lines else ""
+        for line in lines:
+            kind, equals, said = line.partition("=")
+            if not equals or len(kind) != 1:
+                raise BadSdp("not a session description")
+            if kind == "a":
+                self._attribute(said)
+            elif kind == "c" and self.connection is None:
+                self.connection = said
 
-    def attribute(self, said: str) -> None:
+    def _attribute(self, said: str) -> None:
         name, colon, value = said.partition(":")
         if colon:
             self._values.setdefault(name, []).append(value)
@@ -29,23 +38,10 @@ class Part:
         return self._values.get(attribute, [])
 
 
-def parts(body: bytes) -> list[Part]:
-    """The session, then its sections. Raises BadSdp."""
-    text = body.decode("utf-8", "replace")
-    lines = [line for each in text.split("\n") if (line := each.rstrip())]
-    if not lines or lines[0] != "v=0":
-        raise BadSdp("not a session description")
-    part = Part()
-    found = [part]
-    for line in lines:
-        kind, equals, said = line.partition("=")
-        if not equals or len(kind) != 1:
-            raise BadSdp("not a session description")
-        if kind == "a":
-            part.attribute(said)
-        elif kind == "m":
-            part = Part(said)
-            found.append(part)
-        elif kind == "c" and part.connection is None:
-            part.connection = said
-    return found
+def split(body: bytes) -> list[str]:
+    """The session, without its o= line, which is never twice the same and never looked at; then its
+    sections, without their `m=`."""
+    session, *sections = body.decode("utf-8", "replace").split("\nm=")
+    before, _, after = session.partition("\no=")
+    _, end, rest = after.partition("\n")
+    return [before + end + rest, *sections]

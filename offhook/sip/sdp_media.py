@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Literal
 
-from offhook.frozen import frozen
+from offhook.frozen import changed, frozen
 from offhook.sip import crypto, ice
 from offhook.sip.crypto import Crypto
 from offhook.sip.hop import is_multicast, literal
-from offhook.sip.sdp_lines import BadSdp, Part, parts
+from offhook.sip.sdp_lines import BadSdp, Part, split
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
 STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000"}
 NOISE = "CN/8000"  # RFC 3389
 MAX_MEDIA = 32
+MAX_KEPT = 2048  # bytes of a description that is remembered, unless there are secrets in it
 MUX = "rtcp-mux"
 SECURED = ("RTP/SAVP", "UDP/TLS/RTP/SAVP")
 
@@ -74,32 +76,58 @@ class Media:
         return self.web is None and self.host in _UNSPECIFIED
 
 
+Read = Callable[[str, str, str, str, Part], Media]
+
+
 def parse(body: bytes) -> list[Media]:
     """The media sections, in order. Raises BadSdp."""
-    session, *sections = parts(body)
+    said, *sections = split(body)
     if len(sections) > MAX_MEDIA:
         raise BadSdp("too many media sections")
-    return [_media(section, session) for section in sections]
+    if len(body) < MAX_KEPT and b"inline:" not in body and b"a=ice-pwd:" not in body:
+        session = _kept_session(said)
+        return [_section(each, session, _kept_media) for each in sections]
+    session = _session(said)
+    return [_section(each, session, _media) for each in sections]
 
 
-def _media(section: Part, session: Part) -> Media:
-    found = _MEDIA.fullmatch(section.media)
+def _session(said: str) -> Part:
+    session = Part(said)
+    if session.begins != "v=0":
+        raise BadSdp("not a session description")
+    return session
+
+
+def _section(said: str, session: Part, read: Read) -> Media:
+    """A section, of which nothing but the port is another each time."""
+    line, _, attributes = said.partition("\n")
+    found = _MEDIA.fullmatch(line.rstrip())
     if not found or int(found[2]) > 65535:
-        raise BadSdp(f"not a media line: {f'm={section.media}'[:80]!r}")
+        raise BadSdp(f"not a media line: {f'm={line}'[:80]!r}")
     kind, port, protocol, formats = found.groups()
-    place = _host(session.connection if section.connection is None else section.connection)
-    if not place and port != "0" and kind == "audio":
+    media = read(kind, protocol, formats or "", attributes, session)
+    if not media.host and port != "0" and kind == "audio":
         raise BadSdp("media without a connection address")
-    names = tuple((formats or "").split())
+    return changed(media, port=int(port))
+
+
+def _media(kind: str, protocol: str, formats: str, attributes: str, session: Part) -> Media:
+    """All but its port."""
+    section = Part(attributes)
+    place = _host(session.connection if section.connection is None else section.connection)
+    names = tuple(formats.split())
     direction = _direction(section) or _direction(session) or "sendrecv"
     cryptos = tuple(one for each in section.values("crypto") if (one := crypto.read(each)))
     mid = ice.mid(section)
     return Media(
-        kind, int(port), protocol, names, place, direction, _codecs(names, section), cryptos,
+        kind, 0, protocol, names, place, direction, _codecs(names, section), cryptos,
         web=ice.read(section, session) if _profile(protocol) in SECURED else None,
         mux=MUX in section.flags, reports=_reports(section, place),
         mid=mid, bundled=ice.bundled(mid, session),
     )  # fmt: skip
+
+
+_kept_session, _kept_media = lru_cache(maxsize=256)(_session), lru_cache(maxsize=256)(_media)
 
 
 def _profile(protocol: str) -> str:

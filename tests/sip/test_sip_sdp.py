@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from offhook.sip import sdp
@@ -333,3 +335,17 @@ def test_comfort_noise_is_taken_where_it_is_offered():
     assert agreed.noise_type == 13
     assert answered("m=audio 4000 RTP/AVP 0\n")[1].noise_type is None
     assert answered("m=audio 4000 RTP/AVP 96 13\n" + OPUS)[1].noise_type is None
+
+
+def test_what_a_phone_says_again_is_read_as_before_but_for_whose_it_is_and_the_port():
+    said = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+    said += b"m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+    [first] = sdp.parse(said)
+    [again] = sdp.parse(said.replace(b"o=- 1", b"o=me 2").replace(b" 4000 ", b" 4002 "))
+    assert again == replace(first, port=4002)
+    [moved] = sdp.parse(said.replace(b"c=IN IP4 192.0.2.1", b"c=IN IP4 192.0.2.2"))
+    assert moved == replace(first, host="192.0.2.2")
+    [held] = sdp.parse(said + b"a=sendonly\r\n")
+    assert held == replace(first, direction="sendonly")
+    with pytest.raises(BadSdp):
+        sdp.parse(said.replace(b"c=IN IP4 192.0.2.1\r\n", b""))
