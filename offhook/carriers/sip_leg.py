@@ -22,7 +22,7 @@ from offhook.line.leg import (
     Transfer,
     Wish,
 )
-from offhook.media.plane import MediaLeg
+from offhook.media.plane import MediaLeg, Stats
 from offhook.sip import sdp
 from offhook.sip.core import Over
 from offhook.sip.grammar import legible
@@ -39,6 +39,7 @@ NEVER_ACKNOWLEDGED = 32022  # reference: error codes
 NO_SOUND = 500
 GONE = (408, 481)  # answers of one that is there no more, or knows no such call (RFC 3261 12.2.1.2)
 _KEYS = frozenset("0123456789*#ABCD")
+_STATS = [each.name for each in fields(Stats)]
 _KEY_NUMBERS = {"10": "*", "11": "#"}
 
 
@@ -290,9 +291,7 @@ class SipLeg:
         stats = await self.media.close()
         self._sound.forget()
         if stats.codec:
-            self.trace.add(
-                "sound", {each.name: getattr(stats, each.name) for each in fields(stats)}
-            )
+            self.trace.add("sound", {name: getattr(stats, name) for name in _STATS})
 
 
 def key_of(request: Message) -> str:

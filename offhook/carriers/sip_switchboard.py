@@ -159,12 +159,14 @@ class Switchboard:
         self.act(lambda now: self.endpoint.undeliverable(send, now))
 
     def _set_alarm(self) -> None:
+        """Where the alarm is set already, and to an earlier time, it is left: that it goes off for
+        nothing costs less than to set it anew with each message."""
         wake_at = self.endpoint.wake_at
-        if self._alarm and self._alarm.when() != wake_at:
+        if wake_at is None or (self._alarm and self._alarm.when() <= wake_at):
+            return
+        if self._alarm:
             self._alarm.cancel()
-            self._alarm = None
-        if wake_at is not None and self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_at(wake_at, self._wake, wake_at)
+        self._alarm = asyncio.get_running_loop().call_at(wake_at, self._wake, wake_at)
 
     def _wake(self, at: float) -> None:
         """`at` may still be a clock's resolution away."""

@@ -163,8 +163,11 @@ class LiveCall:
         played = 0
         while times == 0 or played < times:
             await self.on_line(self.leg.media.play(clip))
-            await asyncio.sleep(0 if clip.seconds else 1)
             played += 1
+            if not clip.seconds:
+                await asyncio.sleep(1)
+            elif played != times:
+                await asyncio.sleep(0)
 
     async def press(self, digits: str) -> None:
         await self.answer()
