@@ -55,7 +55,7 @@ class SipLeg:
         self.trace = trace
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self.confirmed = False  # both sides know of the answer
-        self._settled = asyncio.Event()
+        self._settled, self._gone = asyncio.Event(), asyncio.Event()
         self.refusal: Response | None = None
         self._act, self._sound, self._about, self._carrier = act, sound, about, carrier
         self._call: Inbound | Outbound | None = None
@@ -127,7 +127,7 @@ class SipLeg:
     async def hang_up(self) -> None:
         if not self.ended.done():
             self._put_down()
-        await asyncio.shield(self.ended)
+        await self._gone.wait()
 
     async def give_up(self, why: object) -> None:
         """A call out whose dialling was cancelled, with that message if any."""
@@ -280,6 +280,7 @@ class SipLeg:
                 self.trace.add("debugger", {"code": NEVER_ACKNOWLEDGED, "message": NO_ACK})
             self.ended.set_result(self._cause or Ended(how.by, how.code, how.reason))
             self._settled.set()
+            self._gone.set()
 
     def _talked(self, how: Over) -> bool:
         """Whoever sends a BYE has heard our answer, or has answered, though we did not hear it."""

@@ -8,75 +8,50 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumber, PhoneNumberType
 from phonenumbers.phonenumberutil import is_number_type_geographical, national_significant_number
 
-from offhook.frozen import frozen
-
+_PLACED = ("fixed_line", "mobile")
 _NOWHERE = (
     *("premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan"),
     "voicemail",
 )
 
 
-@frozen
-class _Numbers:
-    """Those of one region, without the code: what all look like, those that are nowhere, those of
-    places and those of mobiles. Where a `beginning` is said, that alone makes one the region's."""
-
-    beginning: re.Pattern[str] | None
-    all: re.Pattern[str]
-    nowhere: re.Pattern[str]
-    fixed: re.Pattern[str]
-    mobile: re.Pattern[str]
-
-    def include(self, national: str) -> bool:
-        if self.beginning:
-            return self.beginning.match(national) is not None
-        kinds = (self.fixed, self.mobile, self.nowhere)
-        return bool(self.all.fullmatch(national)) and any(one.fullmatch(national) for one in kinds)
-
-    def place(self, national: str, *, mobiles: bool) -> bool:
-        if not self.all.fullmatch(national) or self.nowhere.fullmatch(national):
-            return False
-        return bool(self.fixed.fullmatch(national) or (mobiles and self.mobile.fullmatch(national)))
-
-
 def region_of(number: PhoneNumber) -> str:
     """ISO 3166-1, "001" for numbers of no country, "" where no region has such a number."""
-    regions = COUNTRY_CODE_TO_REGION_CODE.get(number.country_code or 0, ())
-    if len(regions) == 1:
-        return str(regions[0])
-    national = national_significant_number(number)
-    return next((each for each in regions if _numbers(each).include(national)), "")
+    code = number.country_code or 0
+    regions = COUNTRY_CODE_TO_REGION_CODE.get(code, ())
+    if len(regions) <= 1:
+        return "".join(regions)
+    found = _sharing(code).match(national_significant_number(number))
+    return str(regions[found.lastindex - 1]) if found and found.lastindex else ""
 
 
 def is_placed(number: PhoneNumber, region: str) -> bool:
     """Whether a number of this region is at a place; mobiles are in some countries."""
     mobiles = is_number_type_geographical(PhoneNumberType.MOBILE, number.country_code or 0)
-    return _numbers(region).place(national_significant_number(number), mobiles=mobiles)
+    return _placed(region, mobiles).match(national_significant_number(number)) is not None
 
 
 @cache
-def _numbers(region: str) -> _Numbers:
-    known = PhoneMetadata.metadata_for_region(region, None)
-    beginning = known and known.leading_digits
-
-    def looks(*kinds: str) -> re.Pattern[str]:
-        found = (_look(getattr(known, kind, None)) for kind in kinds)
-        return re.compile("|".join(filter(None, found)) or "(?!)")
-
-    return _Numbers(
-        re.compile(beginning) if beginning else None,
-        *(looks("general_desc"), looks(*_NOWHERE), looks("fixed_line"), looks("mobile")),
-    )
+def _sharing(code: int) -> re.Pattern[str]:
+    """Those of each region that shares the code, in its order: a group for each. Where it is said
+    how a region's numbers begin, that makes them the region's."""
+    known = (PhoneMetadata.metadata_for_region(each) for each in COUNTRY_CODE_TO_REGION_CODE[code])
+    looks = [(each and each.leading_digits) or _look(each, *_PLACED, *_NOWHERE) for each in known]
+    return re.compile("|".join(f"({look})" for look in looks))
 
 
-def _look(kind: Any) -> str:
-    """Of the numbers of a kind, each in its lengths; "" where there are none."""
-    if kind is None or not kind.national_number_pattern:
-        return ""
-    lengths = "|".join(f".{{{length}}}\\Z" for length in kind.possible_length)
-    return f"(?={lengths})(?:{kind.national_number_pattern})"
+@cache
+def _placed(region: str, mobiles: bool) -> re.Pattern[str]:
+    known = PhoneMetadata.metadata_for_region(region)
+    return re.compile(_look(known, *(_PLACED if mobiles else _PLACED[:1])))
+
+
+def _look(known: PhoneMetadata | None, *kinds: str) -> str:
+    """What all of a number of one of these kinds looks like, by what is known of its region."""
+    described = filter(None, (getattr(known, kind, None) for kind in kinds))
+    looks = filter(None, (each.national_number_pattern for each in described))
+    return f"(?:{'|'.join(looks) or '(?!)'})\\Z"
