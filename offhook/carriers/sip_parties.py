@@ -104,7 +104,8 @@ def _brought(message: Message) -> tuple[Field, ...]:
     return tuple(
         (f"SipHeader_{name}", legible(value))
         for name, value in message.fields
-        if (key := name.lower()).startswith("x-") or key == "user-to-user"
+        if name[0] in "XxUu"  # few others are looked at twice
+        and ((key := name.lower()).startswith("x-") or key == "user-to-user")
     )
 
 
