@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from offhook.carriers.trunks import plain, within
 from offhook.frozen import frozen
 from offhook.sip.hop import Hop, is_ip, is_loopback
-from offhook.sip.message import Request, parse, parse_via
+from offhook.sip.message import Request, parse
+from offhook.sip.via import parse_via
 
 
 @frozen

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from offhook.frozen import frozen
-from offhook.sip.grammar import TOKEN, BadSip, Pairs, legible, split_list, split_params
+from offhook.sip.grammar import TOKEN, BadSip, legible, split_list
 from offhook.sip.lazy import Lazy, Reading
-from offhook.sip.uri import MAX_KEPT, Address, parse_address, parse_uri
+from offhook.sip.uri import Address, parse_address, parse_uri
+from offhook.sip.via import Via, parse_via
 
 MAX_MESSAGE = 65_535
 MAX_HEAD = 32_768
@@ -51,10 +51,6 @@ _USUAL = (
 # Names as they are spelled nearly always, so that nothing has to be found out about them.
 _KEYS = {name: name.lower() for name in _USUAL} | _COMPACT
 _ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
-_SENT_BY = re.compile(
-    r"[Ss][Ii][Pp]\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-.!%*_+`'~]+)\s+"
-    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*([0-9]{1,5}))?\s*"
-)
 _CSEQ = re.compile(rf"([0-9]{{1,10}})\s+({TOKEN.pattern})")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _BARE_NUL = re.compile(r"(?<!\\)\0")  # a quoted pair may be any character, NUL as well
@@ -102,51 +98,7 @@ class CSeq(NamedTuple):
     method: str
 
 
-@frozen
-class Via:
-    """One hop of a message's way. `transport` is upper case, `port` None where it is not said."""
-
-    transport: str
-    host: str
-    port: int | None
-    params: Pairs
-
-    def param(self, name: str) -> str | None:
-        for key, value in self.params:
-            if key.lower() == name:
-                return value
-        return None
-
-    @property
-    def branch(self) -> str:
-        return self.param("branch") or ""
-
-    @property
-    def sent_by(self) -> str:
-        return f"{self.host.lower()}:{self.port or 5060}"
-
-
 M = TypeVar("M", "Request", "Response")
-
-
-def parse_via(text: str) -> Via:
-    place, semicolon, params = text.partition(";")
-    read = _kept_sent_by if len(place) < MAX_KEPT else _sent_by
-    return Via(*read(place), split_params(semicolon + params))
-
-
-def _sent_by(text: str) -> tuple[str, str, int | None]:
-    """The transport, the host and the port, which those who call again say again."""
-    found = _SENT_BY.fullmatch(text)
-    if not found:
-        raise BadSip(f"not a Via: {text[:80]!r}")
-    transport, host, port = found.groups()
-    if port and int(port) > 65535:
-        raise BadSip(f"no such port: {port}")
-    return transport.upper(), host, int(port) if port else None
-
-
-_kept_sent_by = lru_cache(maxsize=1024)(_sent_by)
 
 
 @frozen

@@ -21,9 +21,10 @@ from offhook.media.orders import Remote, Srtp
 from offhook.sip import digest, grammar, interval, sdp
 from offhook.sip.grammar import BadSip
 from offhook.sip.hop import hop_of, is_ip
-from offhook.sip.message import Request, Response, answerable, fault, parse, parse_via, respond
+from offhook.sip.message import Request, Response, answerable, fault, parse, respond
 from offhook.sip.stream import Stream
 from offhook.sip.uri import Address, parse_address, parse_uri
+from offhook.sip.via import parse_via
 from offhook.twiml import document
 
 LOGIN = b"$LOGIN"  # stands for a right answer to the challenge

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sip_ends import sip
 
 from offhook.sip.grammar import BadSip, split_list, split_params
-from offhook.sip.message import Request, Response, fault, parse, parse_via, respond
+from offhook.sip.message import Request, Response, fault, parse, respond
+from offhook.sip.via import parse_via
 
 INVITE = sip("""
 INVITE sip:bob@example.com SIP/2.0
