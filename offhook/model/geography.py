@@ -7,7 +7,7 @@ as long as the process lives; here one table after the other is read and its Eng
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import PathFinder
@@ -16,21 +16,19 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 import phonenumbers
-from phonenumbers import PhoneNumber
+from phonenumbers import PhoneNumber, PhoneNumberType
+from phonenumbers.phonenumberutil import is_number_type_geographical
 
 from offhook.frozen import frozen
-from offhook.model import regions
 
-LONGEST = 15  # digits of a number (E.164)
 _FOLDER = [f"{path}/geodata" for path in phonenumbers.__path__]
 
 
-def place_of(number: PhoneNumber, region: str) -> str:
-    """The town, state or country where numbers of this region are that begin so, "" when the plan
-    does not say."""
-    if not regions.is_placed(number, region):
+def place_of(number: PhoneNumber) -> str:
+    """The town, state or country where numbers that begin so are, "" when the plan does not say."""
+    code, kind = number.country_code or 0, phonenumbers.number_type(number)
+    if kind == PhoneNumberType.UNKNOWN or not is_number_type_geographical(kind, code):
         return ""
-    code = number.country_code or 0
     national = phonenumbers.national_significant_number(number)
     token = phonenumbers.country_mobile_token(code)
     return _places().behind(f"{code}{national.removeprefix(token)}")
@@ -59,53 +57,41 @@ def _countries() -> dict[str, str]:
 
 @frozen
 class _Places:
-    """Places by the digits that numbers begin with: in the order of a dictionary, as `_key` writes
-    them, beside their names."""
+    """Places by the digits that numbers begin with: ascending, as integers, beside their names."""
 
-    keys: array[int]
+    digits: array[int]
     which: array[int]
     names: tuple[str, ...]
 
     def behind(self, number: str) -> str:
         """The name of its longest beginning that has one."""
-        while at := bisect_right(self.keys, _key(number)):
-            before = _digits(self.keys[at - 1])
-            if number.startswith(before):
-                return self.names[self.which[at - 1]]
-            while not before.startswith(number):
-                number = number[:-1]
+        for size in range(len(number), 0, -1):
+            wanted = int(number[:size])
+            at = bisect_left(self.digits, wanted)
+            if at < len(self.digits) and self.digits[at] == wanted:
+                return self.names[self.which[at]]
         return ""
 
     def under(self, code: str) -> Iterator[tuple[str, str]]:
         """The rest of every beginning that starts with these digits, and its name."""
-        for at in range(bisect_left(self.keys, _key(code)), len(self.keys)):
-            digits = _digits(self.keys[at])
-            if not digits.startswith(code):
-                return
-            yield digits[len(code) :], self.names[self.which[at]]
-
-
-def _key(digits: str) -> int:
-    """What sorts as they do: with zeros up to the longest of numbers, and how many they are."""
-    return int(digits.ljust(LONGEST, "0")) * 100 + len(digits)
-
-
-def _digits(key: int) -> str:
-    padded, length = divmod(key, 100)
-    return str(padded)[:length]
+        first, after = int(code), int(code) + 1
+        while first <= self.digits[-1]:
+            for at in range(bisect_left(self.digits, first), bisect_left(self.digits, after)):
+                yield str(self.digits[at])[len(code) :], self.names[self.which[at]]
+            first, after = first * 10, after * 10
 
 
 @cache
 def _places() -> _Places:
-    """Loading them takes half a second."""
+    """Loading them takes a quarter of a second."""
     known: dict[str, int] = {}
     found: dict[int, int] = {}
     for module in iter_modules(_FOLDER):
         for digits, names in getattr(_table(module.name), "data", {}).items():
             if "en" in names:
-                found[_key(digits)] = known.setdefault(names["en"], len(known))
-    keys = array("Q", sorted(found))
-    return _Places(keys, array("I", map(found.__getitem__, keys)), tuple(known))
+                found[int(digits)] = known.setdefault(names["en"], len(known))
+    digits = array("Q", sorted(found))
+    return _Places(digits, array("I", map(found.__getitem__, digits)), tuple(known))
 
 
 def _table(name: str) -> ModuleType:

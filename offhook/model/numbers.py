@@ -9,7 +9,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, ValidationResult, shortnumberinfo
 
 from offhook.frozen import frozen
-from offhook.model import geography, regions
+from offhook.model import geography
 from offhook.model.towns import town
 
 WITHHELD = {
@@ -26,7 +26,6 @@ _SHORT_CODE = re.compile(r"\d{5,6}")
 _SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
 _DECORATION = re.compile(r"[\s().\u00a0\u2010-\u2015/-]+")
 _DIALLED = re.compile(r"\+?\d+")
-_NORTH_AMERICAN = re.compile(r"\+1[2-9][0-9]{9}")
 
 
 @lru_cache(maxsize=1024)
@@ -92,10 +91,10 @@ def is_emergency(number: str, region: str = "US") -> bool:
 def region_of(number: str) -> str:
     """The ISO 3166-1 country of an E.164 number, "" when nobody can say."""
     parsed = _parsed(number, "ZZ") if number.startswith("+") else None
-    return _country(parsed, regions.region_of(parsed)) if parsed else ""
+    return _country(parsed, phonenumbers.region_code_for_number(parsed)) if parsed else ""
 
 
-def _country(parsed: PhoneNumber, exact: str) -> str:
+def _country(parsed: PhoneNumber, exact: str | None) -> str:
     """`exact` is where the number is assigned, if it is; else its code's main country."""
     main = phonenumbers.region_code_for_country_code(parsed.country_code or 0)
     return next((each for each in (exact, main) if each and each.isalpha() and each != "ZZ"), "")
@@ -127,8 +126,8 @@ def place(number: str) -> Place:
     parsed = _parsed(number, "ZZ") if number.startswith("+") else None
     if not parsed:
         return Place()
-    exact = regions.region_of(parsed)
-    country, described = _country(parsed, exact), geography.place_of(parsed, exact)
+    exact = phonenumbers.region_code_for_number(parsed)
+    country, described = _country(parsed, exact), geography.place_of(parsed) if exact else ""
     if not described or described == geography.country_name(country):
         return Place(country=country)
     if parsed.country_code != 1:
@@ -160,8 +159,6 @@ def _zip(city: str, state: str) -> str:
 
 @lru_cache(maxsize=128)  # of one call and its neighbours: the rest is kept by what it is asked for
 def _parsed(text: str, region: str) -> PhoneNumber | None:
-    if _NORTH_AMERICAN.fullmatch(text):  # most are, and the library reads for long what this says
-        return PhoneNumber(1, int(text.removeprefix("+1")))
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:

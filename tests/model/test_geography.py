@@ -10,7 +10,6 @@ import pytest
 from phonenumbers import PhoneNumberType, geocoder
 
 from offhook.model.geography import beginnings, country_name, place_of
-from offhook.model.regions import region_of
 
 LOADED = """
 import sys
@@ -30,7 +29,7 @@ def test_a_number_is_where_the_library_finds_it_with_all_its_tables():
     for number in filter(None, SAMPLES):
         country = geocoder.country_name_for_number(number, "en")
         known = geocoder.description_for_number(number, "en")
-        assert (place_of(number, region_of(number)) or country) == known
+        assert (place_of(number) or country) == known
 
 
 @pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
