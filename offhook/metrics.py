@@ -9,28 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import platform as python
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import accumulate
 from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
+    Histogram,
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from offhook import __version__, clock
@@ -267,55 +259,18 @@ ROUND_TRIP = Spread(
 SPREADS = (WEBHOOKS, WRITES, SPEECH, REQUESTS, LAG, LEG_LOSS, LEG_JITTER, ROUND_TRIP)
 
 
-@dataclass(slots=True)
-class Values:
-    """How many fell into each bucket and beyond the last, what they add up to, and since when."""
-
-    counts: list[int]
-    since: float
-    sum: float = 0.0
-
-
-class Measured:
-    """What a spread has seen, by its labels. The library's own histogram takes ten times as long
-    for each value, as any thread may have it: here it is the loop alone."""
-
-    def __init__(self, spread: Spread) -> None:
-        self._spread = spread
-        self._values: dict[tuple[str, ...], Values] = {}
-        if not spread.labels:
-            self._begin()
-
-    def _begin(self, *labels: str) -> Values:
-        since = clock.utc().timestamp()
-        values = Values([0] * (len(self._spread.buckets) + 1), since)
-        self._values[labels] = values
-        return values
-
-    def add(self, value: float, *labels: str) -> None:
-        values = self._values.get(labels) or self._begin(*labels)
-        values.counts[bisect_left(self._spread.buckets, value)] += 1
-        values.sum += value
-
-    def family(self) -> HistogramMetricFamily:
-        spread = self._spread
-        bounds = [*map(floatToGoString, spread.buckets), "+Inf"]
-        family = HistogramMetricFamily(spread.name, spread.about, labels=spread.labels)
-        for labels, values in self._values.items():
-            up_to = zip(bounds, accumulate(values.counts), strict=True)
-            family.add_metric(labels, list(up_to), values.sum)
-            named = dict(zip(spread.labels, labels, strict=True))
-            family.add_sample(f"{spread.name}_created", named, values.since)
-        return family
-
-
 class Metrics(Collector):
     """One platform's, in a registry of its own."""
 
     def __init__(self, platform: Platform, sip: SipCarrier) -> None:
         self._platform, self._sip, self._sound = platform, sip, Tally()
         self.registry = CollectorRegistry()
-        self._spreads = {each.name: Measured(each) for each in SPREADS}
+        self._spreads = {
+            each.name: Histogram(
+                each.name, each.about, each.labels, buckets=each.buckets, registry=self.registry
+            )
+            for each in SPREADS
+        }
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -325,13 +280,13 @@ class Metrics(Collector):
     def _listen(self) -> None:
         exchange, speech = self._platform.exchange, self._platform.speech
         exchange.webhooks.measure = self._asked
-        exchange.store.measure = self._spreads[WRITES.name].add
+        exchange.store.measure = self._spreads[WRITES.name].observe
         self._platform.media.over = self._ended
         if isinstance(speech, Speech):
             speech.measure = lambda role, seconds: self._take(SPEECH, seconds, role)
 
     def _take(self, spread: Spread, value: float, *labels: str) -> None:
-        self._spreads[spread.name].add(value, *labels)
+        self._spreads[spread.name].labels(*labels).observe(value)
 
     def _asked(self, kind: Kind, code: int, seconds: float) -> None:
         self._take(WEBHOOKS, seconds, kind, {0: "ok", CANCELLED: "gone"}.get(code, str(code)))
@@ -344,10 +299,8 @@ class Metrics(Collector):
         if stats.round_trip_ms:
             self._take(ROUND_TRIP, stats.round_trip_ms / 1000, stats.codec)
 
-    def collect(self) -> Iterator[Metric]:
-        """The spreads, and the table, read now; `page` has asked the media workers before."""
-        for spread in self._spreads.values():
-            yield spread.family()
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """The table, read now; `page` has asked the media workers before."""
         seen = Seen(self._platform, self._sip, self._sound)
         for figure in FIGURES:
             family = CounterMetricFamily if figure.kind == "counter" else GaugeMetricFamily
@@ -388,4 +341,4 @@ class Metrics(Collector):
         while True:
             due = clock.now() + LOOK
             await asyncio.sleep(LOOK)
-            self._spreads[LAG.name].add(max(0.0, clock.now() - due))
+            self._spreads[LAG.name].observe(max(0.0, clock.now() - due))

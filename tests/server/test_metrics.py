@@ -10,13 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
 from served import PATIENCE, Application, Up, environment, serving
-
-from offhook.metrics import FAST, Measured, Spread
 
 PAGE = Path(__file__).parents[2] / "docs/metrics.md"
 TOKEN = "a token for metrics"
@@ -118,35 +113,3 @@ def test_what_the_alerts_look_at_is_there(private: Up) -> None:
     for name in looked_at:
         family = re.sub(r"_(count|total|sum|bucket)$", "", name)
         assert f"# TYPE {family}" in told, name
-
-
-async def test_a_spread_is_told_as_the_librarys_own_histogram_would_be() -> None:
-    about = ("a_few_seconds", "Some", ("who",), FAST)
-    library = CollectorRegistry()
-    known = Histogram(*about[:3], buckets=FAST, registry=library)
-    measured = Measured(Spread(*about))
-    for value in (0.0, FAST[0], 0.0011, FAST[-1], 100.0):
-        for who in ("me", "you"):
-            known.labels(who).observe(value)
-            measured.add(value, who)
-
-    class Ours(Collector):
-        def collect(self) -> Iterator[Metric]:
-            yield measured.family()
-
-    ours = CollectorRegistry()
-    ours.register(Ours())
-    assert lines(ours) == lines(library)
-
-
-async def test_what_has_no_labels_is_there_before_it_was_measured() -> None:
-    family = Measured(Spread("a_few_seconds", "Some", (), FAST)).family()
-    assert {sample.value for sample in family.samples if not sample.name.endswith("_created")} == {
-        0.0
-    }
-
-
-def lines(registry: CollectorRegistry) -> list[str]:
-    """All but when it began."""
-    text = generate_latest(registry).decode()
-    return [re.sub(r"(_created\S*) .*", r"\1", line) for line in text.splitlines()]
