@@ -84,10 +84,10 @@ class Studio:
     def now(self) -> float:
         return self.ticks * FRAME
 
-    def rtp_leg(self, leg: int, remote: Remote = AGREED) -> int:
+    def rtp_leg(self, leg: int, remote: Remote = AGREED, tapped: bool = True) -> int:
         self.slots[leg] = self.engine.open_rtp(leg)
         self.engine.connect(leg, remote)
-        self.engine.tap(leg, True)
+        self.engine.tap(leg, tapped)
         return leg
 
     def wire(self, leg: int, other: int) -> None:
