@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar, Union
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -82,9 +83,14 @@ def _to_text(value: datetime | None) -> str | None:
     if value is None:
         return None
     at = _utc(value)
-    day = f"{at.year}-{_TWO[at.month]}-{_TWO[at.day]}"
-    time = f"{_TWO[at.hour]}:{_TWO[at.minute]}:{_TWO[at.second]}"
-    return f"{day} {time}.{str(at.microsecond).zfill(6)}"
+    minute = _minute(at.year, at.month, at.day, at.hour, at.minute)
+    return f"{minute}:{_TWO[at.second]}.{str(at.microsecond).zfill(6)}"
+
+
+@lru_cache(maxsize=16)
+def _minute(year: int, month: int, day: int, hour: int, minute: int) -> str:
+    """Most of what is stored has happened in the same one."""
+    return f"{year}-{month:02}-{day:02} {hour:02}:{minute:02}"
 
 
 def _from_text(text: str | None) -> datetime | None:
