@@ -202,7 +202,7 @@ class Request(Message):
         return self.with_fields((*self.fields, *fields))
 
     def from_via(self, via: str) -> Request:
-        """With another first Via; what was found out about the other fields is known of it, too."""
+        """With another first Via; what was found out about the other fields stays known."""
         at = next(place for place, (name, _) in enumerate(self.fields) if _key(name) == "via")
         field = (self.fields[at][0], via)
         other = self.with_fields((*self.fields[:at], field, *self.fields[at + 1 :]))
@@ -327,6 +327,7 @@ def _request(start: str, fields: tuple[Field, ...], body: bytes) -> Request:
 
 
 def _cut(message: M, index: Index) -> M:
+    """Without a surplus of its body; its fields need not be gone through again."""
     message.__dict__["_index"] = index
     length = message.get("content-length")
     if _LENGTH.fullmatch(length) and int(length) < len(message.body):

@@ -302,3 +302,25 @@ def test_bytes_from_a_stranger_are_a_message_or_badsip_and_nothing_else(
             continue
         wrong = fault(message)
         assert wrong is None or 400 <= wrong.status < 600
+
+
+def test_what_was_known_of_a_request_holds_with_another_via():
+    below = "SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKb"
+    asked = parse(
+        f"OPTIONS sip:a@example.com SIP/2.0\r\nv: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\n"
+        f"Via: {below}\r\nf: <sip:b@example.com>;tag=1\r\nTo: <sip:a@example.com>\r\n"
+        "Call-ID: c\r\nCSeq: 7 OPTIONS\r\n\r\n".encode()
+    )
+    assert isinstance(asked, Request)
+    assert fault(asked) is None
+    other = asked.from_via("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa;received=192.0.2.9")
+    assert other.values("via") == [other.fields[0][1], below]
+    assert other.fields[0][0] == "v"
+    assert other.via.param("received") == "192.0.2.9"
+    assert asked.via.param("received") is None
+    assert asked.values("via")[0] == asked.fields[0][1]
+    assert (other.from_, other.cseq, other.fields[1:]) == (
+        asked.from_,
+        asked.cseq,
+        asked.fields[1:],
+    )
