@@ -9,6 +9,7 @@ from shutil import which
 import pytest
 from exchange_app import CALLER, OURS, App, codes
 
+from offhook.media.clip import Clip
 from offhook.testing import Offhook, Response
 from offhook.testing.speech import wav_of
 from offhook.testing.voice import speak
@@ -79,3 +80,16 @@ async def test_a_key_is_heard_while_files_are_fetched(offhook: Offhook):
     call.press("1")
     await asyncio.sleep(1)
     assert slow.paths[:3] == ["", "two", "menu"]
+
+
+async def test_a_sound_of_nothing_is_played_once_a_second(offhook: Offhook):
+    """However often it is to be said: nobody else waits for a loop that has nothing to wait for."""
+    nothing = Response(wav_of(Clip(0, pcm=b"")), media_type="audio/wav")
+    app = App("<Say>Before.</Say><Play loop='5'>/nothing</Play><Say>After.</Say>", nothing=nothing)
+    offhook.number(OURS, voice=offhook.url(app, "/"))
+    call = await offhook.call(OURS, from_=CALLER)
+    await call.hears("Before.")
+    began = asyncio.get_running_loop().time()
+    await call.hears("After.")
+    assert 5 <= asyncio.get_running_loop().time() - began < 8
+    assert codes(offhook) == []
