@@ -86,9 +86,9 @@ class JitterBuffers:
     def speak(self, slot: int, alaw: bool) -> None:
         """Its frames come in this law from now on; those that wait are put into it."""
         if alaw != self._alaw[slot]:
-            waiting = self._sound(slot)
+            waiting = codecs.decode(self._law(slot), self._ring[slot])
             self._alaw[slot] = alaw
-            self._ring[slot] = codecs.encode(PCMA if alaw else PCMU, waiting)
+            self._ring[slot] = codecs.encode(self._law(slot), waiting)
 
     def put(self, slots: Slots, ts: Stamps, frames: Bytes, transit: Stamps) -> None:
         """One frame for each of these slots, all different, so long `under_way`."""
@@ -150,7 +150,7 @@ class JitterBuffers:
             return
         if came is None:
             came = parts[place] = np.zeros(SAMPLES, np.bool_)
-            self._ring[slot, place] = codecs.SILENCE[PCMA if self._alaw[slot] else PCMU]
+            self._ring[slot, place] = codecs.SILENCE[self._law(slot)]
         self._ring[slot, place, start:end] = part
         came[start:end] = True
         if came.all():
@@ -215,8 +215,8 @@ class JitterBuffers:
             sound[alaw] = codecs.decode(PCMA, frames[alaw])
         return sound
 
-    def _sound(self, slot: int) -> Pcm:
-        return codecs.decode(PCMA if self._alaw[slot] else PCMU, self._ring[slot])
+    def _law(self, slot: int) -> int:
+        return PCMA if self._alaw[slot] else PCMU
 
     def heard(self, slot: int) -> int:
         """The timestamp of the frame that was taken last."""
@@ -264,7 +264,7 @@ class JitterBuffers:
         due, following = self._due[slots], (self._due[slots] + 1) % DEPTH
         both = joined(self._decoded(slots, due), self._decoded(slots, following))
         for slot, place, frame in zip(slots.tolist(), following.tolist(), both, strict=True):
-            self._ring[slot, place] = codecs.encode(PCMA if self._alaw[slot] else PCMU, frame)
+            self._ring[slot, place] = codecs.encode(self._law(slot), frame)
         self._skip(slots, np.ones_like(slots))
         self.joined[slots] = True
 
