@@ -241,7 +241,7 @@ class SipCarrier:
             self._board.endpoint.counts["refused"] += 1
             status, fields = admitted
             call.turn_away(status, *fields)
-            self._board.refused(self._origin(call))
+            self._board.refused(self._origin(call), call.source)
             return
         self._board.guard.forgive(self._origin(call))
         if admitted.trunk:

@@ -130,7 +130,7 @@ class SipPhones:
             status, fields, reason = 500, (), ""
         source = self._board.places.origin(asked.request, asked.source.host)
         if status in (401, 403):
-            self._board.refused(source)
+            self._board.refused(source, asked.source)
         elif status == 200:
             self._board.guard.forgive(source)
             self._nat.heard(asked.source)

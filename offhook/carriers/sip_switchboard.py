@@ -144,14 +144,18 @@ class Switchboard:
             self.endpoint.receive(data, hop, now)
         except Exception:
             log.exception("a message broke the SIP endpoint", hop=str(hop))
-        if self.endpoint.counts["malformed"] > malformed and not (
-            hop.transport == "UDP" and self.knows(source)
-        ):
-            self.refused(source)
+        if self.endpoint.counts["malformed"] > malformed:
+            self.refused(source, hop)
         self.flush()
 
-    def refused(self, source: str) -> None:
-        """A stranger was turned away; one to whom that happens too often is not heard any more."""
+    def refused(self, source: str, hop: Hop) -> None:
+        """A stranger was turned away; one to whom that happens too often is not heard any more.
+
+        Where a datagram, or a proxy, says who it was, it may have been anybody.
+        """
+        named = hop.transport == "UDP" or self.places.trusts(hop.host)
+        if named and self.knows(source):
+            return
         if self.guard.strike(source, clock.now()):
             log.warning("banned", source=source, seconds=self.guard.limits.ban_seconds)
 

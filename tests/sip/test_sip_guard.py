@@ -115,7 +115,8 @@ class TestTheCarrier:
             await asyncio.sleep(1)
             assert (here.counts["malformed"], here.counts["banned"]) == (6, 14)
 
-    async def test_nonsense_that_seems_to_come_from_the_far_end_of_a_call_bans_nobody(self):
+    @pytest.mark.parametrize("count", ["malformed", "refused"])
+    async def test_what_seems_to_come_from_the_far_end_of_a_call_bans_nobody(self, count: str):
         """Anybody can write any address into a datagram. Afterwards it is one as any other."""
         trunks = (Trunk("them", peer_username="ann", peer_password="secret"),)
         async with (
@@ -125,16 +126,20 @@ class TestTheCarrier:
             forger = await sender(STRANGER, 5070)
             ann = target(f"sip:x@{self.ADDRESS}", username="ann", password="secret")
             leg = await phone.dial(ann, not_ringing)
-            for _ in range(20):
-                forger.says(b"hello", self.ADDRESS)
-            await asyncio.sleep(2)
-            assert (here.counts["malformed"], here.counts["bans"]) == (20, 0)
+            await asyncio.sleep(1)  # for so long it is as it was
+            before = here.counts[count]
+            await self.forge(forger, count)
+            assert (here.counts[count] - before, here.counts["bans"]) == (20, 0)
             await leg.hang_up()
             await asyncio.sleep(2)
-            for _ in range(20):
-                forger.says(b"hello", self.ADDRESS)
-            await asyncio.sleep(1)
+            await self.forge(forger, count)
             assert here.counts["bans"] == 1
+
+    async def forge(self, forger: Sender, count: str) -> None:
+        for number in range(20):
+            data = invite(STRANGER, branch=f"f{number}").replace(b"raw@", b"forged%d@" % number)
+            forger.says(b"hello" if count == "malformed" else data, self.ADDRESS)
+        await asyncio.sleep(2)
 
     async def test_a_phone_that_logs_in_whenever_it_is_asked_is_none(self):
         trunks = (Trunk("them", peer_username="ann", peer_password="secret"),)

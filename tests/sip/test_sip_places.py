@@ -6,7 +6,9 @@ RFC 3261 sections 18.2.1 and 16, RFC 3581.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target
@@ -17,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from offhook import clock
+from offhook.carriers.sip_carrier import SipCarrier
 from offhook.carriers.sip_guard import Limits
 from offhook.carriers.sip_places import Places
 from offhook.carriers.sip_tls import Listeners
@@ -89,6 +92,22 @@ async def answered(peer: Sender, data: bytes) -> str:
     return answer.split()[1]
 
 
+@asynccontextmanager
+async def with_a_call(places: Places, limits: Limits, **more: Any) -> AsyncIterator[SipCarrier]:
+    """One that CALLER has had a call with for a second."""
+    ann = Trunk("t", peer_username="ann", peer_password="secret")
+    given = {"places": places, "limits": limits, "trunks": (ann,), "tcp": True} | more
+    async with (
+        carrier("127.0.0.1", Phone(), port=0, **given) as there,
+        carrier(CALLER, Phone()) as phone,
+    ):
+        to = target(f"sip:x@127.0.0.1:{there.address[1]}", username="ann", password="secret")
+        leg = await phone.dial(to, not_ringing)
+        await asyncio.sleep(1)
+        yield there
+        await leg.hang_up()
+
+
 class TestTrustedProxies:
     @pytest.mark.parametrize(
         ("vias", "origin"),
@@ -144,6 +163,22 @@ class TestTrustedProxies:
             assert (there.counts["bans"], there.counts["banned"]) == (1, 2)
             assert await answered(peer, passed_on(PROXY, f"SIP/2.0/UDP {OTHER}")) == "403"
 
+    async def test_it_may_be_wrong_about_who_talks_to_us(self):
+        """He is not banned for it: what a proxy heard may have been a datagram, and forged."""
+        proxied, strict = Places(proxies=("127.0.0.1/32",)), Limits(strikes=2)
+        async with with_a_call(proxied, strict) as there:
+            for number in range(5):
+                data = invite("127.0.0.1", "", "Content-Length: 0", branch=str(number))
+                data = data.replace(b"/UDP", b"/TCP").replace(b"raw@", b"raw%d@" % number)
+                below = f"\r\nVia: SIP/2.0/UDP {CALLER};branch=z9hG4bKa\r\nFrom:".encode()
+                with clock.outside("a proxy on a connection"):
+                    reader, writer = await asyncio.open_connection("127.0.0.1", there.address[1])
+                    writer.write(data.replace(b"\r\nFrom:", below))
+                    assert (await reader.readline()).startswith(b"SIP/2.0 ")
+                    writer.close()
+            await asyncio.sleep(1)
+            assert (there.counts["refused"], there.counts["bans"]) == (6, 0)
+
     async def test_the_sound_is_for_the_caller_and_the_answer_for_the_proxy(self):
         """The proxy is inside, and does not carry sound."""
         places = Places(PUBLIC, HOME, ("10.0.0.7/32",))
@@ -188,11 +223,9 @@ async def test_whom_a_websocket_behind_a_proxy_is_from(header: str, origin: str)
 
 
 async def test_who_is_banned_has_no_connection_either():
+    """Neither has somebody who is known: a connection proves who it was."""
     places, listeners = Places(proxies=("127.0.0.0/8",)), Listeners(ws=("127.0.0.1", 0))
-    strict = Limits(strikes=1)
-    async with carrier(
-        "127.0.0.1", Phone(), port=0, listeners=listeners, places=places, limits=strict
-    ) as there:
+    async with with_a_call(places, Limits(strikes=1), listeners=listeners) as there:
         url = f"ws://127.0.0.1:{there.listens('WS')[1]}"
         told = {"X-Forwarded-For": CALLER}
         for _ in range(2):
