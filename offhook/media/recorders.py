@@ -39,6 +39,13 @@ class Recording:
     keep: int = 0  # frames up to the end of the last that was not silent
     filled: int = 0  # frames in the block
 
+    def ticks_to_limit(self) -> int:
+        """Ticks of silence after which it ends; those of a pause count for its length alone."""
+        longest = self.max_frames - self.frames
+        if self.pause or not self.quiet_limit:
+            return longest
+        return min(longest, self.quiet_limit - self.quiet)
+
     def outcome(self, reason: Reason) -> Recorded:
         frames = self.keep if self.trim else self.frames
         return Recorded(round(frames * FRAME, 3), reason, self.received, silent=not self.keep)
@@ -111,15 +118,8 @@ class Recorders:
 
     def ticks_to_limit(self) -> int | None:
         """Ticks of silence after which the first of them ends; None if none does."""
-        limits = [
-            min(
-                one.max_frames - one.frames,
-                one.quiet_limit - one.quiet if one.quiet_limit else one.max_frames,
-            )
-            for one in self._going.values()
-            if not one.pause
-        ]
-        return max(1, min(limits)) if limits else None
+        limits = [one.ticks_to_limit() for one in self._going.values() if one.pause != "skip"]
+        return min(limits, default=None)
 
     def _layout(self) -> None:
         """Where each track's sources lie; a track without any is fed by a place of silence."""
@@ -199,8 +199,6 @@ class Recorders:
         """Time has passed in which nobody looked; if `live`, because nothing sounded."""
         blocks: list[Block] = []
         for one in list(self._going.values()):
-            if one.pause == "skip":
-                continue
             self._blocks[one.rows, one.filled :] = 0
             for _ in range(ticks):
                 if not one.filled:

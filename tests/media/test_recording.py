@@ -103,6 +103,28 @@ def test_each_channel_is_the_sum_of_its_sources(desk):
     assert share(prompt, 1100) > 0.99
 
 
+def test_a_sum_too_loud_is_as_loud_as_can_be(desk):
+    desk.record(((1, "in"), (2, "in")))
+    for leg in (1, 2):
+        desk.say(leg, np.full(8000, 20_000, np.int16))
+    desk.run(1)
+    desk.stop()
+    assert (desk.sound() == 32_767).all()
+
+
+@pytest.mark.parametrize("tracks", [(((3, "in"), (4, "in")),), (((3, "in"),), ((4, "in"),))])
+@pytest.mark.parametrize("speaker", [3, 4])
+def test_whoever_of_them_speaks_is_received_and_ends_the_silence(desk, tracks, speaker):
+    """On a channel together or each on one of his own."""
+    for leg in (3, 4):
+        desk.rtp_leg(leg)
+    desk.record(*tracks, silence=0.5)
+    for n in range(51):
+        desk.arrive(speaker, FarEnd().packet(n, numbered(5)))
+        desk.run(FRAME)
+    assert desk.stop() == Recorded(1.02, "stopped", 50, silent=False)
+
+
 def test_two_recorders_do_not_disturb_each_other(desk, tmp_path):
     other = tmp_path / "other.wav"
     desk.record(((1, "in"),))
@@ -160,6 +182,15 @@ def test_faint_noise_is_silence_and_quiet_speech_is_not(desk):
     desk.say(1, np.concatenate((tone(300, 1.5, 500), noise)))
     desk.run(3)
     assert desk.outcome().seconds == 2.5
+
+
+@pytest.mark.parametrize(("amplitude", "silent"), [(127, True), (128, False)])
+def test_what_is_silence_is_less_than_a_256th_of_the_loudest(desk, amplitude, silent):
+    """48 dB."""
+    desk.record(((1, "in"),))
+    desk.say(1, np.tile(np.array([amplitude, -amplitude], np.int16), 4000))
+    desk.run(1)
+    assert desk.stop().silent is silent
 
 
 def test_a_line_from_which_nothing_comes_is_not_silence(desk):
@@ -240,6 +271,15 @@ def test_a_pause_is_left_out_or_silent(desk, skip, seconds):
     assert level(sound[-4000:]) > 5000
 
 
+def test_what_is_said_in_a_pause_counts_for_nothing(desk):
+    desk.record(((1, "in"),), trim=True)
+    desk.say(1, tone(440, 5))
+    desk.run(0.5)
+    desk.order(lambda: desk.engine.pause_recorder(5, "silence"))
+    desk.run(0.5)
+    assert desk.stop() == Recorded(0.5, "stopped", 25, silent=False)
+
+
 def test_a_recording_ends_with_the_last_of_its_legs(desk):
     desk.record(((1, "in"),), ((2, "in"),))
     desk.say(1, tone(400, 3))
@@ -258,14 +298,48 @@ def test_a_recording_ends_with_the_last_of_its_legs(desk):
 
 def test_time_in_which_nothing_sounds_is_recorded_without_a_tick(desk):
     desk.record((((1, "in"),)), max_seconds=7200, silence=3600)
-    desk.say(1, tone(440, 0.5))
-    desk.run(0.52)
-    assert desk.engine.due() == pytest.approx(3600.5)
+    desk.say(1, tone(440, 1.5))
+    desk.run(1.52)
+    assert desk.engine.due() == pytest.approx(3601.5)
     desk.ticks = 100_000
     assert desk.stop().seconds == 2000.0
     (sound,) = desk.sound()
-    assert (sound[:4000] == tone(440, 0.5)).all()
-    assert level(sound[4000:]) == 0
+    assert (sound[:12000] == tone(440, 1.5)).all()
+    assert level(sound[12000:]) == 0
+
+
+def test_the_first_of_all_that_end_is_waited_for(desk, tmp_path):
+    desk.record(((1, "in"),), max_seconds=60)
+    others = tmp_path / "other.wav"
+    desk.engine.record(6, RecorderOrder(str(others), (((2, "in"),),), 5, 4, trim=False))
+    desk.run(1)
+    assert desk.engine.due() == pytest.approx(4.0)
+    desk.ticks = 199
+    desk.run(FRAME)
+    assert wav.seconds(str(others)) == 4.0
+    assert desk.engine.due() == pytest.approx(60.0)
+    assert desk.stop().seconds == 4.0
+
+
+def test_a_pause_in_silence_is_as_long_as_the_recording_may_be(desk):
+    desk.record(((1, "in"),), max_seconds=5, silence=2)
+    desk.run(1)
+    desk.order(lambda: desk.engine.pause_recorder(5, "silence"))
+    assert desk.engine.due() == pytest.approx(5.0)
+    desk.ticks = 249
+    desk.run(FRAME)
+    assert desk.outcome() == Recorded(5.0, "max", 50, silent=True)
+
+
+def test_a_pause_that_is_left_out_lasts_as_long_as_it_likes(desk):
+    desk.record(((1, "in"),), max_seconds=5, silence=2)
+    desk.run(1)
+    desk.order(lambda: desk.engine.pause_recorder(5, "skip"))
+    assert desk.engine.due() is None
+    desk.ticks = 100_000
+    desk.order(lambda: desk.engine.pause_recorder(5, ""))
+    assert desk.engine.due() == pytest.approx(2001.0)
+    assert desk.stop().seconds == 1.0
 
 
 def test_a_silent_phone_is_given_up_without_a_tick(desk):
@@ -297,6 +371,16 @@ def test_a_file_that_cannot_be_written_fails_the_recording_and_nothing_else(desk
     desk.say(1, tone(440, 1))
     desk.run(1)
     assert len(desk.heard(1)) == 100
+
+
+def test_there_is_always_room_for_the_next_when_one_has_ended():
+    bench = Bench()
+    bench.wire(1, 101)
+    for recorder in range(1000):
+        bench.engine.record(recorder, RecorderOrder("", (((1, "in"),),), 60, 0, trim=False))
+        bench.engine.stop_recorder(recorder)
+    ended = [block.id for block in bench.engine.collect().blocks if block.outcome]
+    assert ended == list(range(1000))
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"\x07" * 20])
