@@ -58,12 +58,20 @@ class Peer:
 
 @frozen
 class Stream:
-    """Packets of one SSRC: expected and not received, and the extended highest sequence number."""
+    """Packets of one SSRC: expected and not received, and the extended highest sequence number.
+    `earlier` is how many the leg's streams before it had."""
 
     ssrc: int
     expected: int
     lost: int
     highest: int
+    earlier: int
+
+    def since(self, before: Stream | None) -> tuple[int, int]:
+        """What was expected and not received since then; of a stream that has begun since, all."""
+        if before is None or before.earlier != self.earlier:
+            return self.expected, self.lost
+        return self.expected - before.expected, self.lost - before.lost
 
 
 class Receivers:
@@ -169,8 +177,13 @@ class Receivers:
         if self._ssrc[slot] == NOBODY:
             return None
         expected = int(self._highest[slot] - self._first[slot]) + 1
-        highest = int(self._highest[slot]) & 0xFFFFFFFF
-        return Stream(int(self._ssrc[slot]), expected, expected - int(self._got[slot]), highest)
+        return Stream(
+            ssrc=int(self._ssrc[slot]),
+            expected=expected,
+            lost=expected - int(self._got[slot]),
+            highest=int(self._highest[slot]) & 0xFFFFFFFF,
+            earlier=int(self._got_before[slot]),
+        )
 
     def received(self, slot: int) -> int:
         """Packets of all streams of the leg."""

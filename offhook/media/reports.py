@@ -9,7 +9,7 @@ from random import Random
 
 from offhook.media import rtcp
 from offhook.media.orders import Stats, Tally
-from offhook.media.receiving import Receivers
+from offhook.media.receiving import Receivers, Stream
 from offhook.media.sending import Senders
 
 EVERY = 250  # ticks between two reports of a leg: five seconds, RFC 3550 section 6.2
@@ -29,8 +29,7 @@ class Account:
     far_jitter: int = 0  # in the clock of the payload
     codec: str = ""
     alive_at: float = 0.0  # when the far end last reported
-    expected: int = 0
-    lost: int = 0
+    stream: Stream | None = None
     sent: int = 0
 
 
@@ -128,11 +127,11 @@ class Reports:
         stream = self._receivers.stream(slot)
         if stream is None:
             return None
-        expected, lost = stream.expected - account.expected, stream.lost - account.lost
-        account.expected, account.lost = stream.expected, stream.lost
+        expected, lost = stream.since(account.stream)
+        account.stream = stream
         return rtcp.Reception(
             ssrc=stream.ssrc,
-            fraction_lost=min(255, 256 * lost // expected) if expected > 0 < lost else 0,
+            fraction_lost=256 * lost // expected if lost > 0 else 0,
             lost=stream.lost,
             highest=stream.highest,
             jitter=int(self._receivers.jitter[slot] * self._receivers.clock(slot)),

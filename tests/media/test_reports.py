@@ -98,12 +98,29 @@ class TestSending:
         stamps = [report.ntp for report in sent]
         assert [b - a for a, b in pairwise(stamps)] == [5 * 65536] * 3
 
+    def test_no_two_of_many_legs_report_at_once(self):
+        studio = Studio()
+        for leg in range(60):
+            studio.rtp_leg(leg)
+        studio.tick(250)
+        assert max(len(output.reports) for output in studio.outputs) == 1
+        assert [len(reports(studio, leg)) for leg in range(60)] == [1] * 60
+
     def test_it_reports_what_it_received(self, studio):
         talk(studio, [n for n in range(300) if n % 10 != 9])
         block = reports(studio)[0].receptions[0]
         assert block.ssrc == 0xFEED
         assert block.fraction_lost / 256 == pytest.approx(0.1, abs=0.01)
         assert block.lost == pytest.approx((block.highest - 99) / 10, abs=1)
+
+    def test_what_is_lost_of_each_stream_is_told_of_it_alone(self, studio):
+        """Appendix A.3: since the last report, or since another stream began."""
+        half = [n for n in range(1000) if n % 2]
+        talk(studio, list(range(300)))
+        talk(studio, half[150:250], FarEnd(Packet(0, False, 40000, 9, 0xBEEF, b"")))
+        studio.tick(100)
+        fractions = [report.receptions[0].fraction_lost for report in reports(studio)]
+        assert fractions == [0, pytest.approx(128, abs=1)]
 
     def test_the_highest_number_is_not_that_of_one_that_came_late(self, studio):
         talk(studio, [*range(248), 249, 248])
@@ -181,6 +198,12 @@ class TestSending:
         studio.engine.close(1)
         assert [to for _, _, to in studio.engine.collect().farewells] == [where]
 
+    def test_who_has_left_reports_no_more(self, studio):
+        studio.rtp_leg(2)
+        studio.engine.close(1)
+        studio.tick(300)
+        assert (len(reports(studio, 1)), len(reports(studio, 2))) == (0, 1)
+
     def test_a_leg_that_was_never_connected_leaves_without_a_word(self):
         studio = Studio()
         studio.slots[1] = studio.engine.open_rtp(1)
@@ -241,6 +264,13 @@ class TestReceiving:
         assert studio.events("dead", 1) == []
         studio.tick(501)
         assert len(studio.events("dead", 1)) == 1
+
+    def test_so_is_who_has_not_said_anything_yet(self, studio):
+        studio.engine.expect(1, 10)
+        for _ in range(12):
+            studio.tick(250)
+            studio.engine.report(studio.slots[1], rtcp.report(0xFEED, b"far", None, None))
+        assert studio.events("dead", 1) == []
 
     def test_a_report_of_somebody_else_keeps_no_call_alive(self, studio):
         studio.engine.expect(1, 10)
