@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from media_sounds import AGREED, FAR, FarEnd, Studio, number, tone
 from pylibsrtp import Error, Policy, Session
 
 from offhook.media import rtcp, rtp
+from offhook.media.engine import Engine
 from offhook.media.orders import Srtp, Stats
 from offhook.media.rtp import Address
 from offhook.media.secure import PROFILES
@@ -89,6 +91,20 @@ def test_forged_and_repeated_packets_are_not_heard():
     assert isinstance(closed.value, Stats)
     assert (closed.value.packets_received, closed.value.duplicates) == (1, 0)
     assert closed.value.refused == 3
+
+
+def test_what_was_refused_is_not_told_of_the_next_leg_in_its_place():
+    studio = Studio()
+    first = studio.rtp_leg(1, replace(AGREED, srtp=keys()))
+    studio.arrive(first, bytes(500))
+    studio.tick()
+    studio.engine.close(first)
+    second = studio.rtp_leg(2, replace(AGREED, srtp=keys()))
+    studio.engine.close(second)
+    [closed] = studio.events("closed", second)
+    assert studio.slots[first] == studio.slots[second]
+    assert isinstance(closed.value, Stats)
+    assert closed.value.refused == 0
 
 
 def test_a_stranger_without_the_key_does_not_take_the_call_over():
@@ -177,6 +193,80 @@ def test_the_far_end_may_change_its_key_alone():
         studio.tick()
     assert heard(studio, leg)[:2] == [0, 1]
     assert len({far.opens.unprotect(data) for data in sent(studio, leg)}) == 7
+
+
+def test_what_the_far_end_had_before_it_may_have_again():
+    """Agreed on three times, and each time on what is not what was agreed on just before."""
+    studio, first, other = Studio(), keys(), keys(ours=3, theirs=4)
+    leg = studio.rtp_leg(1, replace(AGREED, srtp=first))
+    for n, agreed in enumerate((first, other, first)):
+        studio.engine.connect(leg, replace(AGREED, srtp=agreed))
+        far, before = SealedEnd(agreed), len(sent(studio, leg))
+        for packet in range(5):
+            studio.arrive(leg, far.sealed(5 * n + packet))
+            studio.tick()
+        assert all(far.opens.unprotect(data) for data in sent(studio, leg)[before:])
+    assert heard(studio, leg) == list(range(14))
+
+
+def test_the_same_keys_may_be_agreed_on_for_another_suite():
+    studio, agreed = Studio(), keys()
+    leg = studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    studio.tick(2)
+    agreed = replace(agreed, suite="AES_CM_128_HMAC_SHA1_32")
+    studio.engine.connect(leg, replace(AGREED, srtp=agreed))
+    far = SealedEnd(agreed)
+    for n in range(5):
+        studio.arrive(leg, far.sealed(n))
+        studio.tick()
+    assert heard(studio, leg)[:2] == [0, 1]
+    assert all(far.opens.unprotect(data) for data in sent(studio, leg)[2:])
+
+
+class Highest(Random):
+    """Chance that gives the most it can."""
+
+    def getrandbits(self, k: int, /) -> int:
+        return (1 << k) - 1
+
+
+def test_agreeing_anew_does_not_forget_that_the_numbers_have_begun_again():
+    """RFC 3711 section 3.3.1: how often they have is a part of every packet's seal."""
+    studio, agreed = Studio(Engine(Highest(), capacity=64)), keys()
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    studio.tick(3)
+    studio.engine.connect(leg, replace(AGREED, srtp=replace(agreed, theirs=keys(theirs=3).theirs)))
+    studio.tick(2)
+    opened = [rtp.read(far.opens.unprotect(data)) for data in sent(studio, leg)]
+    assert [one.seq for one in opened if one] == [0xFFFF, 0, 1, 2, 3]
+
+
+def test_what_was_sealed_may_go_on_in_the_clear():
+    studio, agreed = Studio(), keys()
+    leg = studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    studio.tick(2)
+    studio.engine.connect(leg, AGREED)
+    for n in range(5):
+        studio.arrive(leg, FarEnd().packet(n))
+        studio.tick()
+    assert heard(studio, leg)[:2] == [0, 1]
+    assert [len(data) for data in sent(studio, leg)[2:]] == [rtp.SIZE] * 5
+
+
+@pytest.mark.parametrize("data", [b"", bytes(40), bytes(2048)])
+def test_a_report_that_cannot_be_opened_is_none(data: bytes):
+    studio, agreed = Studio(), keys()
+    far, leg = SealedEnd(agreed), studio.rtp_leg(1, replace(AGREED, srtp=agreed))
+    studio.tick()
+    studio.engine.report(studio.slots[leg], data)
+    packet = rtp.read(far.opens.unprotect(sent(studio, leg)[0]))
+    assert packet
+    lost = rtcp.report(7, b"far", None, rtcp.Reception(packet.ssrc, 0, 17, 0, 0, 0, 0))
+    studio.engine.report(studio.slots[leg], lost)
+    studio.engine.close(leg)
+    [closed] = studio.events("closed", leg)
+    assert isinstance(closed.value, Stats)
+    assert closed.value.far_lost == 0, "nor is one in the clear"
 
 
 def test_plain_legs_beside_sealed_ones_stay_as_they_are():
