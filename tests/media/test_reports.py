@@ -201,7 +201,7 @@ class TestSending:
     def test_who_has_left_reports_no_more(self, studio):
         studio.rtp_leg(2)
         studio.engine.close(1)
-        studio.tick(300)
+        studio.tick(250)
         assert (len(reports(studio, 1)), len(reports(studio, 2))) == (0, 1)
 
     def test_a_leg_that_was_never_connected_leaves_without_a_word(self):
