@@ -11,6 +11,8 @@ from random import Random, SystemRandom
 from typing import TypeVar
 from weakref import WeakSet
 
+import structlog
+
 from offhook import clock
 from offhook.frozen import frozen
 from offhook.media import wav
@@ -38,6 +40,8 @@ __all__ = [
     "Source",
     "Stats",
 ]
+
+log = structlog.get_logger("offhook.media")
 
 L = TypeVar("L", bound=RtpLeg)
 WORKER_DIED = "the media worker died"
@@ -232,7 +236,9 @@ class MediaPlane:
         for job, (where, _) in list(self._jobs.items()):
             if where is host:
                 self._take(Event("done", job))
-        for leg in [leg for leg in self._legs.values() if leg.host is host]:
+        legs = [leg for leg in self._legs.values() if leg.host is host]
+        log.error("a media worker died", pid=host.pid, legs=len(legs))
+        for leg in legs:
             self._take(Event("dead", leg.id, WORKER_DIED))
             self._take(Event("closed", leg.id, Stats()))
         for recorder in [one for one in self._recorders.values() if one.host is host]:

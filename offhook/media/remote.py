@@ -8,9 +8,12 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
+
+import structlog
 
 from offhook import clock
 from offhook.media.clip import FRAME
@@ -19,12 +22,16 @@ from offhook.media.orders import Event
 from offhook.media.ports import Ports
 from offhook.media.studio import Studio
 
+log = structlog.get_logger("offhook.media")
+
 P = ParamSpec("P")
 ROOT = str(Path(__file__).parent.parent.parent)
 PATIENCE = FRAME / 2  # seconds that an order may wait for others to share its message
+LOOK, HUNG = 5.0, 10.0  # seconds between two looks at a worker, and that it may be mute for
 SPARE = 16  # pairs of ports that are kept open for legs to come
 DIED = "the media worker died"
 READY = 0  # what a new worker reports opened
+NOBODY = 0  # who asks for a tally only to hear something
 # A worker is one thread, with one for files beside it, and these two share a heap.
 SPARING = {
     "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
@@ -35,7 +42,7 @@ SPARING = {
 class WorkerHost(asyncio.Protocol):
     """Orders given within half a frame go out as one message, at once if somebody waits for it.
 
-    `lost` is called if the worker dies.
+    `lost` is called if the worker dies. One that hangs is killed.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class WorkerHost(asyncio.Protocol):
         self._orders: list[tuple[str, tuple[Any, ...]]] = []
         self._leaving: asyncio.TimerHandle | None = None  # when the orders go
         self._opening: dict[int, asyncio.Future[int]] = {}
+        self._spoke = asyncio.Event()
 
     @classmethod
     async def start(
@@ -79,14 +87,29 @@ class WorkerHost(asyncio.Protocol):
             await ready
         del host._opening[READY]
         host.healthy = True
+        host._watching = asyncio.ensure_future(host._watch())
         return host
 
+    _watching: asyncio.Task[None]
     _process: asyncio.subprocess.Process
     _transport: asyncio.Transport
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            self._spoke.clear()
+            self.do(Studio.tally, NOBODY)
+            with clock.outside("a media worker, to say anything"), suppress(TimeoutError):
+                async with asyncio.timeout(HUNG):
+                    await self._spoke.wait()
+            if not self._spoke.is_set():
+                log.error("a media worker hangs", pid=self.pid)
+                self._process.kill()
+                return
 
     def do(
         self, order: Callable[Concatenate[Studio, P], None], *args: P.args, **kw: P.kwargs
@@ -158,6 +181,7 @@ class WorkerHost(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self._spoke.set()
         for events in self._unframer.feed(data):
             for event in events:
                 if event.kind == "prepared":
@@ -177,6 +201,7 @@ class WorkerHost(asyncio.Protocol):
         self._spare.clear()
         if self.healthy and not self._closing:
             self.healthy = False
+            self._watching.cancel()
             self._lost(self)
 
     async def close(self) -> None:
@@ -184,6 +209,12 @@ class WorkerHost(asyncio.Protocol):
         self._closing = True
         self._flush()
         self.healthy = False
+        self._watching.cancel()
         self._transport.close()
         with clock.outside("a media worker, to end"):
-            await self._process.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HUNG):
+                    await self._process.wait()
+            if self._process.returncode is None:
+                self._process.kill()
+                await self._process.wait()

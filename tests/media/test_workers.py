@@ -18,9 +18,11 @@ import pytest
 from media_sounds import FarEnd, alike, clip, joined, share, tone
 from web_browser import THEIRS, Browser
 
+from offhook.media import remote
 from offhook.media.clip import Clip
 from offhook.media.orders import Web
 from offhook.media.plane import MediaFull, MediaLeg, MediaPlane, RecordOrder, Remote, RtpLeg, Stats
+from offhook.media.ports import Ports
 from offhook.media.remote import WorkerHost
 
 pytestmark = pytest.mark.real_time
@@ -318,6 +320,33 @@ async def test_a_worker_that_dies_ends_its_legs_and_another_takes_its_place(tmp_
         here, there = await real_pair(plane)
         assert worker_of(here) != dead
         await here.play(clip(tone(440, 0.1)))
+
+
+async def test_so_does_one_that_hangs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(remote, "LOOK", 0.1)
+    monkeypatch.setattr(remote, "HUNG", 0.5)
+    async with workers(2) as plane:
+        legs = [await plane.open_rtp(LOOPBACK) for _ in range(2)]
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        legs[0].on_timeout(3600, told.set_result)
+        hung = worker_of(legs[0])
+        os.kill(hung, signal.SIGSTOP)
+        assert await told == "the media worker died"
+        while not plane.healthy:
+            await asyncio.sleep(0.05)
+        assert legs[0].host not in plane.hosts
+        assert legs[1].host in plane.hosts, "it had nothing to say, and said so"
+
+
+async def test_one_that_hangs_does_not_keep_the_others_from_ending(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(remote, "HUNG", 0.5)
+    ports = Ports(free_ports(2))
+    async with asyncio.timeout(20):
+        host = await WorkerHost.start(ports, lambda event: None, lambda lost: None)
+        os.kill(host.pid, signal.SIGSTOP)
+        await host.close()
+        with pytest.raises(ProcessLookupError):
+            os.kill(host.pid, 0)
 
 
 async def test_a_worker_starts_beside_a_thousand_open_files():
