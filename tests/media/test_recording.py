@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -339,6 +340,54 @@ def test_a_pause_that_is_left_out_lasts_as_long_as_it_likes(desk):
     desk.ticks = 100_000
     desk.order(lambda: desk.engine.pause_recorder(5, ""))
     assert desk.engine.due() == pytest.approx(2001.0)
+    assert desk.stop().seconds == 1.0
+
+
+def test_what_is_ordered_after_such_a_time_is_done_at_the_end_of_it(desk):
+    desk.ticks = 1000
+    desk.record(((1, "in"),))
+    desk.ticks += 100
+    desk.order(lambda: desk.engine.pause_recorder(5, "skip"))
+    desk.ticks += 1000
+    desk.order(lambda: desk.engine.pause_recorder(5, ""))
+    desk.ticks += 100
+    desk.order(lambda: desk.engine.close(1))
+    assert desk.outcome() == Recorded(4.0, "ended", 200, silent=True)
+
+
+def test_nobody_to_record_is_a_recording_that_has_ended(desk):
+    desk.order(lambda: desk.engine.close(1))
+    desk.record(((1, "in"),), ((1, "out"),))
+    desk.order(lambda: None)
+    assert desk.outcome() == Recorded(0.0, "ended", 0, silent=True)
+    assert desk.engine.due() is None
+
+
+def test_who_has_gone_already_is_silent_on_the_recording_of_the_others(desk):
+    desk.order(lambda: desk.engine.close(1))
+    desk.record(((1, "in"),), ((2, "in"),))
+    desk.say(2, tone(440, 1))
+    desk.run(1)
+    desk.stop()
+    gone, other = desk.sound()
+    assert level(gone) == 0
+    assert (other == tone(440, 1)).all()
+
+
+def test_no_time_at_all_is_one_frame(desk):
+    desk.record(((1, "in"),), max_seconds=0)
+    desk.run(1)
+    assert desk.outcome() == Recorded(0.02, "max", 1, silent=True)
+
+
+def test_an_order_that_comes_before_a_late_tick_takes_no_time_from_a_real_call(desk):
+    leg = desk.rtp_leg(50)
+    desk.run(1)
+    desk.engine.now = desk.now + 0.05
+    desk.engine.record(5, RecorderOrder(str(desk.path), (((leg, "in"),),), 60, 0, trim=False))
+    desk.run(1)
+    steps = {(b.ts - a.ts) & 0xFFFFFFFF for a, b in pairwise(desk.sent(leg))}
+    assert steps == {160}
     assert desk.stop().seconds == 1.0
 
 

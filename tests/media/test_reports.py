@@ -6,6 +6,7 @@ import struct
 from base64 import b64decode
 from dataclasses import replace
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,10 @@ from media_sounds import AGREED, FAR, FarEnd, Studio
 
 from offhook.media import rtcp
 from offhook.media.orders import Stats
+from offhook.media.receiving import Receivers
+from offhook.media.reports import Reports
 from offhook.media.rtp import Packet
+from offhook.media.sending import Senders
 
 BLOCK = rtcp.Reception(0xFEED, 25, -3, 70000, 12, 0x12345678, 65536)
 
@@ -112,6 +116,7 @@ class TestSending:
         assert block.ssrc == 0xFEED
         assert block.fraction_lost / 256 == pytest.approx(0.1, abs=0.01)
         assert block.lost == pytest.approx((block.highest - 99) / 10, abs=1)
+        assert (block.last_report, block.delay) == (0, 0), "it has had none"
 
     def test_what_is_lost_of_each_stream_is_told_of_it_alone(self, studio):
         """Appendix A.3: since the last report, or since another stream began."""
@@ -121,6 +126,13 @@ class TestSending:
         studio.tick(100)
         fractions = [report.receptions[0].fraction_lost for report in reports(studio)]
         assert fractions == [0, pytest.approx(128, abs=1)]
+
+    def test_what_was_lost_since_the_last_report_is_told_once(self, studio):
+        talk(studio, [n for n in range(250) if n % 10 != 5])
+        talk(studio, list(range(250, 540)))
+        blocks = [report.receptions[0] for report in reports(studio)]
+        assert [one.lost for one in blocks] == [25, 25]
+        assert [one.fraction_lost for one in blocks] == [pytest.approx(23, abs=1), 0]
 
     def test_the_highest_number_is_not_that_of_one_that_came_late(self, studio):
         talk(studio, [*range(248), 249, 248])
@@ -139,6 +151,13 @@ class TestSending:
         talk(studio, list(range(600)))
         assert [report.ntp for report in reports(studio)][-1] is None
 
+    def test_so_is_one_that_has_said_nothing_since_its_last_report(self, studio):
+        """Section 6.4."""
+        talk(studio, list(range(260)))
+        studio.engine.connect(1, replace(AGREED, send=False))
+        talk(studio, list(range(260, 800)))
+        assert [report.ntp is None for report in reports(studio)] == [False, False, True]
+
     def test_a_far_end_that_never_spoke_is_not_reported_on(self, studio):
         studio.tick(300)
         assert [report.receptions for report in reports(studio)] == [()]
@@ -152,6 +171,19 @@ class TestSending:
         before = studio.sent(1)[:packets]
         assert octets == sum(len(one.payload) for one in before) != packets * 160
         assert rtp_time == before[-1].ts + 160, "what is being said in the moment of the report"
+
+    def test_who_talks_for_a_week_counts_from_the_beginning_again(self):
+        """Section 6.4.1: in 32 bits."""
+        chance = Random(1)
+        senders = Senders(1, chance, {})
+        receivers = Receivers(1, lambda slot, key: None, lambda slot, noise: None, {})
+        ours = Reports(senders, receivers, chance)
+        senders.open(0)
+        ours.open(0)
+        ours.connect(0, "PCMU")
+        senders.packets[0] = 2**32 + 3
+        [(_, data)] = ours.due(0, 604_800)
+        assert struct.unpack_from("!II", data, 20) == (3, 480)
 
     def test_every_leg_has_a_name_of_its_own_and_keeps_it(self, studio):
         """RFC 7022 section 4.2: 96 bits by chance, in 16 characters; the same in every report."""
@@ -225,6 +257,24 @@ class TestReceiving:
         figures = stats(studio)
         assert figures.round_trip_ms == pytest.approx(50, abs=0.1)
         assert (figures.far_lost, figures.far_jitter_ms) == (4, 5)
+
+    @pytest.mark.parametrize(
+        ("last_report", "delay"),
+        [(0, 0), (rtcp.middle(rtcp.ntp(1.25)), 65536)],
+        ids=["he has had no report of ours", "he says that he has had it for longer than that"],
+    )
+    def test_there_is_no_round_trip_when(self, studio, last_report, delay):
+        studio.tick(100)
+        self.answer(studio, last_report=last_report, delay=delay)
+        assert stats(studio).round_trip_ms == 0
+
+    def test_a_round_trip_may_be_told_while_the_seconds_begin_again(self, studio):
+        """Sixteen bits of them are in a report: 18 hours."""
+        studio.ticks = 65536 * 50
+        studio.tick()
+        left_at = rtcp.middle(rtcp.ntp(65535.5))
+        self.answer(studio, last_report=left_at, delay=65536 // 2)
+        assert stats(studio).round_trip_ms == pytest.approx(20, abs=0.1)
 
     @pytest.mark.parametrize(
         ("codec", "number", "clock"), [("PCMA", 8, 8000), ("G722", 9, 8000), ("opus", 111, 48000)]
