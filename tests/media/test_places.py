@@ -41,6 +41,13 @@ def open_instead(studio: Studio, leg: int, of: int, remote: Remote | None = AGRE
         studio.engine.connect(leg, remote)
 
 
+def test_nothing_is_said_while_nobody_is_there(studio):
+    before = studio.sent(1)
+    studio.engine.close(1)
+    studio.tick(5)
+    assert studio.sent(1) == before
+
+
 def test_no_sound_before_it_has_a_far_end(studio):
     before = studio.sent(1)
     open_instead(studio, 2, of=1, remote=None)

@@ -116,6 +116,14 @@ def test_a_simulated_leg_wants_ticks_only_while_it_sounds(studio, busy):
     assert studio.engine.due() is None
 
 
+def test_a_simulated_leg_that_presses_keys_wants_ticks_until_it_has(studio):
+    studio.engine.press(1, 9, "1")
+    while studio.engine.due() is not None:
+        studio.tick()
+    assert studio.events("done", 9)
+    assert studio.keys(2) == "1"
+
+
 def test_a_real_leg_always_wants_ticks(studio):
     studio.rtp_leg(5)
     assert studio.engine.due() == pytest.approx(0.02)

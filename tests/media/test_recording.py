@@ -344,15 +344,22 @@ def test_a_pause_that_is_left_out_lasts_as_long_as_it_likes(desk):
 
 
 def test_what_is_ordered_after_such_a_time_is_done_at_the_end_of_it(desk):
-    desk.ticks = 1000
-    desk.record(((1, "in"),))
-    desk.ticks += 100
-    desk.order(lambda: desk.engine.pause_recorder(5, "skip"))
-    desk.ticks += 1000
-    desk.order(lambda: desk.engine.pause_recorder(5, ""))
-    desk.ticks += 100
-    desk.order(lambda: desk.engine.close(1))
-    assert desk.outcome() == Recorded(4.0, "ended", 200, silent=True)
+    """Also where a tick's time is a little less in floating point."""
+    ticks = 29, 60, 119, 206
+    assert [tick * FRAME / FRAME < tick for tick in ticks] == [True, False, True, False]
+    for tick, order in zip(
+        ticks,
+        [
+            lambda: desk.record(((1, "in"),)),
+            lambda: desk.engine.pause_recorder(5, "skip"),
+            lambda: desk.engine.pause_recorder(5, ""),
+            lambda: desk.engine.close(1),
+        ],
+        strict=True,
+    ):
+        desk.ticks = tick
+        desk.order(order)
+    assert desk.outcome() == Recorded(2.36, "ended", 118, silent=True)
 
 
 def test_nobody_to_record_is_a_recording_that_has_ended(desk):
@@ -376,6 +383,7 @@ def test_who_has_gone_already_is_silent_on_the_recording_of_the_others(desk):
 
 def test_no_time_at_all_is_one_frame(desk):
     desk.record(((1, "in"),), max_seconds=0)
+    assert desk.engine.due() == FRAME
     desk.run(1)
     assert desk.outcome() == Recorded(0.02, "max", 1, silent=True)
 

@@ -53,6 +53,16 @@ def test_a_bridge_carries_the_sound_unchanged_and_without_a_gap(studio):
     assert len(heard(studio, 1)) == 0, "nobody hears himself"
 
 
+def test_what_is_said_last_arrives_before_all_is_quiet(studio):
+    """Nothing ticks after that."""
+    seat(studio, 1, 2)
+    speak(studio, 1)
+    while studio.engine.due() is not None:
+        studio.tick()
+    assert (heard(studio, 2) == tone(TONES[1], 0.5, 3000)).all()
+    assert len(heard(studio, 2)) == 4000
+
+
 def test_everybody_hears_everybody_else(studio):
     seat(studio, 1, 2, 3, 4)
     speak(studio, 1, 2, 3, 4)
@@ -182,7 +192,7 @@ def test_echo_sends_back_what_arrives(studio):
     studio.engine.echo(1, True)
     speak(studio, 1)
     studio.tick(30)
-    assert tones_in(heard(studio, 1)) == {1}
+    assert (heard(studio, 1) == tone(TONES[1], 0.5, 3000)).all(), "and nothing where nothing does"
     studio.engine.echo(1, False)
     speak(studio, 1)
     at = len(heard(studio, 1))
