@@ -141,6 +141,13 @@ def test_two_recorders_do_not_disturb_each_other(desk, tmp_path):
     assert wav.seconds(str(other)) == 1.0
 
 
+def test_what_is_over_is_neither_paused_nor_stopped(desk):
+    desk.record(((1, "in"),), max_seconds=1)
+    desk.run(2)
+    desk.order(lambda: desk.engine.pause_recorder(5, "skip"))
+    assert desk.stop() == Recorded(1.0, "max", 50, silent=True)
+
+
 def test_a_recording_ends_at_its_greatest_length(desk):
     desk.record((((1, "in"),)), max_seconds=1.2)
     desk.say(1, tone(440, 5))
@@ -275,10 +282,10 @@ def test_a_pause_is_left_out_or_silent(desk, skip, seconds):
 def test_what_is_said_in_a_pause_counts_for_nothing(desk):
     desk.record(((1, "in"),), trim=True)
     desk.say(1, tone(440, 5))
-    desk.run(0.5)
+    desk.run(0.7)
     desk.order(lambda: desk.engine.pause_recorder(5, "silence"))
     desk.run(0.5)
-    assert desk.stop() == Recorded(0.5, "stopped", 25, silent=False)
+    assert desk.stop() == Recorded(0.7, "stopped", 35, silent=False)
 
 
 def test_a_recording_ends_with_the_last_of_its_legs(desk):

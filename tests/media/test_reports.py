@@ -335,6 +335,15 @@ class TestReceiving:
         studio.engine.report(studio.slots[1], rtcp.report(9, b"far", None, replace(BLOCK, ssrc=1)))
         assert stats(studio).far_lost == 0
 
+    def test_he_may_report_on_many_of_whom_we_are_one(self, studio):
+        studio.tick(10)
+        ours = replace(BLOCK, ssrc=studio.sent(1)[0].ssrc, last_report=0, lost=7)
+        alone, another = (rtcp.report(9, b"far", None, one) for one in (ours, BLOCK))
+        kind, words = struct.unpack_from("!BH", alone, 1)
+        both = struct.pack("!BBH", 0x82, kind, words + 6) + another[4:32] + alone[8:]
+        studio.engine.report(studio.slots[1], both)
+        assert stats(studio).far_lost == 7
+
     def test_our_next_report_says_when_theirs_came(self, studio):
         talk(studio, list(range(100)))
         studio.engine.now = studio.now

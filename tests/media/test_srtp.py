@@ -48,6 +48,11 @@ def sent(studio: Studio, leg: int) -> list[bytes]:
     return [data for output in studio.outputs for n, data in output.packets if n == slot]
 
 
+def reported(studio: Studio, leg: int) -> list[bytes]:
+    slot = studio.slots[leg]
+    return [data for output in studio.outputs for n, data, _ in output.reports if n == slot]
+
+
 def heard(studio: Studio, leg: int) -> list[int | None]:
     return [number(frame) for frame in studio.heard(leg)]
 
@@ -279,3 +284,8 @@ def test_plain_legs_beside_sealed_ones_stay_as_they_are():
         studio.tick()
     assert heard(studio, sealed) == heard(studio, plain) == [0, 1, 2, 3, 4]
     assert len(studio.sent(plain)[0].payload) == 160
+    studio.engine.press(plain, 1, "5")
+    studio.tick(250)
+    assert 101 in {packet.payload_type for packet in studio.sent(plain)}
+    assert [rtcp.read(data) is not None for data in reported(studio, plain)] == [True]
+    assert [rtcp.read(far.opens.unprotect_rtcp(data)) for data in reported(studio, sealed)]
