@@ -198,3 +198,11 @@ def test_echo_sends_back_what_arrives(studio):
     at = len(heard(studio, 1))
     studio.tick(30)
     assert len(heard(studio, 1)) == at
+
+
+def test_an_echo_is_added_to_what_the_others_say(studio):
+    seat(studio, 1, 2)
+    studio.engine.echo(1, True)
+    speak(studio, 1, 2)
+    studio.tick(30)
+    assert tones_in(heard(studio, 1)) == {1, 2}

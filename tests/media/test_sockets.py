@@ -18,14 +18,6 @@ NOWHERE: Address = (LOOPBACK, 0)
 DATAGRAM = 3000  # bytes of a handshake that is longer than any sound
 
 
-def free_ports(count: int) -> range:
-    """So many ports in a row that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        first = min(probe.getsockname()[1], 65000 - count) & ~1
-    return range(first, first + count)
-
-
 def is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -33,6 +25,16 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def free_pair() -> tuple[int, int]:
+    """A port that nobody has, nor the one above."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((LOOPBACK, 0))
+            port = probe.getsockname()[1]
+        if port < 65535 and is_free(port) and is_free(port + 1):
+            return port, port + 1
 
 
 @dataclass
@@ -46,7 +48,8 @@ class Desk:
     reported: list[tuple[int, bytes]] = field(default_factory=list)
 
     def open(self, count: int = 1) -> None:
-        for slot, port in enumerate(free_ports(2 * count)[::2]):
+        for slot in range(count):
+            port, _ = free_pair()
             self.sockets.prepare(LOOPBACK, port)
             self.sockets.open(slot, port)
             self.ports[slot] = port
@@ -203,7 +206,7 @@ def test_what_comes_to_a_door_goes_by_it_whole_and_only_sound_goes_on(desk):
 
 
 def test_nothing_that_came_before_a_leg_is_the_legs(desk):
-    [port, _] = free_ports(2)
+    port, _ = free_pair()
     desk.ports[0] = port
     desk.sockets.prepare(LOOPBACK, port)
     for n in range(3):
@@ -218,7 +221,7 @@ def test_nothing_that_came_before_a_leg_is_the_legs(desk):
 
 
 def test_a_pair_is_prepared_once_and_free_again_when_its_leg_is_closed(desk):
-    [port, above] = free_ports(2)
+    port, above = free_pair()
     for slot in range(2):
         desk.sockets.prepare(LOOPBACK, port)
         desk.sockets.prepare(LOOPBACK, port)
@@ -229,7 +232,7 @@ def test_a_pair_is_prepared_once_and_free_again_when_its_leg_is_closed(desk):
 
 
 def test_of_a_pair_that_cannot_be_had_nothing_is_kept(desk):
-    [port, above] = free_ports(2)
+    port, above = free_pair()
     for taken, other in ((port, above), (above, port)):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
             theirs.bind((LOOPBACK, taken))
