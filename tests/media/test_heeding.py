@@ -79,12 +79,18 @@ def test_whoever_begins_to_listen_hears_from_the_next_frame_on(
     assert all(share(frame, 440) > 0.9 for frame in heard)
 
 
-def test_keys_that_are_tones_are_heard_though_nobody_else_listens():
+@pytest.mark.parametrize(("agreed", "key"), [((None,), "5"), ((None, 101), ""), ((101, None), "5")])
+def test_keys_that_are_tones_are_heard_though_nobody_else_listens(
+    agreed: tuple[int | None, ...], key: str
+):
+    """As agreed last: whoever has events presses no key twice."""
     studio = Studio()
-    studio.rtp_leg(1, replace(AGREED, dtmf_payload_type=None), tapped=False)
+    studio.rtp_leg(1, tapped=False)
+    for payload_type in agreed:
+        studio.engine.connect(1, replace(AGREED, dtmf_payload_type=payload_type))
     pressed = np.tile(keys.tone("5"), (4, 1))[:10]
     spoken(studio, 1, range(20), np.concatenate((VOICE[:5] * 0, pressed, VOICE[:20] * 0)))
-    assert studio.keys(1) == "5"
+    assert studio.keys(1) == key
 
 
 def test_a_voice_that_nobody_heard_has_ended_the_noise_before_it():

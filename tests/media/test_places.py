@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from media_sounds import AGREED, FAR, FarEnd, Studio, joined, level, numbered, t
 
 from offhook.media import codecs, keys, rtp
 from offhook.media.clip import SAMPLES
+from offhook.media.engine import Engine
 from offhook.media.orders import Recorded, RecorderOrder, Remote
+from offhook.media.ports import MediaFull
 
 STRANGER: rtp.Address = ("198.51.100.9", 9)
 BY_EAR = replace(AGREED, dtmf_payload_type=None)
@@ -174,3 +177,14 @@ def pressed(studio: Studio, leg: int) -> None:
     for n, frame in enumerate(sound):
         studio.arrive(leg, FarEnd().packet(n, codecs.encode(codecs.PCMU, frame).tobytes()))
         studio.tick()
+
+
+def test_there_are_so_many_and_no_more():
+    studio = Studio(Engine(Random(1), capacity=2))
+    for leg in (1, 2):
+        studio.rtp_leg(leg)
+    with pytest.raises(MediaFull):
+        studio.engine.open_rtp(3)
+    open_instead(studio, 3, of=2)
+    with pytest.raises(MediaFull):
+        studio.engine.open_rtp(4)

@@ -406,12 +406,24 @@ def test_an_order_that_comes_before_a_late_tick_takes_no_time_from_a_real_call(d
     assert desk.stop().seconds == 1.0
 
 
-def test_a_silent_phone_is_given_up_without_a_tick(desk):
-    desk.record((((1, "in"),)), silence=5)
-    assert desk.engine.due() == pytest.approx(5.0)
-    desk.ticks = 249
+@pytest.mark.parametrize("seconds", [0.58, 1.18, 5])
+def test_a_silent_phone_is_given_up_without_a_tick(desk, seconds):
+    """Also after a time that is less than its frames in floating point."""
+    desk.record((((1, "in"),)), silence=seconds)
+    assert desk.engine.due() == pytest.approx(seconds)
+    desk.ticks = frames = round(seconds / FRAME)
+    desk.ticks -= 1
     desk.run(FRAME)
-    assert desk.outcome() == Recorded(5.0, "silence", 250, silent=True)
+    assert desk.outcome() == Recorded(seconds, "silence", frames, silent=True)
+
+
+@pytest.mark.parametrize("seconds", [0.58, 1.18, 5])
+def test_the_greatest_length_is_reached_without_a_tick(desk, seconds):
+    desk.record((((1, "in"),)), max_seconds=seconds)
+    assert desk.engine.due() == pytest.approx(seconds)
+    desk.ticks = frames = round(seconds / FRAME)
+    desk.order(lambda: desk.engine.pause_recorder(5, ""))
+    assert desk.outcome() == Recorded(seconds, "max", frames, silent=True)
 
 
 def test_the_file_can_be_read_at_any_moment(desk):
