@@ -89,13 +89,15 @@ class Guard:
         self.counts["limited"] += 1
         return False
 
-    def strike(self, host: str, now: float) -> bool:
-        """It was refused, or sent nonsense; True when that was once too often."""
+    def strike(self, host: str, now: float, spared: Callable[[], bool] = lambda: False) -> bool:
+        """It was refused, or sent nonsense; True when that was once too often, and it is not
+        `spared`, which is asked then."""
         limits = self.limits
         if not limits.strikes or self._trusted(host):
             return False
         rate = limits.strikes / limits.ban_seconds
-        if self._bucket(self._strikes, site(host), rate, limits.strikes, now).take(now):
+        bucket = self._bucket(self._strikes, site(host), rate, limits.strikes, now)
+        if bucket.take(now) or spared():
             return False
         self._make_room(self._banned)
         self._banned[site(host)] = now + limits.ban_seconds

@@ -154,9 +154,7 @@ class Switchboard:
         Where a datagram, or a proxy, says who it was, it may have been anybody.
         """
         named = hop.transport == "UDP" or self.places.trusts(hop.host)
-        if named and self.knows(source):
-            return
-        if self.guard.strike(source, clock.now()):
+        if self.guard.strike(source, clock.now(), lambda: named and self.knows(source)):
             log.warning("banned", source=source, seconds=self.guard.limits.ban_seconds)
 
     def _undeliverable(self, send: Send) -> None:

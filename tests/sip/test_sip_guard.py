@@ -81,6 +81,12 @@ class TestBans:
             assert self.strikes(door, 3) == [False] * 3
             door.forgive(STRANGER)
 
+    def test_whether_it_is_spared_is_asked_when_it_would_be_banned(self):
+        door, asked = guard(strikes=3, ban_seconds=600), []
+        told = [door.strike(STRANGER, 0, lambda: not asked.append(None)) for _ in range(5)]
+        assert (told, len(asked)) == ([False] * 5, 2)
+        assert door.strike(STRANGER, 0)
+
     def test_with_0_strikes_nobody_is_banned(self):
         assert not any(self.strikes(guard(strikes=0), 1000))
 
