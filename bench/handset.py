@@ -24,7 +24,7 @@ from offhook.sip.session import Offered, Reanswered, Session
 HOLDS = 0.3  # share of the calls that are on hold for a while
 STAYS_HELD = (0.5, 3.0)  # seconds
 LAZY = 0.1  # share of the calls in which a browser does not come to speak
-AUDIBLE = 3.0  # seconds after which something must have been heard
+AUDIBLE = 3.0  # seconds, none of them on hold, after which something must have been heard
 LASTS = 600  # seconds for which it registers: the fewest that are taken
 
 _GIVES_UP, *_UNTIL = span(GIVES_UP)
@@ -42,6 +42,7 @@ class Talk:
     far_end: bool = False
     code: int = 0
     held: bool = False
+    away: float = 0.0  # when its holds ended less when they began
 
     def over(self, how: Over) -> None:
         self.far_end = how.by == "far"
@@ -163,8 +164,9 @@ class Handset:
                 if session := await does(sound):
                     talk.since = asyncio.get_running_loop().time()
                     await self._talks_on(talk, session, sound)
-                    lasted = asyncio.get_running_loop().time() - talk.since
-                    mute = goes == "all the way" and lasted > AUDIBLE and not sound.heard
+                    now = asyncio.get_running_loop().time()
+                    there = now - talk.since - talk.away - (now if talk.held else 0)
+                    mute = goes == "all the way" and there > AUDIBLE and not sound.heard
         finally:
             up, by = talk.since is not None, self._hop.transport
             self._told(Seen(talk.from_, talk.to, up, talk.far_end, talk.code, talk.sid, by, mute))
@@ -277,6 +279,7 @@ class Handset:
 
     def _turns(self, talk: Talk, session: Session, body: bytes, *, held: bool) -> None:
         talk.held = held
+        talk.away += asyncio.get_running_loop().time() * (-1 if held else 1)
         self._act(lambda now: session.reinvite(body, now))
 
     def _changes(self, event: object, sound: Sound) -> None:
