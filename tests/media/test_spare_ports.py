@@ -9,7 +9,8 @@ import socket
 
 import pytest
 from media_sounds import FarEnd, alike, clip, joined, tone
-from test_workers import LOOPBACK, UNTORN, free_ports, real_pair, worker_of, workers
+from rtp_ports import free_ports
+from test_workers import LOOPBACK, UNTORN, real_pair, worker_of, workers
 
 from offhook.media.plane import MediaPlane, Remote, RtpLeg
 from offhook.media.ports import FEW, Ports

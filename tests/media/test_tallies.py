@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import Callable
 
 import pytest
+from rtp_ports import free_ports
 
 from offhook import clock
 from offhook.media.orders import Event, Remote, Stats, Tally
@@ -77,16 +77,9 @@ async def test_a_leg_counts_while_it_is_open_and_after():
     await plane.close()
 
 
-def free_ports() -> range:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        first = min(probe.getsockname()[1], 65000) & ~1
-    return range(first, first + 20)
-
-
 @pytest.mark.real_time
 async def test_a_worker_that_was_held_up_says_that_it_came_late():
-    plane = await MediaPlane.workers(1, free_ports())
+    plane = await MediaPlane.workers(1, free_ports(20))
     async with asyncio.timeout(20):
         leg = await plane.open_rtp("127.0.0.1")
         assert isinstance(leg.host, WorkerHost)

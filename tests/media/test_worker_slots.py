@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import pytest
 from media_sounds import alike, clip, joined, tone
+from rtp_ports import free_ports
 
 from offhook.media.plane import MediaPlane, Remote
 
 pytestmark = pytest.mark.real_time
 LOOPBACK = "127.0.0.1"
-
-
-def free_ports(count: int) -> range:
-    """So many ports in a row that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        first = min(probe.getsockname()[1], 65000) & ~1
-    return range(first, first + count)
 
 
 async def test_a_leg_may_open_while_another_closes() -> None:

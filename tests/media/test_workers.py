@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_sounds import FarEnd, alike, clip, joined, share, tone
+from rtp_ports import free_ports
 from web_browser import THEIRS, Browser
 
 from offhook.media import remote
@@ -28,14 +29,6 @@ from offhook.media.remote import WorkerHost
 pytestmark = pytest.mark.real_time
 LOOPBACK = "127.0.0.1"
 UNTORN = tone(440, 0.1)  # of a second of it: a busy machine comes late now and then
-
-
-def free_ports(count: int) -> range:
-    """So many ports in a row that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        first = min(probe.getsockname()[1], 65000) & ~1
-    return range(first, first + count)
 
 
 @asynccontextmanager

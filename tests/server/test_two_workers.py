@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rtp_ports import free_ports
 from served import Application, Up, environment, response, serving
 
 from offhook.carriers.sip_carrier import SipCarrier, SipSettings
@@ -23,13 +23,6 @@ from offhook.media.plane import MediaPlane
 
 pytestmark = pytest.mark.real_time
 DESK, LINE = "+15550100501", "+15550100502"
-
-
-def free_ports(count: int) -> range:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        first = min(probe.getsockname()[1], 65000) & ~1
-    return range(first, first + count)
 
 
 def tone(hertz: float, seconds: float) -> Clip:
