@@ -50,7 +50,7 @@ class Plan:
 
 
 QUICK = Plan(calls=100, window=8, rates=(20, 100), rate_seconds=5)
-FULL = Plan(calls=200, window=20, rates=(20, 60, 100, 130, 160), rate_seconds=30)
+FULL = Plan(calls=200, window=20, rates=(20, 100, 200, 300), rate_seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
