@@ -20,6 +20,7 @@ from offhook.media.clip import FRAME
 from offhook.media.link import Unframer, frame
 from offhook.media.orders import Event
 from offhook.media.ports import Ports
+from offhook.media.sockets import mark
 from offhook.media.studio import Studio
 
 log = structlog.get_logger("offhook.media")
@@ -138,6 +139,7 @@ class WorkerHost(asyncio.Protocol):
         if spare := self._spare.get(ip):
             port = spare.popleft()
             self._ports.hand_out(port)
+            mark(ip, port)
             self._send("open_rtp", leg, ip, port)
         else:
             port = await self._ports.bind(lambda port: self._open(leg, ip, port))

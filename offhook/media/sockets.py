@@ -17,6 +17,7 @@ ROUNDS = 10  # packets of one socket read in one tick: a flood delays nobody
 AT_ONCE = 4096  # packets read in one tick
 RTCP_BYTES = 2048
 DATAGRAM = 4096  # bytes read of a browser's, whose handshake is longer than any sound
+MARK = b"from here on"  # nothing that a far end sends
 EXPEDITED = 0xB8  # the traffic class of speech, RFC 4594 section 4.1
 
 Pair = tuple[socket.socket, socket.socket]
@@ -52,9 +53,10 @@ class Sockets:
         return port in self._spare
 
     def open(self, slot: int, port: int) -> None:
-        """The pair that was prepared is this slot's."""
+        """The pair that was prepared is this slot's, and what has come since the `mark`."""
         rtp, rtcp = self._rtp[slot], self._rtcp[slot] = self._spare.pop(port)
-        _empty(rtp, rtcp)
+        _empty(rtp)
+        _empty(rtcp)
         self._slots[rtp.fileno()] = slot, rtp.recvfrom_into
         self._slots[rtcp.fileno()] = slot, None
         for one in (rtp, rtcp):
@@ -146,17 +148,24 @@ def _pair(ip: str, port: int) -> Pair:
         raise
 
 
-def _empty(*pair: socket.socket) -> None:
-    """What came before was for nobody. More than this has come by the time it is read."""
-    waiting, by_descriptor = select.poll(), {one.fileno(): one for one in pair}
-    for descriptor in by_descriptor:
-        waiting.register(descriptor, select.POLLIN)
+def mark(ip: str, port: int) -> None:
+    """A prepared pair is somebody's from now on: what comes before he opens it is his."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as one, suppress(OSError):
+        one.sendto(MARK, (ip, port))
+
+
+def _empty(one: socket.socket) -> None:
+    """What came before the mark was for nobody; all did, where there is none. More than this has
+    come by the time it is read."""
+    waiting = select.poll()
+    waiting.register(one, select.POLLIN)
     for _ in range(AT_ONCE):
-        if not (ready := waiting.poll(0)):
+        if not waiting.poll(0):
             return
-        for descriptor, _ in ready:
-            with suppress(OSError):
-                by_descriptor[descriptor].recv(1)
+        with suppress(OSError):
+            if one.recv(len(MARK) + 1) == MARK:
+                return
 
 
 def _bound(ip: str, port: int) -> socket.socket:

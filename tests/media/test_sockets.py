@@ -10,7 +10,7 @@ import pytest
 
 from offhook.media.output import Output
 from offhook.media.rtp import ROW, Address
-from offhook.media.sockets import AT_ONCE, ROUNDS, Sockets
+from offhook.media.sockets import AT_ONCE, ROUNDS, Sockets, mark
 
 EXPEDITED = 0xB8  # RFC 4594 section 4.1, in the byte of RFC 2474
 LOOPBACK = "127.0.0.1"
@@ -205,15 +205,21 @@ def test_what_comes_to_a_door_goes_by_it_whole_and_only_sound_goes_on(desk):
     assert came == [(1, size, desk.there) for size in (DATAGRAM, 5, DATAGRAM)]
 
 
-def test_nothing_that_came_before_a_leg_is_the_legs(desk):
+@pytest.mark.parametrize("marked", [True, False])
+def test_what_came_before_a_pair_was_handed_out_is_nobodys(desk, marked):
+    """Nor is what came before its leg, where that was not said."""
     port, _ = free_pair()
     desk.ports[0] = port
     desk.sockets.prepare(LOOPBACK, port)
     for n in range(3):
         desk.say(b"%d" % n)
         desk.say(b"%d" % n, above=1)
+    if marked:
+        mark(LOOPBACK, port)
+    desk.say(b"early")
+    desk.say(b"early", above=1)
     desk.sockets.open(0, port)
-    assert desk.drain() == []
+    assert desk.drain() == [(0, b"early")] * marked
     desk.say(b"sound")
     desk.say(b"a report", above=1)
     assert desk.drain() == [(0, b"sound")]
