@@ -118,6 +118,8 @@ class Engine:
         self._receivers.connect(slot, remote, self.now)
         self._reports.connect(slot, remote.codec)
         self._senders.connect(slot, remote.codec, remote.payload_type)
+        for batch in self._receivers.early(slot, self.now):
+            self._receivers.receive(self._locks.open(batch))
         self._stale = True
 
     def close(self, leg: int) -> None:

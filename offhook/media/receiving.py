@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,43 +17,19 @@ from offhook.media.jitter import JitterBuffers, Slots, Stamps, Times, under_way
 from offhook.media.keys import EventReader
 from offhook.media.masks import Mask, every, some
 from offhook.media.orders import KEYS, Remote
+from offhook.media.peers import NOISE, PROOF, Early, Peer, kinds, proved
 from offhook.media.rtp import Address, Batch, Packet
 from offhook.media.unpacking import Unpacker
 
-NOISE = "noise"
 TABLES = {"PCMU": codecs.PCMU, "PCMA": codecs.PCMA}
 QUIET = 0.25  # seconds without a packet after which a stream may go on from another source
 STRANGE = 1.0  # and after which another stream may
-PROOF = 3  # packets in sequence by which a source proves to be one that sends a stream
+EARLY = 0.1  # seconds that sound may be faster than the agreement that it follows
 ANOTHER_CLOCK = 3000  # a jump of sequence numbers beyond which a sender began anew, RFC 3550 A.1
 KIND = np.uint32(0xFF7F0000)  # of the first four bytes of a packet: all but marker and number
 NOTHING = 0xFFFFFFFF  # no packet is of that kind
 NOBODY = -1  # no SSRC
 SILENT = codecs.SILENCE[codecs.PCMU]
-
-
-@dataclass(slots=True)
-class Candidate:
-    """Somebody else who sends, and what would be his next packet."""
-
-    source: Address
-    ssrc: int
-    next: int
-    packets: int = 0
-
-
-@dataclass(slots=True)
-class Peer:
-    """The far end of a leg: what was agreed, and who may be it."""
-
-    remote: Remote
-    home: Address | None = None  # who may always come back: the source before a stranger's
-    since: int = 0  # packets that had been received when its source changed
-    candidate: Candidate | None = None
-    keys: EventReader = field(default_factory=EventReader)
-    kinds: dict[int, str] = field(default_factory=dict)  # by payload type: a codec, KEYS or NOISE
-    spoken: int = -1  # the payload type that its sound has now
-    coders: dict[str, Coder] = field(default_factory=dict)  # of codecs that we do not speak to it
 
 
 @frozen
@@ -86,6 +62,7 @@ class Receivers:
     ) -> None:
         self._on_key, self._on_noise, self._coders = on_key, on_noise, coders
         self._peers: dict[int, Peer] = {}
+        self._early = Early()
         self._unpackers: dict[int, Unpacker] = {}  # of those who speak a codec that is no table
         self.jitter_buffers = JitterBuffers(capacity)
         self.targets: dict[int, Address] = {}  # where packets go, of connected legs
@@ -115,6 +92,7 @@ class Receivers:
     def close(self, slot: int) -> None:
         for known in (self._peers, self._unpackers, self.targets, self._sources):
             known.pop(slot, None)
+        self._early.take(slot)
 
     def connect(self, slot: int, remote: Remote, at: float) -> None:
         """Agreed anew. A leg that was told another address listens to whoever comes first again."""
@@ -124,10 +102,18 @@ class Receivers:
             peer = self._peers[slot] = Peer(remote)
             self._sources[slot], self.targets[slot] = None, address
         peer.remote = remote
-        before, peer.kinds = peer.kinds.get(peer.spoken), _kinds(remote)
+        before, peer.kinds = peer.kinds.get(peer.spoken), kinds(remote)
         same = before is not None and peer.kinds.get(peer.spoken) == before
         self._turn(slot, peer, peer.spoken if same else remote.payload_type)
         self.heard_at[slot] = at
+
+    def early(self, slot: int, at: float) -> list[Batch]:
+        """What the far end has sent just before it was agreed on."""
+        remote, came = self._peers[slot].remote, self._early.take(slot)
+        home, since = (remote.host, remote.port), at - EARLY
+        theirs = [one for one in came if one[2][:2] == home and one[3] >= since and not remote.web]
+        self.refused[slot] -= len(theirs)
+        return rtp.batches(theirs)
 
     def _turn(self, slot: int, peer: Peer, payload_type: int) -> None:
         """Its sound has this type from now on: of the codecs that were agreed on, a far end may
@@ -221,14 +207,14 @@ class Receivers:
                 nobodys.add(i)
                 common[i] = False
                 self.refused[batch.slots[i]] += batch.sizes[i] > 0
-        at = np.broadcast_to(batch.at, len(batch.slots))
         for i in np.flatnonzero(~common).tolist():
             if i not in nobodys:
-                data = batch.rows[i, : batch.sizes[i]].tobytes()
-                self._odd(batch.slots[i], data, float(at[i]))
+                self._odd(batch.slots[i], batch.data(i), batch.when(i))
 
     def _is_peers(self, batch: Batch, i: int) -> bool:
         slot, peer = batch.slots[i], self._peers.get(batch.slots[i])
+        if peer is None:
+            self._early.keep(batch, i)
         if peer is None or not batch.sizes[i]:
             return False
         return batch.sources[i] == self._sources[slot] or self._listens(peer, batch, i)
@@ -242,7 +228,7 @@ class Receivers:
         proves itself.
         """
         slot, source = batch.slots[i], batch.sources[i]
-        packet = rtp.read(batch.rows[i, : batch.sizes[i]].tobytes())
+        packet = rtp.read(batch.data(i))
         if packet is None:
             return False
         if peer.remote.web is not None:
@@ -254,11 +240,10 @@ class Receivers:
             announced = (peer.remote.host, peer.remote.port)
             believed = source[:2] == announced or source == peer.home
         if not believed and before is not None:
-            at = float(np.broadcast_to(batch.at, len(batch.slots))[i])
-            silence = at - self.heard_at[slot]
+            silence = batch.when(i) - self.heard_at[slot]
             doubtful = self.received(slot) - peer.since < PROOF
-            proved = _proved(peer, packet, source)
-            if not proved or not (doubtful or silence > (QUIET if rebound else STRANGE)):
+            proves = proved(peer, packet, source)
+            if not proves or not (doubtful or silence > (QUIET if rebound else STRANGE)):
                 return False
             if not rebound and not doubtful and peer.home is None:
                 peer.home = before
@@ -383,23 +368,3 @@ class Receivers:
                 present[i] = slot in self._decoded
                 frames[i] = self._decoded.get(slot, 0)
         return frames, present
-
-
-def _kinds(remote: Remote) -> dict[int, str]:
-    """What comes under each payload type that was agreed on."""
-    kinds = {**dict(remote.others), remote.payload_type: remote.codec}
-    if remote.dtmf_payload_type is not None:
-        kinds[remote.dtmf_payload_type] = KEYS
-    if remote.noise_payload_type is not None:
-        kinds[remote.noise_payload_type] = NOISE
-    return kinds
-
-
-def _proved(peer: Peer, packet: Packet, source: Address) -> bool:
-    """Whether somebody else has sent enough packets in sequence."""
-    one = peer.candidate
-    if one is None or (one.source, one.ssrc, one.next) != (source, packet.ssrc, packet.seq):
-        one = peer.candidate = Candidate(source, packet.ssrc, packet.seq)
-    one.next = packet.seq + 1 & 0xFFFF
-    one.packets += 1
-    return one.packets >= PROOF

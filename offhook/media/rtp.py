@@ -35,6 +35,12 @@ class Batch:
     rows: Bytes
     at: float | NDArray[np.float64]  # seconds: when they arrived, all at once or each
 
+    def data(self, i: int) -> bytes:
+        return self.rows[i, : self.sizes[i]].tobytes()
+
+    def when(self, i: int) -> float:
+        return self.at if isinstance(self.at, float) else float(self.at[i])
+
 
 @frozen
 class Packet:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from media_sounds import AGREED, FAR, FarEnd, Studio, number, numbered
 
-from offhook.media.orders import Stats
+from offhook.media import rtp
+from offhook.media.orders import Remote, Stats
 
 NAT = ("198.51.100.3", 61000)
 STRANGER = ("203.0.113.66", 9)
@@ -145,6 +146,36 @@ def test_a_new_agreement_is_followed_at_once(studio):
     assert target(studio) == ("192.0.2.99", 7000)
     assert number(studio.heard(1)[-1]) == 3
     assert listen(studio, 1, ("192.0.2.99", 7000), range(5, 10))
+
+
+def early(remote: Remote, *sources: rtp.Address, wait: int = 1) -> tuple[list[int | None], Stats]:
+    """What is heard of a stream of which as many packets come before the leg is connected."""
+    studio = Studio()
+    studio.slots[2] = studio.engine.open_rtp(2)
+    for n, source in enumerate(sources):
+        studio.arrive(2, FarEnd().packet(n), source)
+    studio.tick(wait)
+    studio.engine.connect(2, remote)
+    studio.engine.tap(2, True)
+    heard = listen(studio, 2, FAR, range(len(sources), len(sources) + 8))
+    studio.engine.close(2)
+    stats = studio.events("closed", 2)[0].value
+    assert isinstance(stats, Stats)
+    return heard, stats
+
+
+def test_what_comes_just_before_it_is_agreed_who_sends_it_is_heard():
+    heard, stats = early(AGREED, FAR, FAR)
+    assert heard == list(range(8))
+    assert (stats.packets_received, stats.refused, stats.lost) == (10, 0, 0)
+
+
+@pytest.mark.parametrize(("source", "wait"), [(FAR, 7), (STRANGER, 1)])
+def test_what_comes_long_before_it_or_from_elsewhere_is_not(source: rtp.Address, wait: int):
+    """As what was on its way to the call that had these ports before."""
+    heard, stats = early(AGREED, source, source, wait=wait)
+    assert [n for n in heard if n is not None] == list(range(2, 9))
+    assert (stats.packets_received, stats.refused) == (8, 2)
 
 
 def test_an_agreement_that_changes_only_the_direction_keeps_the_learned_source(studio):
