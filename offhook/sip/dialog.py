@@ -58,13 +58,16 @@ class Dialog:
 
     @classmethod
     def calling(cls, request: Request, response: Response, source: Hop) -> Dialog:
-        """The caller's, from a response to its INVITE (section 12.1.2)."""
+        """The caller's, from a response to its INVITE (section 12.1.2). Whoever gives no Contact,
+        as he must, is reached by the way that the INVITE took: so others have it."""
+        recorded = response.all("record-route")[::-1]
+        known = response.contact is not None
         return cls(
             call_id=request.call_id,
             local=request.get("from"),
             remote=response.get("to"),
-            target=_contact(response),
-            route=_route(reversed(response.all("record-route"))),
+            target=_contact(response) if known else request.uri,
+            route=_route(recorded if known else recorded or request.all("route")),
             source=source,
             local_cseq=request.cseq.number,
             sips=is_sips(request.uri),
