@@ -338,7 +338,7 @@ class SipCarrier:
         if call.over or entry is None:
             await sound.media.close()
             return None
-        entry.leg = leg = SipLeg(self._board.act, sound, about, entry.trace, self.name)
+        entry.leg = leg = SipLeg(self._board.act, sound, about, entry.trace, self.name, entry.trunk)
         leg.arrived(call, offered)
         return leg
 
@@ -347,9 +347,12 @@ class SipCarrier:
     async def bye(self, dialog: dict[str, Any]) -> None:
         """Ends the call of a dialog that a lost process had, from `About.dialog`.
 
-        Returns when the other side has said yes, or nothing for 32 seconds.
+        Returns when the other side has said yes, or nothing for 32 seconds. A trunk may challenge
+        us; what a `<Sip>` noun had to say to that was never written down.
         """
-        session = self._board.endpoint.restore(dialog)
+        name, trunks = dialog.get("trunk"), self.settings.trunks
+        credentials = next((each.credentials for each in trunks if each.name == name), None)
+        session = self._board.endpoint.restore(dialog, credentials)
         over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
         self._board.entries[session.serial] = Entry(Trace(), over=over)
         self._board.act(session.bye)

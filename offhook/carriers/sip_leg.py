@@ -50,14 +50,17 @@ Act = Callable[[Callable[[float], Any]], Any]
 class SipLeg:
     """Made by the carrier for each call, in or out. The carrier tells it what happens."""
 
-    def __init__(self, act: Act, sound: Sound, about: About, trace: Trace, carrier: str) -> None:
+    def __init__(
+        self, act: Act, sound: Sound, about: About, trace: Trace, carrier: str, trunk: str
+    ) -> None:
         self.media: MediaLeg = sound.media
         self.trace = trace
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self.confirmed = False  # both sides know of the answer
         self._settled, self._gone = asyncio.Event(), asyncio.Event()
         self.refusal: Response | None = None
-        self._act, self._sound, self._about, self._carrier = act, sound, about, carrier
+        self._act, self._sound, self._about = act, sound, about
+        self._ways = {"carrier": carrier, "trunk": trunk}  # by which whoever is there is reached
         self._call: Inbound | Outbound | None = None
         self._offered: list[sdp.Media] | None = None
         self._session: Session | None = None
@@ -77,8 +80,7 @@ class SipLeg:
     def about(self) -> About:
         if self._session is None:
             return self._about
-        dialog: dict[str, Any] = {"carrier": self._carrier, **self._session.dialog.data()}
-        return replace(self._about, dialog=dialog)
+        return replace(self._about, dialog={**self._ways, **self._session.dialog.data()})
 
     # The hook
 

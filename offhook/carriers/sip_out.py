@@ -228,7 +228,8 @@ class CallsOut:
         behind = is_ip(way.uri.host) and self._board.places.trusts(hop.host)
         speaker = replace(hop, host=way.uri.host) if behind else hop
         sound = await self._open_sound(speaker, target.near, _offers(target, way))
-        leg = SipLeg(self._board.act, sound, About(), target.trace, self._settings.name)
+        name = way.trunk.name if way.trunk else ""
+        leg = SipLeg(self._board.act, sound, About(), target.trace, self._settings.name, name)
         try:
             invitation = self._invitation(leg, target, way, hop)
             call = self._board.endpoint.invite(invitation, clock.now())

@@ -204,9 +204,12 @@ class Endpoint:
             return named((replaces,), self._core).call is not None
         return False
 
-    def restore(self, data: dict[str, Any]) -> Session:
+    def restore(
+        self, data: dict[str, Any], credentials: digest.Credentials | None = None
+    ) -> Session:
         """The session of a dialog whose process is gone, from `Dialog.data`: good for a BYE."""
-        return Session(self._core, Dialog.restored(data), self._core.serial())
+        client = digest.Client(credentials, self._core.rand) if credentials else None
+        return Session(self._core, Dialog.restored(data), self._core.serial(), client)
 
     # Responses
 
@@ -295,6 +298,8 @@ class Endpoint:
         self._heard(owner.serial, hop, data)
         if request.method == "REGISTER":
             self._core.reply(transaction, 405, now, ALLOW_INSIDE)
+        elif request.get("info-package"):  # we announce none (RFC 6086 section 4.2.2)
+            self._core.reply(transaction, 469, now, ("Recv-Info", ""))
         else:
             owner.receive(request, transaction, now)
 

@@ -76,6 +76,7 @@ REASONS = {
     422: "Session Interval Too Small",
     423: "Interval Too Brief",
     480: "Temporarily Unavailable",
+    469: "Bad Info Package",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
     486: "Busy Here",

@@ -1,0 +1,110 @@
+"""What SBCs, PBXs and providers do that is odd or rare: the call comes up all the same, or is
+refused in so many words."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sip_carriers import Phone, carrier, not_ringing, target
+from sip_ends import Talk, counter
+from sip_peer import SDP
+from sip_provider import provider
+
+from offhook.carriers.trunks import Trunk
+from offhook.errors import CarrierError
+from offhook.sip.digest import Server
+from offhook.sip.message import Request, Response, respond
+from offhook.sip.session import Info
+
+PEER = "127.0.0.8"
+NUMBER = "+493012345678"
+TRUNK = Trunk("provider", address=PEER, username="ann", password="secret")
+CONTACT = ("Contact", f"<sip:{PEER}>")
+SOUND = (SDP.format(host=PEER)).replace("\n", "\r\n").encode()
+DESCRIBED = ("Content-Type", "application/sdp")
+
+
+def accepted(request: Request, *fields: tuple[str, str], body: bytes = SOUND) -> Response:
+    if request.method != "INVITE":
+        return respond(request, 200, tag="p")
+    return respond(request, 200, (*(fields or (CONTACT,)), DESCRIBED), tag="p", body=body)
+
+
+class Challenging:
+    """Answers what is asked with credentials, or is none of the methods that are `guarded`."""
+
+    def __init__(self, *guarded: str) -> None:
+        self.guarded = guarded
+        self.server = Server("trunk", b"k", counter("p"))
+        self.known: list[str] = []  # methods that were let in with an answer
+
+    def __call__(self, request: Request) -> Response | None:
+        if request.method == "ACK":
+            return None
+        given = request.values("authorization")
+        by = {"ann": "secret"}
+        verdict = self.server.check(given, request.method, request.uri, request.body, by, 0)[0]
+        if request.method in self.guarded and verdict != "right":
+            [challenge, *_] = self.server.challenges(0)
+            return respond(request, 401, (("WWW-Authenticate", challenge),), tag="p")
+        self.known += [request.method] if given else []
+        return accepted(request)
+
+
+async def test_a_trunk_may_challenge_the_bye_of_a_call_that_a_crash_interrupted():
+    far = await provider(PEER)
+    far.answer = guard = Challenging("INVITE", "BYE")
+    network = asyncio.get_running_loop().network  # type: ignore[attr-defined]
+    async with carrier("127.0.0.1", Phone(), trunks=(TRUNK,)) as before:
+        leg = await before.dial(target(NUMBER), not_ringing)
+        kept = leg.about.dialog
+        usual, network.fate = network.fate, lambda datagram: ()
+    network.fate = usual
+    async with carrier("127.0.0.1", Phone(), trunks=(TRUNK,)) as after:
+        await after.bye(kept)
+    assert guard.known == ["INVITE", "BYE"]
+
+
+async def test_an_answer_without_contact_is_a_call_by_the_way_that_the_invite_took():
+    """Of a trunk behind a proxy, too, which records no route."""
+    far, proxy = await provider(PEER), await provider("127.0.0.9")
+    for peer in (far, proxy):
+        peer.answer = lambda request: accepted(request, ("Server", "x"))
+    for trunk, taking in ((TRUNK, far), (replace(TRUNK, proxy="127.0.0.9"), proxy)):
+        async with carrier("127.0.0.1", Phone(), trunks=(trunk,)) as here:
+            leg = await here.dial(target(NUMBER), not_ringing)
+            await leg.hang_up()
+            invited, ended = taking.last("INVITE"), taking.last("BYE")
+            assert (ended.uri, ended.values("route")) == (invited.uri, invited.values("route"))
+            assert taking.last("ACK").uri == invited.uri
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 305, 380])
+async def test_nobody_sends_our_calls_elsewhere(status: int):
+    """Who is called elsewhere is called for our money: a redirection is a refusal."""
+    far, other = await provider(PEER), await provider("127.0.0.9")
+    moved = ("Contact", "<sip:+882990001111@127.0.0.9>")
+    far.answer = lambda request: respond(request, status, (moved,), tag="p")
+    async with carrier("127.0.0.1", Phone(), trunks=(TRUNK,)) as here:
+        for to in (NUMBER, f"sip:bob@{PEER}"):
+            with pytest.raises(CarrierError) as refused:
+                await here.dial(target(to), not_ringing)
+            assert refused.value.code == status
+    assert other.asked == []
+
+
+class TestInfo:
+    @pytest.mark.parametrize(("package", "status"), [("", "200"), ("g.3gpp.ussd", "469")])
+    def test_a_package_that_we_did_not_announce_is_469(self, package: str, status: str):
+        talk = Talk()
+        caller, _ = talk.answered()
+        asked = caller.dialog.request("INFO", (("Info-Package", package),) if package else ())
+        asked = asked.via_first("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKi")
+        talk.callee.endpoint.receive(asked.encode(), talk.caller.hop, talk.now)
+        talk.line.run()
+        assert talk.callee.said()[-1] == status
+        answer = talk.callee.messages()[-1]
+        assert bool(answer.values("recv-info")) == (status == "469")
+        assert len(talk.callee.all(Info)) == (status == "200")
