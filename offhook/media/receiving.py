@@ -213,9 +213,10 @@ class Receivers:
 
     def _is_peers(self, batch: Batch, i: int) -> bool:
         slot, peer = batch.slots[i], self._peers.get(batch.slots[i])
+        if not batch.sizes[i]:
+            return False
         if peer is None:
             self._early.keep(batch, i)
-        if peer is None or not batch.sizes[i]:
             return False
         return batch.sources[i] == self._sources[slot] or self._listens(peer, batch, i)
 

@@ -20,7 +20,7 @@ from offhook.media.clip import FRAME
 from offhook.media.link import Unframer, frame
 from offhook.media.orders import Event
 from offhook.media.ports import Ports
-from offhook.media.sockets import mark
+from offhook.media.sockets import Marker
 from offhook.media.studio import Studio
 
 log = structlog.get_logger("offhook.media")
@@ -52,6 +52,7 @@ class WorkerHost(asyncio.Protocol):
         self.healthy = False
         self._ports = ports
         self._spare: dict[str, deque[int]] = {}  # ports of each address that the worker has open
+        self._marker = Marker()
         self._ordered: dict[int, str] = {}  # that it was told to open, and the address
         self._loop = asyncio.get_running_loop()
         self._tell = tell
@@ -139,7 +140,7 @@ class WorkerHost(asyncio.Protocol):
         if spare := self._spare.get(ip):
             port = spare.popleft()
             self._ports.hand_out(port)
-            mark(ip, port)
+            self._marker.mark(ip, port)
             self._send("open_rtp", leg, ip, port)
         else:
             port = await self._ports.bind(lambda port: self._open(leg, ip, port))
@@ -199,6 +200,7 @@ class WorkerHost(asyncio.Protocol):
                 opened.set_exception(ConnectionError(DIED))
         for port in (*self._ordered, *chain.from_iterable(self._spare.values())):
             self._ports.give_back(port)
+        self._marker.close()
         self._ordered.clear()
         self._spare.clear()
         if self.healthy and not self._closing:

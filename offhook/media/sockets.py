@@ -148,11 +148,24 @@ def _pair(ip: str, port: int) -> Pair:
         raise
 
 
-def mark(ip: str, port: int) -> None:
-    """A prepared pair is somebody's from now on: what comes before he opens it is his."""
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as one, suppress(OSError):
-        one.sendto(MARK, (ip, port))
+class Marker:
+    """Tells prepared pairs that they are somebody's: what comes before he opens one is his."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[socket.AddressFamily, socket.socket] = {}
+
+    def mark(self, ip: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        if family not in self._sockets:
+            self._sockets[family] = socket.socket(family, socket.SOCK_DGRAM)
+            self._sockets[family].setblocking(False)
+        with suppress(OSError):
+            self._sockets[family].sendto(MARK, (ip, port))
+
+    def close(self) -> None:
+        for one in self._sockets.values():
+            one.close()
+        self._sockets.clear()
 
 
 def _empty(one: socket.socket) -> None:

@@ -298,7 +298,8 @@ class Endpoint:
         self._heard(owner.serial, hop, data)
         if request.method == "REGISTER":
             self._core.reply(transaction, 405, now, ALLOW_INSIDE)
-        elif request.get("info-package"):  # we announce none (RFC 6086 section 4.2.2)
+        elif request.method == "INFO" and request.get("info-package"):
+            # we announce none (RFC 6086 section 4.2.2)
             self._core.reply(transaction, 469, now, ("Recv-Info", ""))
         else:
             owner.receive(request, transaction, now)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
 
 from offhook.media.output import Output
 from offhook.media.rtp import ROW, Address
-from offhook.media.sockets import AT_ONCE, ROUNDS, Sockets, mark
+from offhook.media.sockets import AT_ONCE, ROUNDS, Marker, Sockets
 
 EXPEDITED = 0xB8  # RFC 4594 section 4.1, in the byte of RFC 2474
 LOOPBACK = "127.0.0.1"
@@ -215,7 +216,8 @@ def test_what_came_before_a_pair_was_handed_out_is_nobodys(desk, marked):
         desk.say(b"%d" % n)
         desk.say(b"%d" % n, above=1)
     if marked:
-        mark(LOOPBACK, port)
+        with closing(Marker()) as marker:
+            marker.mark(LOOPBACK, port)
     desk.say(b"early")
     desk.say(b"early", above=1)
     desk.sockets.open(0, port)
