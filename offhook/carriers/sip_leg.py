@@ -187,11 +187,13 @@ class SipLeg:
         return True
 
     def answered(self, session: Session, response: Response) -> bool:
-        """The other side took the call; False when we cannot hear each other: it must end."""
+        """The other side took the call; False when we cannot hear each other: it must end. One who
+        describes nothing is who described something before, under whatever tag."""
         self._session = session
         self._about = sip_parties.about_answer(response, session.dialog.source)
+        latest = next(reversed(self._early.values()), b"")
         try:
-            self._sound.accept(response.body or self._early.get(response.to.tag, b""))
+            self._sound.accept(response.body or self._early.get(response.to.tag, latest))
         except sdp.BadSdp:
             return False
         self._confirm()
@@ -204,14 +206,16 @@ class SipLeg:
             self._settled.set()
 
     def acknowledged(self, request: Request) -> None:
-        """The ACK came, with the answer if the offer was ours."""
+        """The ACK came, with the answer if the offer was ours; without one that can be read, the
+        sound stays as it is, if there is any."""
         if self._we_offered:
             self._we_offered = False
             try:
                 self._sound.accept(request.body)
             except sdp.BadSdp:
-                self._put_down()
-                return
+                if not self.confirmed:
+                    self._put_down()
+                    return
         self._confirm()
 
     def transferred(self, told: Transferred) -> None:

@@ -7,9 +7,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sip_carriers import Phone, carrier, not_ringing, target
+from sip_carriers import Phone, carrier, first_lines, not_ringing, target
 from sip_ends import Talk, counter
-from sip_peer import SDP
+from sip_peer import SDP, ack, description, field, invite, sender, sender_call
 from sip_provider import provider
 
 from offhook.carriers.trunks import Trunk
@@ -108,3 +108,41 @@ class TestInfo:
         answer = talk.callee.messages()[-1]
         assert bool(answer.values("recv-info")) == (status == "469")
         assert len(talk.callee.all(Info)) == (status == "200")
+
+
+async def test_an_offer_of_ours_that_is_not_answered_later_leaves_the_sound_as_it_is():
+    """Some refresh a call by a re-INVITE without a description, and have none in its ACK either."""
+    phone = Phone()
+    async with carrier("127.0.0.2", phone):
+        call = await sender_call("127.0.0.1")
+        again = invite("127.0.0.1", "", branch="2", cseq="2", to=field(call.answer, "To"))
+        call.peer.says(again)
+        assert "m=audio" in description(await call.hears("SIP/2.0 200"))
+        call.peer.says(ack("127.0.0.1", field(call.answer, "To"), "2"))
+        await asyncio.sleep(1)
+        said = first_lines(phone.leg)
+        assert said[-1].startswith("received ACK")
+        assert not phone.leg.ended.done()
+
+
+@pytest.mark.parametrize("tags", [("a", "a"), ("a", "b"), ("", "b")])
+async def test_who_described_his_sound_early_need_not_do_it_again(tags: tuple[str, str]):
+    """Whatever tags they have: what stands between may have given another phone's."""
+    far = await provider(PEER)
+
+    def answers(request: Request) -> Response | None:
+        if request.method != "INVITE":
+            return accepted(request)
+        early = respond(request, 183, (CONTACT, DESCRIBED), tag=tags[0], body=SOUND)
+        far.transport.sendto(early.encode(), ("127.0.0.1", 5060))
+        return respond(request, 200, (CONTACT,), tag=tags[1])
+
+    far.answer = answers
+    async with carrier("127.0.0.1", Phone(), trunks=(TRUNK,)) as here:
+        leg = await here.dial(target(NUMBER), not_ringing)
+        ear = await sender(PEER, 30000)
+        tone = asyncio.ensure_future(leg.media.play_tone((((440,), 1.0),)))
+        async with asyncio.timeout(5):
+            await ear.heard.get()
+        tone.cancel()
+        await leg.hang_up()
