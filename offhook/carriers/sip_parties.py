@@ -94,7 +94,7 @@ def about_answer(answer: Message, source: Hop) -> About:
     """What the answer to a call out brought along."""
     params = (
         ("SipCallId", legible(answer.call_id)),
-        ("SipDomain", source.host),
+        ("SipDomain", answer.to.parsed.host or source.host),
         ("SipSourceIp", source.host),
     )
     return About(params=(*params, *_brought(answer)))

@@ -15,7 +15,7 @@ from functools import partial
 from offhook import clock, sids
 from offhook.aio import race, until
 from offhook.errors import DocumentError
-from offhook.exchange import caller_id, control, lines, permission, placing, recordings
+from offhook.exchange import caller_id, control, lines, permission, placing, recordings, sip_homes
 from offhook.exchange.exchange import Attempt, Exchange, Taking
 from offhook.exchange.transfers import Onward, Wishes
 from offhook.line.leg import ELSEWHERE, HungUp, Leg, Target
@@ -168,6 +168,7 @@ async def _party(work: Dialing, target: DialTarget) -> Party:
         sids.new("CA"), parent.account_sid, to, shown, "outbound-dial", at, at,
         parent_call_sid=parent.sid, api_version=parent.api_version, node=exchange.rules.node,
         callback=recordings.absolute(work.parent, target.callback),
+        details=await sip_homes.of_phone(exchange, to),
     )  # fmt: skip
     problem = await permission.problem(exchange, parent.account_sid, to)
     if is_number and not is_possible(to) and not is_emergency(to, exchange.rules.region):

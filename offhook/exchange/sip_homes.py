@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 from offhook.exchange import debugger
 from offhook.exchange.exchange import Exchange
 from offhook.model.sip_domains import REALM
 from offhook.model.sip_registrations import Home, SipRegistration
-from offhook.store import sip_registrations
+from offhook.store import sip_domains, sip_registrations
+
+_HOST = re.compile(r"sips?:[^@]*@([^:;?]+)")
 
 
 async def home(exchange: Exchange, name: str, username: str) -> Home | None:
     return await exchange.store.read(sip_registrations.home, name, username, REALM)
+
+
+async def of_phone(exchange: Exchange, to: str) -> dict[str, str]:
+    """What a call to `to` is told of the domain of ours that its phone is at."""
+    found = _HOST.match(to)
+    name = found[1].lower() if found else ""
+    domain = name and await exchange.store.read(sip_domains.domains.named, name)
+    return {"SipDomainSid": domain.sid} if domain else {}
 
 
 def save(exchange: Exchange, registration: SipRegistration) -> None:

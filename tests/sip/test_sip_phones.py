@@ -342,6 +342,25 @@ class TestCallingAPhone:
             assert outcome[0].params["DialCallStatus"] == "completed"
             assert call is not None
 
+    async def test_its_whisper_is_told_at_which_domain_it_is(self, offhook: Offhook):
+        await set_up(offhook)
+        asked: list[Request] = []
+
+        def whisper(request: Request) -> str:
+            asked.append(request)
+            return "<Response/>"
+
+        noun = f"<Sip url='{offhook.url(whisper)}'>sip:alice@{DOMAIN.title()};secure=false</Sip>"
+        verbs = f"<Dial>{noun}</Dial>"
+        offhook.number("+15550100", voice=lambda request: f"<Response>{verbs}</Response>")
+        async with sip_of(offhook) as here, carrier("127.0.0.5", Phone()):
+            await (await desk_at(here, "127.0.0.5")).registers()
+            await offhook.call("+15550100")
+            await asyncio.sleep(5)
+        [told] = [request.params for request in asked]
+        assert told["SipDomain"].lower() == DOMAIN
+        assert (told["SipDomainSid"], told["SipSourceIp"]) == (_sid("SD", 1), "127.0.0.5")
+
     async def test_it_has_missed_nothing_when_somebody_else_was_dialled_and_answered(
         self, offhook: Offhook
     ):
