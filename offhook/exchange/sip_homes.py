@@ -20,8 +20,9 @@ async def home(exchange: Exchange, name: str, username: str) -> Home | None:
 async def of_phone(exchange: Exchange, to: str) -> dict[str, str]:
     """What a call to `to` is told of the domain of ours that its phone is at."""
     found = _HOST.match(to)
-    name = found[1].lower() if found else ""
-    domain = name and await exchange.store.read(sip_domains.domains.named, name)
+    if not found:
+        return {}
+    domain = await exchange.store.read(sip_domains.domains.named, found[1].lower())
     return {"SipDomainSid": domain.sid} if domain else {}
 
 
