@@ -1,5 +1,5 @@
-"""What is heard where nothing came: the sound goes on a little (after ITU-T G.711 appendix I), or
-the noise that the far end asked for is made (RFC 3389)."""
+"""What is heard where nothing came: the sound goes on a little, and over into what comes next
+(after ITU-T G.711 appendix I), or the noise that the far end asked for is made (RFC 3389)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from offhook.media.masks import Mask, every, some
 GAINS = (0.7, 0.5, 0.0)  # to which each frame that is made up fades; after them comes silence
 SHORTEST, LONGEST = 40, 120  # samples of a period: 200 to 67 Hz
 MATCHED = 40  # samples by which a period is found
+SEAM = 40  # samples in which what was made up turns into what comes after it
 QUIETEST = 127  # -dBov, the least that RFC 3389 can say
 POOL = 2 * RATE  # samples of noise that all legs draw from
 
 _RAMPS = [np.linspace(1, gain, SAMPLES, dtype=np.float32) for gain in GAINS]
 _AT = np.arange(SAMPLES)
+_RISING = np.linspace(0, 1, SEAM, dtype=np.float32)
 
 
 class Concealment:
@@ -29,6 +31,7 @@ class Concealment:
 
     def __init__(self, capacity: int, random: Random) -> None:
         self._gone = np.full(capacity, len(GAINS))  # frames in a row that did not come
+        self._made_up = False  # any of the last tick's
         self._noise = np.zeros(capacity, np.float32)  # root of the mean square; 0 is none
         self.noisy: set[int] = set()  # who has ever asked for noise: listened to, for it to end
         self._before = np.zeros(capacity, np.int8)  # frames still to be heard before the noise
@@ -57,6 +60,8 @@ class Concealment:
         what was heard in the last one."""
         if self.noisy:
             self._listen(slots[present])
+        if self._made_up:
+            self._return(slots, frames, present, before)
         if every(present):
             self._gone[slots] = 0
             return
@@ -66,11 +71,19 @@ class Concealment:
             lost = (gone == number) & ~hushed
             if some(lost):
                 frames[lost] = _prolonged(before[lost]) * ramp
-                present[lost] = True
+                present[lost] = self._made_up = True
         if some(hushed):
             frames[hushed] = self._made(slots[hushed])
             present[hushed] = True
             self._before[slots[hushed]] = 0
+
+    def _return(self, slots: Slots, frames: Pcm, present: Mask, before: Pcm) -> None:
+        """No step is heard where sound comes again after frames that were made up."""
+        gone = self._gone[slots]
+        back = present & (gone > 0) & (gone <= len(GAINS))
+        made = _prolonged(before[back])[:, :SEAM]
+        frames[back, :SEAM] = np.rint(made + _RISING * (frames[back, :SEAM] - made))
+        self._made_up = False
 
     def _listen(self, speaking: Slots) -> None:
         """A voice ends the noise, but that which was waiting when the noise was asked for."""

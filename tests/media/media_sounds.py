@@ -64,8 +64,8 @@ def numbered(n: int) -> bytes:
 
 
 def number(frame: bytes) -> int | None:
-    """Which numbered frame (modulo 64) was heard; None for silence."""
-    sample = np.frombuffer(frame, "<i2")[:1]
+    """Which numbered frame (modulo 64) was heard to its end; None for silence."""
+    sample = np.frombuffer(frame, "<i2")[-1:]
     code = int(codecs.encode(codecs.PCMU, sample)[0])
     return None if code == codecs.SILENCE[codecs.PCMU] else code - 0x20
 
