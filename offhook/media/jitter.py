@@ -29,7 +29,7 @@ FAR_BEHIND = -100  # frames: not late any more but a sender that set its clock a
 FORGET = 0.999  # what is left of the worst lateness, each packet: a quarter after 28 s
 SLACK = 120  # samples by which a target is rounded up: a worst lateness under 5 ms counts as none
 REVIEW = 50  # ticks between two looks at whether a buffer is deeper than it needs to be
-DRIFT = 2  # samples a review by which a sender's clock may fall behind ours unnoticed
+DRIFT = 5  # samples a review by which a sender's clock may fall behind ours unnoticed
 QUIET = 400  # frames whose peak is below this are joined before others
 MASK = 0xFFFFFFFF
 

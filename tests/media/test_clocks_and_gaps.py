@@ -13,7 +13,7 @@ from offhook.media.clip import FRAME, RATE, SAMPLES
 from offhook.media.coding import Coder
 from offhook.media.jitter import JitterBuffers, under_way
 
-PARTS_PER_MILLION = (-200, -50, 0, 50, 200)
+PARTS_PER_MILLION = (-500, -200, -50, 0, 50, 200, 500)
 MINUTES = 10  # in which 200 ppm are six frames
 
 
