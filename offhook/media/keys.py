@@ -22,6 +22,8 @@ TONE = 5  # ticks: 100 ms
 GAP = 5
 SHORT_WAIT = 25  # ticks of a `w`
 LONG_WAIT = 50  # ticks of a `W`
+FULL = 0xFFFF  # the longest duration that a packet can tell
+LATEST = 2 * FULL  # ticks by which a packet may tell of a press before the last one
 FAREWELLS = 3  # packets that say an event has ended, RFC 4733 section 2.5.1.4
 LEVEL = 4600  # amplitude of either tone: -14 dBm0 each
 VOLUME = 10  # -dBm0, as an event packet states it
@@ -77,21 +79,19 @@ class EventReader:
 
     def __init__(self) -> None:
         self._press: tuple[int, int] | None = None  # code, timestamp
-        self._next = -1  # the timestamp under which a very long press goes on
 
     def read(self, payload: bytes, ts: int) -> str | None:
         """The key, if this packet is the first to tell of its press."""
         if len(payload) < 4:
             return None
-        code, _, duration = struct.unpack_from("!BBH", payload)
-        if code >= len(KEYS) or (self._press and _before(ts, self._press[1])):
+        code = payload[0]
+        if code >= len(KEYS) or (self._press and _late(ts, self._press[1])):
             return None
-        goes_on = self._press is not None and code == self._press[0] and ts == self._next
-        again = goes_on or self._press == (code, ts)
+        again = self._press in ((code, ts), (code, (ts - FULL) & 0xFFFFFFFF))
         self._press = code, ts
-        self._next = (ts + duration) & 0xFFFFFFFF if duration == 0xFFFF else -1
         return None if again else KEYS[code]
 
 
-def _before(ts: int, other: int) -> bool:
-    return (ts - other) & 0xFFFFFFFF >= 0x80000000
+def _late(ts: int, other: int) -> bool:
+    """Further behind than any straggler is a clock that was set anew."""
+    return 0 < (other - ts) & 0xFFFFFFFF <= LATEST

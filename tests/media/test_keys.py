@@ -80,6 +80,23 @@ class TestEvents:
         ]
         assert keys_from(packets) == "3"
 
+    def test_so_it_is_when_the_packet_with_the_full_counter_is_lost(self):
+        far = FarEnd()
+        packets = [
+            far.packet(n, struct.pack("!BBH", 3, 10, ticks), ts=ts, payload_type=101)
+            for n, (ticks, ts) in enumerate([(160, 1000), (1600, 1000 + 0xFFFF)])
+        ]
+        assert keys_from(packets) == "3"
+
+    def test_a_clock_that_is_set_back_hides_no_key(self):
+        """Of a call that another sender takes over in the same stream."""
+        far, stamps = FarEnd(), [("1", 4_000_000), ("2", 1000), ("3", 9000)]
+        packets = [
+            far.packet(n, event(key, 1), ts=ts, payload_type=101)
+            for n, (key, ts) in enumerate(stamps)
+        ]
+        assert keys_from(packets) == "123"
+
     def test_a_timestamp_that_wraps_around_does_not_hide_a_key(self):
         far = FarEnd()
         stamps = [("1", 2**32 - 500), ("2", 1100), ("3", 3000)]
