@@ -26,6 +26,7 @@ DEPTH = 8  # frames in a ring, and bits of a byte
 PREFILL = 2  # frames, until a leg has shown how regular it is
 MOST = 5  # frames that are waited for at most
 FAR_BEHIND = -100  # frames: not late any more but a sender that set its clock anew
+DOUBTFUL = 3  # late packets, while nothing else comes, by which it has set it back by less
 FORGET = 0.999  # what is left of the worst lateness, each packet: a quarter after 28 s
 SLACK = 120  # samples by which a target is rounded up: a worst lateness under 5 ms counts as none
 REVIEW = 50  # ticks between two looks at whether a buffer is deeper than it needs to be
@@ -55,6 +56,7 @@ class JitterBuffers:
         self._playing = np.zeros(capacity, np.bool_)
         self._starved = np.zeros(capacity, np.bool_)  # ran out while playing
         self._any_starved = False
+        self._doubts = np.zeros(capacity, np.int8)  # late packets since it ran out
         self._floor = np.zeros(capacity, np.uint32)  # least transit seen, in samples
         self._peak = np.zeros(capacity)  # worst lateness seen lately, in samples
         self._low = np.zeros(capacity, np.int8)  # fewest frames left after a tick since the review
@@ -79,6 +81,7 @@ class JitterBuffers:
         self._have[slots] = 0
         self._started[slots] = self._playing[slots] = self._starved[slots] = False
         self._low[slots] = DEPTH
+        self._doubts[slots] = 0
         self.joined[slots] = False
         for slot in np.atleast_1d(slots).tolist() if self._parts else ():
             self._parts.pop(slot, None)
@@ -106,7 +109,7 @@ class JitterBuffers:
         have, bit = self._have[slots], _BIT[ahead]
         new = bit & ~have != 0
         if not every(new):
-            self.late[slots[ahead < 0]] += 1
+            self._doubt(slots[ahead < 0])
             self.duplicates[slots[(ahead >= 0) & ~new]] += 1
             slots, ahead, frames = slots[new], ahead[new], frames[new]
             have, bit = have[new], bit[new]
@@ -123,10 +126,19 @@ class JitterBuffers:
             ahead, start = divmod(self._place(slot, ts, at), SAMPLES)
             part, sound = sound[: SAMPLES - start], sound[SAMPLES - start :]
             if ahead < 0:
-                self.late[slot] += 1
+                self._doubt(np.array([slot]))
             else:
                 self._put_part(slot, ahead, start, part)
             ts = (ts + len(part)) & MASK
+
+    def _doubt(self, late: Slots) -> None:
+        """These packets are too late; where that is all that comes, the next one begins afresh."""
+        self.late[late] += 1
+        dry = late[(self._have[late] == 0) & ~self._playing[late]]
+        self._doubts[dry] += 1
+        if len(lost := dry[self._doubts[dry] >= DOUBTFUL]):
+            self.restart(lost)
+            self._peak[lost] = SAMPLES  # they were not late
 
     def _place(self, slot: int, ts: int, at: float) -> int:
         """How many samples ahead of the frame that is due, judged."""
@@ -234,6 +246,7 @@ class JitterBuffers:
         """Begin to play at the first frame there is."""
         self._skip(slots, _LOWEST[self._have[slots]])
         self._playing[slots] = True
+        self._doubts[slots] = 0
         self._low[slots] = DEPTH
 
     def _skip(self, slots: Slots, frames: NDArray[np.intp]) -> None:

@@ -146,7 +146,7 @@ class Recorders:
         if self._stale:
             self._layout()
         frames, received = self._tracks(sound, present)
-        level = np.abs(frames).mean(axis=1)
+        level = np.abs(frames).view(np.uint16).mean(axis=1)  # -32768 stays as it is
         loud, live = (level >= SILENT).tolist(), received.tolist()
         at = np.array([one.filled for one in self._owners], np.intp)
         muted = [i for i, one in enumerate(self._owners) if one.pause]

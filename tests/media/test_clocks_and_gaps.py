@@ -136,6 +136,26 @@ def test_a_timestamp_that_stood_still_in_a_silence_is_followed():
     assert len(heard) >= 38
 
 
+@pytest.mark.parametrize("length", [SAMPLES, 80])
+@pytest.mark.parametrize("frames", [10, 40, 90])
+def test_a_clock_that_is_set_back_a_little_costs_a_few_frames(frames: int, length: int):
+    """By less than makes a sender another one: nothing comes any more but what seems late."""
+    talker = Talker()
+    for n in range(0, 200 * SAMPLES, length):
+        back = frames * SAMPLES if n >= 100 * SAMPLES else 0
+        talker.studio.arrive(talker.leg, talker.packet(n, length, ts=4000 + n - back))
+        if (n + length) % SAMPLES == 0:
+            talker.studio.tick()
+    heard = len(talker.studio.heard(talker.leg))
+    assert heard >= 190
+    talker.studio.tick(3)  # as if three were lost: no more is waited for than before
+    for n in range(203 * SAMPLES, 300 * SAMPLES, length):
+        talker.studio.arrive(talker.leg, talker.packet(n, length, ts=4000 + n - back))
+        if (n + length) % SAMPLES == 0:
+            talker.studio.tick()
+    assert len(talker.studio.heard(talker.leg)) >= heard + 94
+
+
 @pytest.mark.parametrize("late", [3, 6])
 def test_a_sender_that_sends_in_bursts_is_heard_whole(late: int):
     """So many packets at once, each time as long as they last."""

@@ -113,6 +113,13 @@ def test_a_sum_too_loud_is_as_loud_as_can_be(desk):
     assert (desk.sound() == 32_767).all()
 
 
+def test_the_loudest_that_can_be_is_not_silence(desk):
+    desk.record(((1, "in"),))
+    desk.say(1, np.tile(np.array([32767, -32768], np.int16), 4000))
+    desk.run(1)
+    assert not desk.stop().silent
+
+
 @pytest.mark.parametrize("tracks", [(((3, "in"), (4, "in")),), (((3, "in"),), ((4, "in"),))])
 @pytest.mark.parametrize("speaker", [3, 4])
 def test_whoever_of_them_speaks_is_received_and_ends_the_silence(desk, tracks, speaker):
