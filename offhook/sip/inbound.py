@@ -225,7 +225,7 @@ class Inbound:
         elif request.method == "BYE":
             self.core.reply(transaction, 200, now)
             self._cancelled(now, 200, "ended by the caller before the answer")
-        elif request.method == "INVITE" or request.body:
+        elif request.method == "INVITE" or (request.method == "UPDATE" and request.body):
             self.core.reply(transaction, 500, now, ("Retry-After", "2"))
         elif request.method in ("REFER", "NOTIFY"):
             self.core.reply(transaction, 481, now)

@@ -286,18 +286,19 @@ class Outbound:
     def receive(self, request: Request, transaction: Transaction, now: float) -> None:
         """A BYE that overtook the 2xx ends the call; an UPDATE may change what was answered."""
         early = self._early.get(request.from_.tag)
+        offers = request.method == "UPDATE" and request.body
         if request.method == "BYE":
             self.core.reply(transaction, 200, now)
             self._end("far", 200, "ended before its answer arrived")
             self._give_up_at = now + 64 * T1  # should that answer never come
             self.core.layer.alarms.set(self)
-        elif request.method == "INVITE" or (request.body and not (early and early.described)):
+        elif request.method == "INVITE" or (offers and not (early and early.described)):
             self.core.reply(transaction, 491, now)
-        elif self._theirs:
-            self.core.reply(transaction, 500, now, ("Retry-After", "2"))
         elif request.method in ("REFER", "NOTIFY", "PRACK"):
             self.core.reply(transaction, 481, now)
-        elif request.method == "UPDATE" and request.body:
+        elif offers and self._theirs:
+            self.core.reply(transaction, 500, now, ("Retry-After", "2"))
+        elif offers:
             self._theirs = transaction
             self.core.report(Offered(self, request))
         else:

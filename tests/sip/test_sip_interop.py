@@ -146,3 +146,26 @@ async def test_who_described_his_sound_early_need_not_do_it_again(tags: tuple[st
             await ear.heard.get()
         tone.cancel()
         await leg.hang_up()
+
+
+KEY = (("Content-Type", "application/dtmf-relay"),)
+
+
+@pytest.mark.parametrize("by", ["who calls", "who is called"])
+def test_an_info_of_a_call_that_rings_is_none_of_an_offer_and_is_200(by: str):
+    talk = Talk()
+    talk.invite()
+    talk.line.run()
+    talk.incoming().ring(talk.now)
+    talk.line.run()
+    [invited, *_] = talk.caller.messages()
+    rang = talk.callee.messages()[-1]
+    ours, theirs = (invited.get("from"), rang.get("to")), (rang.get("to"), invited.get("from"))
+    from_, to = ours if by == "who calls" else theirs
+    asking, asked = (talk.caller, talk.callee) if by == "who calls" else (talk.callee, talk.caller)
+    head = (("From", from_), ("To", to), ("Call-ID", invited.call_id), ("CSeq", "2 INFO"), *KEY)
+    info = Request(head, b"Signal=5", "INFO", "sip:x@10.0.0.2")
+    info = info.via_first(f"SIP/2.0/UDP {asking.hop.host};branch=z9hG4bKinfo")
+    asked.endpoint.receive(info.encode(), asking.hop, talk.now)
+    talk.line.flush()
+    assert asked.said()[-1] == "200"
