@@ -230,9 +230,11 @@ class Wire:
         try:
             hop = await self._located(send.hop)
         except CarrierError:
-            self._failed(send)
-        else:
-            self.send(replace(send, hop=hop))
+            if send.hop.otherwise is None:
+                self._failed(send)
+                return
+            hop = send.hop.otherwise
+        self.send(replace(send, hop=hop))
 
     def _send_on_connection(self, send: Send) -> None:
         way = way_of(send.hop)

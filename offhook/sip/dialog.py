@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from offhook.sip.grammar import BadSip
-from offhook.sip.hop import Hop, continues, hop_of, is_private
+from offhook.sip.hop import Hop, continues, hop_of, is_ip, is_private
 from offhook.sip.message import Field, Request, Response
 from offhook.sip.uri import is_sips, parse_address, parse_uri
 
@@ -117,20 +117,25 @@ class Dialog:
         A Contact that only means something inside the other side's network is left aside for the
         address it was heard from. An open connection is used again while it lasts: also where the
         Contact does not say by what it is reached, and by TLS for a proxy that is named by its
-        address, which no certificate proves.
+        address, which no certificate proves. So is the other side's address when nobody knows a
+        name that it gave.
         """
         source = self.source
         if self.route:
             hop = hop_of(parse_address(self.route[0]).parsed)
             same = hop.private and hop.host == source.host and continues(hop, source)
-            return replace(hop, flow=source.flow) if same else hop
+            return replace(hop, flow=source.flow) if same else self._named(hop)
         uri = parse_uri(self.target)
         hop = hop_of(uri)
         unsaid = uri.param("transport") is None and uri.scheme == "sip" and hop.host == source.host
         if continues(hop, source) or (source.flow and unsaid):
             return replace(hop, transport=source.transport, flow=source.flow)
         hidden = is_private(hop.host) and not is_private(source.host)
-        return source if hidden else hop
+        return source if hidden else self._named(hop)
+
+    def _named(self, hop: Hop) -> Hop:
+        as_private = self.source.private or not hop.private
+        return hop if is_ip(hop.host) or not as_private else replace(hop, otherwise=self.source)
 
     def data(self) -> dict[str, Any]:
         """Everything a BYE needs, as JSON can keep it."""

@@ -20,13 +20,15 @@ _LITERAL = re.compile(r"[0-9A-Fa-f:.]{1,45}(?:%[0-9A-Za-z._-]{1,32})?")
 class Hop:
     """The other side of one hop. `host` may be a name, and then `port` 0 is for DNS to say. While
     the connection numbered `flow` is open, it leads there; 0 is none. `name` is what its
-    certificate must bear when that is not `host`: the name that `host` is the address of."""
+    certificate must bear when that is not `host`: the name that `host` is the address of. Where
+    `host` is a name that nobody knows, it is as good to go `otherwise`."""
 
     transport: str
     host: str
     port: int
     flow: int = 0
     name: str = field(default="", compare=False)
+    otherwise: Hop | None = field(default=None, compare=False)
 
     @property
     def reliable(self) -> bool:

@@ -169,3 +169,30 @@ def test_an_info_of_a_call_that_rings_is_none_of_an_offer_and_is_200(by: str):
     asked.endpoint.receive(info.encode(), asking.hop, talk.now)
     talk.line.flush()
     assert asked.said()[-1] == "200"
+
+
+@pytest.mark.parametrize(
+    "fields", [("Contact: <sip:b@pbx.local>",), ("Record-Route: <sip:proxy.local;lr>",)]
+)
+async def test_who_gives_a_name_that_nobody_knows_is_where_he_was_heard(fields: tuple[str, ...]):
+    phone = Phone()
+    async with carrier("127.0.0.2", phone):
+        peer = await sender("127.0.0.1")
+        asked = invite("127.0.0.1", None, *fields)
+        if "Contact" in fields[0]:
+            asked = asked.replace(b"Contact: <sip:127.0.0.1>\r\n", b"")
+        peer.says(asked)
+        answer = await peer.hears("SIP/2.0 200")
+        peer.says(ack("127.0.0.1", field(answer, "To")))
+        await asyncio.sleep(1)
+        ending = asyncio.ensure_future(phone.leg.hang_up())
+        assert (await peer.hears("BYE")).startswith("BYE sip:")
+        ending.cancel()
+
+
+def test_sealed_signalling_does_not_go_elsewhere_in_the_clear():
+    talk = Talk()
+    _, callee = talk.answered()
+    for contact, where in (("sip:b@pbx.local", callee.dialog.source), ("sips:b@pbx.local", None)):
+        callee.dialog.target = contact
+        assert callee.dialog.hop().otherwise == where
