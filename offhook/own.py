@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import html
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from hmac import compare_digest
 from typing import Any
 
@@ -138,16 +139,22 @@ class Own:
         return Streaming(self._lines(account.sid), media_type="application/x-ndjson")
 
     async def _lines(self, account_sid: str) -> AsyncIterator[str]:
+        with self._told(lambda event: event.account_sid == account_sid) as queue:
+            while (event := await race(queue.get(), self._end())) is not None:
+                yield json.dumps(as_json(event)) + "\n"
+
+    @contextmanager
+    def _told(self, wanted: Callable[[Event], bool]) -> Iterator[asyncio.Queue[Event]]:
+        """The wanted events, from now on; who is too far behind misses some."""
         queue: asyncio.Queue[Event] = asyncio.Queue(FOLLOWED)
 
         def hear(event: Event) -> None:
-            if event.account_sid == account_sid and not queue.full():
+            if wanted(event) and not queue.full():
                 queue.put_nowait(event)
 
         self._exchange.journal.listeners.add(hear)
         try:
-            while (event := await race(queue.get(), self._end())) is not None:
-                yield json.dumps(as_json(event)) + "\n"
+            yield queue
         finally:
             self._exchange.journal.listeners.discard(hear)
 
@@ -214,20 +221,17 @@ class Own:
         await socket.accept()
         to, from_ = socket.query_params.get("To", ""), socket.query_params.get("From", "")
         handset = await self._network.call(from_, to)
-        told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
-        def hear(event: Event) -> None:
+        def of_this_call(event: Event) -> bool:
             live = self._exchange.live.get(event.subject)
-            if live and live.leg is handset.leg:
-                told.put_nowait(as_json(event))
+            return live is not None and live.leg is handset.leg
 
-        self._exchange.journal.listeners.add(hear)
         try:
-            await race(_tell(socket, told, handset), _obey(socket, handset))
+            with self._told(of_this_call) as told:
+                await race(_tell(socket, told, handset), _obey(socket, handset))
         except WebSocketDisconnect:
             pass
         finally:
-            self._exchange.journal.listeners.discard(hear)
             handset.hang_up()
 
     async def _operator(self, request: Request) -> None:
@@ -249,17 +253,17 @@ class Own:
         return visitor
 
 
-async def _tell(socket: WebSocket, told: asyncio.Queue[dict[str, Any]], phone: Handset) -> None:
+async def _tell(socket: WebSocket, told: asyncio.Queue[Event], phone: Handset) -> None:
     """Everything that happens, then how it ended."""
 
-    async def gone() -> dict[str, Any] | None:
+    async def gone() -> Event | None:
         await asyncio.shield(phone.ended)
         return None
 
     while (event := await race(told.get(), gone())) is not None:
-        await socket.send_json(event)
+        await socket.send_json(as_json(event))
     while not told.empty():
-        await socket.send_json(told.get_nowait())
+        await socket.send_json(as_json(told.get_nowait()))
     ended = phone.ended.result()
     await socket.send_json(
         {"kind": "ended", "data": {"by": ended.by, "code": ended.code, "reason": ended.reason}}

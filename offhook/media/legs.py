@@ -12,6 +12,8 @@ from offhook.media.orders import Event, Identity, Remote, Stats
 from offhook.media.players import Cadence
 from offhook.media.studio import Studio
 
+KEYS = 1000  # pressed and taken by nobody, beyond which no more are kept
+
 A = TypeVar("A")
 P = ParamSpec("P")
 
@@ -41,7 +43,7 @@ class MediaLeg:
     """
 
     def __init__(self, jobs: Jobs, host: Host, id: int) -> None:
-        self.keys: asyncio.Queue[str] = asyncio.Queue()
+        self.keys: asyncio.Queue[str] = asyncio.Queue(KEYS)
         self.id = id
         self.host = host
         self.codec = ""
@@ -106,7 +108,8 @@ class MediaLeg:
         """What the plane was told of this leg."""
         match event:
             case Event("key", _, str(key)):
-                self.keys.put_nowait(key)
+                if not self.keys.full():
+                    self.keys.put_nowait(key)
             case Event("heard", _, bytes(frame)) if self._hear:
                 self._hear(frame)
             case Event("dead", _, why) if self._dead:

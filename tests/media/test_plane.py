@@ -15,6 +15,7 @@ import pytest
 from media_sounds import alike, clip, joined, level, share, tone
 
 from offhook.media.clip import Clip
+from offhook.media.legs import KEYS
 from offhook.media.plane import MediaFull, MediaLeg, MediaPlane, RecordOrder, Remote, RtpLeg
 
 
@@ -45,6 +46,19 @@ async def real_pair(plane: MediaPlane) -> tuple[RtpLeg, RtpLeg]:
     here.connect(Remote("10.0.0.2", there.port, "PCMU", 0, 101))
     there.connect(Remote("10.0.0.1", here.port, "PCMU", 0, 101))
     return here, there
+
+
+async def test_keys_that_nobody_takes_are_kept_up_to_a_number():
+    async with media() as plane:
+        here, _ = await plane.open_wire()
+        for n in range(KEYS + 100):
+            here.pressed(str(n % 10))
+        await ticks(100)
+        assert here.keys.qsize() == KEYS
+        assert [here.keys.get_nowait() for _ in range(12)] == list("012345678901")
+        here.pressed("#")
+        await ticks(2)
+        assert here.keys.qsize() == KEYS - 11
 
 
 class TestPlaying:
