@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-SWEEP = 1000  # keys after which those that are quiet are forgotten
+SWEEP = 1000  # keys at which those that are quiet are forgotten, or twice those that were not
 
 
 class Pace:
@@ -13,12 +13,14 @@ class Pace:
     def __init__(self, most: int, seconds: float) -> None:
         self._most, self._seconds = most, seconds
         self._times: dict[str, deque[float]] = {}
+        self._room = SWEEP
 
     def admits(self, key: str, now: float) -> bool:
         """Whether it may happen once more; then it counts."""
         since = now - self._seconds
-        if len(self._times) > SWEEP:
+        if len(self._times) > self._room:
             self._times = {key: at for key, at in self._times.items() if at[-1] > since}
+            self._room = max(SWEEP, 2 * len(self._times))
         times = self._times.setdefault(key, deque())
         while times and times[0] <= since:
             times.popleft()
