@@ -103,6 +103,8 @@ class WorkerHost(asyncio.Protocol):
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
+            for ip in self._spare:  # there may be ports by now where there were none
+                self._stock_up(ip)
             self._spoke.clear()
             self.do(Studio.tally, NOBODY)
             with clock.outside("a media worker, to say anything"), suppress(TimeoutError):

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import AsyncExitStack
 
 import pytest
 from media_sounds import FarEnd, alike, clip, joined, number, tone
@@ -14,6 +15,7 @@ from test_workers import LOOPBACK, UNTORN, real_pair, worker_of, workers
 
 from offhook.media.plane import MediaPlane, Remote, RtpLeg
 from offhook.media.ports import FEW, Ports
+from offhook.media.remote import SPARE
 
 pytestmark = pytest.mark.real_time
 PAIRS = 200
@@ -99,6 +101,30 @@ async def test_other_programs_ports_are_not_set_aside():
             await stocked(plane)
             assert at_once(plane).port == ports[4]
             assert plane.free_ports == PAIRS - 2
+
+
+async def test_ports_that_could_not_be_had_are_tried_again():
+    ports = free_ports(2 * PAIRS)
+    first_free = ports[2 * (SPARE + 1)]
+    async with AsyncExitStack() as theirs:
+        for port in ports[2 : 2 * (SPARE + 1) : 2]:
+            held = theirs.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            held.bind((LOOPBACK, port))
+        async with workers(ports=ports) as plane:
+            await stocked(plane)
+            async with asyncio.timeout(30):
+                while not taken(first_free):
+                    await asyncio.sleep(0.1)
+            assert at_once(plane).port == first_free
+
+
+def taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
+        try:
+            mine.bind((LOOPBACK, port))
+        except OSError:
+            return True
+    return False
 
 
 async def test_a_worker_that_dies_gives_its_ports_back():
