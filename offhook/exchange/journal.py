@@ -12,15 +12,20 @@ from offhook import clock
 from offhook.model.journal import Event
 from offhook.store import records
 from offhook.store.store import Store
+from offhook.webhooks.target import without_credentials
 
 log = structlog.get_logger("offhook.exchange")
 
 Listener = Callable[[Event], None]
 FLUSH_SECONDS = 0.25
+URLS = ("url", "play")  # in what is told; whoever asked them knows their passwords from elsewhere
 
 
 class Journal:
-    """Events are told at once and stored in batches; `flush` stores what is still held."""
+    """Events are told at once and stored in batches; `flush` stores what is still held.
+
+    URLs are told without the passwords that they carry.
+    """
 
     def __init__(self, store: Store, max_events: int = 1000) -> None:
         self._store, self._max = store, max_events
@@ -31,7 +36,8 @@ class Journal:
         self.listeners: set[Listener] = set()
 
     def add(self, subject: str, account_sid: str, kind: str, data: dict[str, Any]) -> None:
-        event = Event(subject, account_sid, clock.utc(), kind, data)
+        shown = {name: without_credentials(data[name]) for name in URLS if data.get(name)}
+        event = Event(subject, account_sid, clock.utc(), kind, data | shown if shown else data)
         for listener in tuple(self.listeners):
             listener(event)
         self._held.append(event)

@@ -295,6 +295,20 @@ async def test_what_a_url_has_for_the_application_alone_is_not_noted(offhook: Of
     assert "hush" not in repr(offhook.notifications)
 
 
+async def test_nor_is_it_in_the_story_of_a_call(offhook: Offhook):
+    sound = Response(wav_of(speak("La.")), media_type="audio/wav")
+    app = App("<Play>sound</Play>", sound=sound)
+    url = offhook.url(app).replace("://", "://me:hush@")
+    offhook.number(OURS, voice=url, status=url + "status")
+    call = await offhook.call(OURS)
+    await call.ended()
+    await offhook.platform.exchange.notifier.settled()
+    story = await offhook.story(call.sid)
+    asked = [event.data["url"] for event in story if event.kind == "webhook"]
+    assert asked == [offhook.url(app, path) for path in ("/", "/sound", "/status")]
+    assert "hush" not in repr(story)
+
+
 async def test_a_bad_override_in_a_url_is_noted_wherever_it_is_asked(offhook: Offhook):
     sound = Response(wav_of(speak("La.")), media_type="audio/wav")
     app = App("<Play>/sound#rp=never</Play>", sound=sound)
