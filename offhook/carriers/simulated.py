@@ -7,6 +7,7 @@ one would. `offhook.carriers.behaviours` is the table.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ log = structlog.get_logger("offhook.simulated")
 SET_UP = 0.1  # seconds until a called phone begins to ring
 DELIVERY = 0.5  # seconds from `sent` to the inbox
 CRASHED = 500
+CALLS, TEXTS = 1000, 10_000  # the latest that a phone remembers
 REASONS = {404: "Not Found", 480: "Temporarily Unavailable", 486: "Busy Here", 603: "Decline"}
 
 Media = tuple[tuple[str, bytes], ...]  # content type and content
@@ -45,7 +47,7 @@ class Phone:
     text_error: int = 0
     greeting: Clip = GREETING
     refers: tuple[int, ...] = REFERS
-    calls: list[Handset] = field(default_factory=list)
+    calls: deque[Handset] = field(default_factory=lambda: deque(maxlen=CALLS))
     inbox: list[Text] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -191,6 +193,7 @@ class SimulatedNetwork:
         if phone.text_error:
             return report("undelivered", phone.text_error)
         phone.inbox.append(text)
+        del phone.inbox[:-TEXTS]
         phone.note()
         return report("delivered", 0)
 

@@ -11,7 +11,7 @@ import pytest
 
 from offhook import clock
 from offhook.carriers.handset import Handset
-from offhook.carriers.simulated import DELIVERY, SimulatedNetwork
+from offhook.carriers.simulated import CALLS, DELIVERY, TEXTS, SimulatedNetwork
 from offhook.errors import CarrierError
 from offhook.line.leg import Ended, HungUp, Leg, Target, Text
 from offhook.media.plane import MediaPlane, RecordOrder
@@ -303,6 +303,21 @@ async def test_a_text_is_undeliverable_by_the_table(how: str, code: int) -> None
         await network.send(text, lambda *report: reports.append(report))
         await asyncio.sleep(10)
         assert (reports, network.phone(YOU).inbox) == ([("undelivered", code)], [])
+
+
+async def test_a_phone_remembers_its_latest_texts_and_calls() -> None:
+    async with world() as (_, network):
+        for n in range(TEXTS + 2):
+            await network.send(Text(f"SM{n}", "AC1", YOU, US, ""), lambda status, code: None)
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(10)
+        inbox = network.phone(YOU).inbox
+        assert [len(inbox), inbox[0].sid, inbox[-1].sid] == [TEXTS, "SM2", f"SM{TEXTS + 1}"]
+        for _ in range(CALLS + 1):
+            (latest := await network.call(YOU, US)).hang_up()
+            await asyncio.sleep(1)
+        assert len(network.phone(YOU).calls) == CALLS
+        assert network.phone(YOU).calls[-1] is latest
 
 
 async def test_a_text_to_nobody_is_refused() -> None:
