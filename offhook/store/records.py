@@ -59,6 +59,16 @@ class Calls(Records[Call]):
         """Calls without a final status, oldest first: after a crash, what it interrupted."""
         return self.all(connection, Where("status", "in", _UNFINISHED_CALLS))
 
+    def page(
+        self, connection: Connection, where: Sequence[Where] = (), *args: Any, **kwargs: Any
+    ) -> list[Call]:
+        """Of those that started in a time and ended in another, the index of starts is searched no
+        later than the ends: what ended before a moment had started by then."""
+        if any(each.field == "start_time" for each in where):
+            ends = [each for each in where if each.field == "end_time" and each.op in ("<", "<=")]
+            where = [*where, *(replace(each, field="start_time", op="<=") for each in ends)]
+        return super().page(connection, where, *args, **kwargs)
+
 
 class Messages(Records[Message]):
     def unsent(self, connection: Connection) -> list[Message]:

@@ -137,6 +137,15 @@ def test_what_one_number_did_in_a_time_is_found_at_once(
     assert f"({party}=? AND account_sid=? AND {time}>?)" in plan.replace('"', "")
 
 
+def test_calls_that_started_and_ended_in_a_time_are_found_without_those_after_it(
+    filled: Connection,
+) -> None:
+    with planned(filled) as plans:
+        listed(calls, Where("start_time", ">=", NOON), Where("end_time", "<", LATER))(filled)
+    [plan] = plans
+    assert "(account_sid=? AND start_time>? AND start_time<?)" in plan
+
+
 @pytest.mark.parametrize(
     ("table", "filter"),
     [
