@@ -121,7 +121,7 @@ async def _store(exchange: Exchange, recording: Recording, event: str, new: bool
         if owes:
             records.callbacks.insert(connection, owes)
 
-    await exchange.store.write(write)
+    await (exchange.store.write if new else exchange.store.write_at_last)(write)
     if owes:
         exchange.notifier.wake()
     told = {"sid": recording.sid, "status": recording.status, "seconds": recording.duration}

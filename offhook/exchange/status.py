@@ -77,7 +77,8 @@ async def _store(
         if event == "completed":
             billing.count_call(connection, call)
 
-    await exchange.store.write(write)
+    store = exchange.store
+    await (store.write_at_last if call.status in FINAL else store.write)(write)
     if owes:
         exchange.notifier.wake()
     told = {"status": call.status, "event": event}

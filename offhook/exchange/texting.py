@@ -214,7 +214,7 @@ async def advance(exchange: Exchange, message: Message, to: Status, error_code: 
             records.callbacks.insert(connection, owed)
 
     exchange.counts["message", message.direction, message.status] += 1
-    await exchange.store.write(write)
+    await exchange.store.write_at_last(write)
     if owed:
         exchange.notifier.wake()
     exchange.journal.add(message.sid, message.account_sid, "status", {"status": message.status})

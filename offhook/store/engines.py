@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 Synchronous = Literal["NORMAL", "FULL"]
 BUSY_SECONDS = 10.0
+PASSING = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM,
+}  # fmt: skip
 
 
 def writing(url: URL, synchronous: Synchronous = "NORMAL") -> Engine:
@@ -20,6 +25,12 @@ def writing(url: URL, synchronous: Synchronous = "NORMAL") -> Engine:
 def reading(url: URL, readers: int) -> Engine:
     """For `readers` threads, which see whole commits and change nothing."""
     return _engine(url, readers, "BEGIN", "query_only=ON")
+
+
+def passes(error: Exception) -> bool:
+    """Whether what could not be done may be possible later: as on a full disk."""
+    code: int = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
+    return code & 0xFF in PASSING
 
 
 def _engine(url: URL, size: int, begin: str, *pragmas: str) -> Engine:

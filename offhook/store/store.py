@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+import structlog
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -36,6 +37,9 @@ in it."""
 T = TypeVar("T")
 P = ParamSpec("P")
 GROUP = 256  # writes in one commit, at most
+AGAIN = 1.0  # seconds until what could not be written is tried again
+
+log = structlog.get_logger("offhook.store")
 
 
 def sqlite_url(path: Path) -> str:
@@ -241,6 +245,24 @@ class Store:
         result = cast(T, await job.future)
         self.measure(clock.now() - began)
         return result
+
+    async def write_at_last(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `write`, of what has happened already: while nothing can be written, as on a full
+        disk, it is tried again."""
+        told = False
+        while True:
+            try:
+                return await self.write(fn, *args, **kwargs)
+            except Exception as error:
+                if not engines.passes(error):
+                    raise
+                if not told:
+                    why, *_ = str(error).splitlines()
+                    log.error("this is stored as soon as it can be", error=why)
+                told = True
+                await asyncio.sleep(AGAIN)
 
     @property
     def waiting(self) -> int:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,6 +151,29 @@ async def test_a_write_nobody_waits_for_any_more_happens_all_the_same(opened: Op
         await holding
         await store.write(lambda _: None)
         assert await store.read(calls.count) == 1
+
+
+async def test_what_has_happened_is_stored_as_soon_as_it_can_be(
+    opened: Opened, tmp_path: Path
+) -> None:
+    async with opened() as store:
+        await store.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout=0"))
+        with closing(sqlite3.connect(tmp_path / "offhook.db")) as somebody:
+            somebody.execute("BEGIN IMMEDIATE")
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                await store.write(calls.insert, call(1))
+            waiting = asyncio.create_task(store.write_at_last(calls.insert, call(1)))
+            await asyncio.sleep(60)
+            assert not waiting.done()
+        await waiting
+        assert await store.read(calls.all) == [call(1)]
+
+
+async def test_what_can_never_be_stored_is_not_tried_again(opened: Opened) -> None:
+    async with opened() as store:
+        await store.write_at_last(calls.insert, call(1))
+        with pytest.raises(Taken):
+            await store.write_at_last(calls.insert, call(1))
 
 
 async def test_a_read_changes_nothing(opened: Opened) -> None:
