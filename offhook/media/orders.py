@@ -113,7 +113,8 @@ class Tally:
 class Recorded:
     """A finished recording. `frames` counts those that held sound received, silent or not.
 
-    `ended`: its legs have closed. `failed`: the file could not be written to the end.
+    `ended`: its legs have closed. `failed`: the file could not be written to the end, and holds
+    so many seconds.
     """
 
     seconds: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -133,8 +134,11 @@ class Studio(Engine):
             return None
         self._files.pop(block.id, None)
         outcome = block.outcome
-        if file is None or not _survive(lambda: file.close(outcome.seconds)) or failed:
-            outcome = Recorded(0.0, "failed", 0, silent=True)
+        held = min(outcome.seconds, file.seconds) if file else 0.0
+        if file is None or not _survive(lambda: file.close(held)) or failed:
+            outcome = replace(outcome, reason="failed")
+        if held < outcome.seconds:
+            outcome = Recorded(held, "failed", outcome.frames if held else 0, silent=not held)
         return Event("recorded", block.id, outcome)
 
     def _written(self, event: Event | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 from typing import Final
 
@@ -17,26 +19,31 @@ class WavFile:
     """
 
     def __init__(self, path: str, channels: int) -> None:
-        self._file = open(path, "wb")  # noqa: SIM115
+        self._file = open(path, "wb", buffering=0)  # noqa: SIM115
         self._channels = channels
         self._bytes = 0
-        self._file.write(self._header())
-        self._file.flush()
+        self._put(0, self._header())
+
+    @property
+    def seconds(self) -> float:
+        """How much sound it holds."""
+        return self._bytes / (2 * self._channels * RATE)
 
     def write(self, samples: bytes) -> None:
-        self._file.seek(HEADER + self._bytes)
-        self._file.write(samples)
+        self._put(HEADER + self._bytes, samples)
         self._bytes += len(samples)
-        self._file.seek(0)
-        self._file.write(self._header())
-        self._file.flush()
+        self._put(0, self._header())
+
+    def _put(self, at: int, data: bytes) -> None:
+        self._file.seek(at)
+        if self._file.write(data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self, seconds: float) -> None:
         """Keep only so much."""
         self._bytes = min(self._bytes, round(seconds * RATE) * 2 * self._channels)
         try:
-            self._file.seek(0)
-            self._file.write(self._header())
+            self._put(0, self._header())
             self._file.truncate(HEADER + self._bytes)
         finally:
             self._file.close()

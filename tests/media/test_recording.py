@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -471,3 +473,32 @@ def test_what_is_no_recording_holds_no_sound(tmp_path, content):
     path = tmp_path / "x.wav"
     path.write_bytes(content)
     assert wav.seconds(str(path)) == 0.0
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """As good as a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_up_leaves_what_was_recorded_before(desk):
+    with no_file_above(40_000):
+        desk.record(((1, "in"),))
+        desk.say(1, tone(440, 5))
+        desk.run(4.5)
+        assert desk.stop() == Recorded(2.0, "failed", 225, silent=False)
+    (sound,) = desk.sound()
+    assert (sound == tone(440, 2)).all()
+
+
+def test_where_there_is_room_again_the_recording_goes_on_and_is_as_long_as_its_file(desk):
+    desk.record(((1, "in"),))
+    desk.say(1, tone(440, 5))
+    with no_file_above(40_000):
+        desk.run(4)
+    desk.run(1)
+    assert desk.stop() == Recorded(3.0, "failed", 250, silent=False)
+    assert desk.sound().shape == (1, 3 * 8000)
