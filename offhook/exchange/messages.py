@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 import structlog
 
@@ -34,6 +34,7 @@ from offhook.store.store import Connection, beside
 from offhook.twiml.document import Document, Placed, parse, problem
 from offhook.twiml.messaging import Reply, body_fault, converse
 from offhook.webhooks.ask import Answer, Request, error_params
+from offhook.webhooks.target import resolve
 
 log = structlog.get_logger("offhook.exchange")
 
@@ -180,8 +181,8 @@ class Session:
         callback = reply.status_callback or reply.action
         order = MessageOrder(
             self.account.sid, to, from_, reply.body,
-            tuple(urljoin(self.url, media) for media in reply.media),
-            urljoin(self.url, callback) if callback else "", "outbound-reply",
+            tuple(resolve(self.url, media) for media in reply.media),
+            resolve(self.url, callback) if callback else "", "outbound-reply",
             self.message.api_version,
         )  # fmt: skip
         try:
@@ -217,7 +218,7 @@ class Session:
             raise
 
     async def _ask(self, wanted: Fetch) -> Answer:
-        url = urljoin(self.url, wanted.url) if wanted.url else self.url
+        url = resolve(self.url, wanted.url)
         sent = self.common | dict(wanted.params)
         request = Request(
             url, wanted.method, tuple(sent.items()), self.account.auth_token,

@@ -253,7 +253,10 @@ class LiveCall:
 
     def resolve(self, url: str) -> str:
         """`url` against the current document's. Raises DocumentError where it stays relative."""
-        absolute = urljoin(self.document_url, url.strip()) if url.strip() else self.document_url
+        try:
+            absolute = urljoin(self.document_url, url.strip())
+        except ValueError:
+            absolute = ""
         if not absolute.lower().startswith(("http://", "https://")):
             verb, line, column = self.position
             code = 15004 if not self.document_url else 11100

@@ -82,8 +82,14 @@ def target(text: str, *, underscore: bool = True) -> Target:
 
 
 def resolve(base: str, reference: str) -> str:
-    """A URL of TwiML against that of its document (RFC 3986 section 5); empty is the document's."""
-    return urljoin(base, reference.strip())
+    """A URL of TwiML against that of its document (RFC 3986 section 5); empty is the document's.
+
+    What is no URL stays as it is.
+    """
+    try:
+        return urljoin(base, reference.strip())
+    except ValueError:
+        return reference.strip()
 
 
 def without_credentials(text: str) -> str:

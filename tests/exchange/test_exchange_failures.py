@@ -6,7 +6,7 @@ import asyncio
 from urllib.parse import parse_qs
 
 import pytest
-from exchange_app import OURS, App, codes
+from exchange_app import CALLER, OURS, App, codes
 
 from offhook.testing import Offhook, Response
 from offhook.testing.speech import wav_of
@@ -161,6 +161,21 @@ async def test_when_the_fallback_fails_as_well_there_is_an_apology(offhook: Offh
     await call.hears(APOLOGY)
     assert codes(offhook) == [11200, 12300]
     assert app.paths == ["", "instead"]
+
+
+async def test_what_is_no_url_in_a_document_is_its_applications_fault(offhook: Offhook):
+    app = App("<Redirect>http://[::1</Redirect>", instead="<Say>Sorry.</Say>")
+    offhook.number(OURS, voice=app, fallback=offhook.url(app, "/instead"))
+    await (await offhook.call(OURS)).hears("Sorry.")
+    assert codes(offhook) == [11100]
+
+
+async def test_what_is_no_url_in_the_answer_to_a_text_is_its_applications_fault(offhook: Offhook):
+    app = App("<Redirect>http://[::1</Redirect>", instead="<Message>Sorry.</Message>")
+    offhook.number(OURS, sms=app, sms_fallback=offhook.url(app, "/instead"))
+    await offhook.text(CALLER, OURS, "Hello?")
+    await offhook.phone(CALLER).reads("Sorry.")
+    assert codes(offhook) == [11100]
 
 
 async def test_credentials_of_a_url_are_not_told(offhook: Offhook):

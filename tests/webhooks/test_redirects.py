@@ -54,6 +54,14 @@ async def test_every_hop_is_signed_for_its_own_url_with_the_same_token(opened, s
             assert asked.headers["i-twilio-idempotency-token"] == "t"
 
 
+@pytest.mark.parametrize("where", ["http://[::1", "http://[nothing]/", "http://.../", "ftp://a/"])
+async def test_one_to_what_is_no_url_is_11100(where: str):
+    inside = Inside(lambda outgoing: said(302, Location=where))
+    with pytest.raises(WebhookError) as failed:
+        await Webhooks(inside.send).ask(Request("http://app.test/"))
+    assert (failed.value.code, failed.value.url) == (11100, where)
+
+
 async def test_ten_are_followed_and_an_eleventh_is_11215():
     def chain(length: int) -> Inside:
         def answer(outgoing):
