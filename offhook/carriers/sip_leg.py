@@ -174,17 +174,17 @@ class SipLeg:
         return CarrierError(how.code, how.reason, params)
 
     def progressed(self, response: Response) -> bool:
-        """A provisional response; True when it brought early media."""
+        """A provisional response; True when there is early media to be heard."""
         assert isinstance(self._call, Outbound)
         self._about = sip_parties.about_answer(response, self._call.invitation.hop)
         if response.content_type != "application/sdp" or not response.body:
-            return bool(self._early)
+            return self._sound.heard
         try:
             self._sound.accept(response.body)
         except sdp.BadSdp:
             return False
         self._early[response.to.tag] = response.body
-        return True
+        return self._sound.heard
 
     def answered(self, session: Session, response: Response) -> bool:
         """The other side took the call; False when we cannot hear each other: it must end. One who

@@ -68,6 +68,11 @@ class Sound:
     def _died(self, why: str) -> None:
         self._dead(why or f"no sound for {self._patience:g} seconds")
 
+    @property
+    def heard(self) -> bool:
+        """Whether the other side agreed to be."""
+        return self._remote is not None and self._remote.receive
+
     def offer(self) -> bytes:
         return self._versioned(sdp.offer(self._ours), sdp.offer)
 

@@ -84,7 +84,7 @@ class Endpoint:
             self.counts["malformed"] += 1
             return
         if isinstance(message, Response):
-            self._receive_response(bodies.alone(message), wrong, data, hop, now)
+            self._receive_response(message, wrong, data, hop, now)
         elif wrong:
             self._refuse_malformed(message, wrong, hop)
         else:
@@ -219,6 +219,7 @@ class Endpoint:
         if wrong:
             self.counts["malformed"] += 1
             return
+        response = bodies.alone(response)
         transaction = self._layer.client_of(response)
         if transaction is None:
             self.counts["stray"] += 1

@@ -4,6 +4,7 @@ refused in so many words."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -196,3 +197,80 @@ def test_sealed_signalling_does_not_go_elsewhere_in_the_clear():
     for contact, where in (("sip:b@pbx.local", callee.dialog.source), ("sips:b@pbx.local", None)):
         callee.dialog.target = contact
         assert callee.dialog.hop().otherwise == where
+
+
+ISUP = (
+    ("Content-Type", "application/isup;version=itu-t92+"),
+    ("Content-Disposition", "signal;handling=optional"),
+)
+
+
+@pytest.mark.parametrize("status", [183, 200])
+async def test_an_answer_that_is_in_isup_alone_says_nothing_of_the_sound(status: int):
+    """An SBC between us and the telephone network may hand on its messages (RFC 3372)."""
+    far = await provider(PEER)
+
+    def answers(request: Request) -> Response | None:
+        if request.method != "INVITE":
+            return accepted(request)
+        for early, fields, body in ((183, (DESCRIBED,), SOUND), (status, ISUP, b"\x06\0")):
+            said = respond(request, early, (CONTACT, *fields), tag="p", body=body)
+            far.transport.sendto(said.encode(), ("127.0.0.1", 5060))
+        return accepted(request) if status == 183 else None
+
+    far.answer = answers
+    async with carrier("127.0.0.1", Phone(), trunks=(TRUNK,)) as here:
+        rang: list[bool] = []
+        leg = await here.dial(target(NUMBER), lambda leg, early: rang.append(early))
+        assert set(rang) == {True}
+        await leg.hang_up()
+
+
+PARTS = "--b\nContent-Type: application/pidf+xml\nContent-Disposition: {}\n\n<x/>\n--b--\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "body", "status"),
+    [
+        (ISUP, "x", "200"),
+        (ISUP[:1], "x", "415"),
+        (
+            [("Content-Type", "multipart/mixed;boundary=b")],
+            PARTS.format("x;handling=optional"),
+            "200",
+        ),
+        ([("Content-Type", "multipart/mixed;boundary=b")], PARTS.format("x"), "415"),
+    ],
+)
+async def test_what_need_not_be_understood_of_a_call_is_left_aside(
+    fields: Sequence[tuple[str, str]], body: str, status: str
+):
+    """RFC 3261 section 8.2.3. A call without a description leaves the offer to us."""
+    async with carrier("127.0.0.2", Phone()):
+        peer = await sender("127.0.0.1")
+        head = invite("127.0.0.1", "", *(f"{name}: {value}" for name, value in fields))
+        peer.says(head + body.replace("\n", "\r\n").encode())
+        answer = await peer.hears(f"SIP/2.0 {status}")
+        assert ("m=audio" in description(answer)) == (status == "200")
+
+
+async def test_a_phone_that_will_not_be_heard_while_it_rings_has_no_sound_of_its_own():
+    """Its caller goes on hearing that it rings (RFC 3960 section 3.2)."""
+    far = await provider(PEER)
+
+    def answers(request: Request) -> Response | None:
+        if request.method != "INVITE":
+            return accepted(request)
+        for status, more in ((183, b"a=inactive\r\n"), (180, b""), (183, b"")):
+            body = SOUND + more if status == 183 else b""
+            fields = (CONTACT, DESCRIBED) if body else (CONTACT,)
+            said = respond(request, status, fields, tag="p", body=body)
+            far.transport.sendto(said.encode(), ("127.0.0.1", 5060))
+        return accepted(request)
+
+    far.answer = answers
+    async with carrier("127.0.0.1", Phone(), trunks=(TRUNK,)) as here:
+        rang: list[bool] = []
+        leg = await here.dial(target(NUMBER), lambda leg, early: rang.append(early))
+        assert rang == [False, False, True]
+        await leg.hang_up()
