@@ -43,11 +43,11 @@ class Dialog:
     @classmethod
     def answering(cls, request: Request, tag: str, source: Hop) -> Dialog:
         """The callee's, from the INVITE (section 12.1.1). Raises BadSip without a Contact."""
-        to, route, target = request.get("to"), request.all("record-route"), _contact(request)
+        route, target = request.all("record-route"), _contact(request)
         first = parse_address(route[0]).uri if route else target
         return cls(
             call_id=request.call_id,
-            local=to if request.to.tag else f"{to};tag={tag}",
+            local=f"{request.get('to')};tag={tag}",
             remote=request.get("from"),
             target=target,
             route=_route(route),

@@ -432,14 +432,19 @@ class TestEnding:
         talk.line.run(0.2)
         assert talk.caller.one(Over).by == "near"
 
-    def test_the_reason_of_a_bye_is_told(self):
+    @pytest.mark.parametrize(
+        ("said", "told"),
+        [('Q.850;cause=16;text="Clearing"', "Clearing"), ("Q.850;cause=16", "Q.850;cause=16")],
+    )
+    def test_the_reason_of_a_bye_is_told(self, said: str, told: str):
+        """RFC 3326: the text is optional."""
         talk = Talk()
         _, callee = talk.answered()
-        bye = callee.dialog.request("BYE", (("Reason", 'Q.850;cause=16;text="Clearing"'),))
+        bye = callee.dialog.request("BYE", (("Reason", said),))
         bye = bye.via_first("SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKx")
         talk.caller.endpoint.receive(bye.encode(), talk.callee.hop, talk.now)
         talk.line.flush()
-        assert talk.caller.one(Over).reason == "Clearing"
+        assert talk.caller.one(Over).reason == told
 
     def test_a_bye_for_a_dialog_that_is_gone_is_481(self):
         talk = Talk()
@@ -496,6 +501,20 @@ class TestChanging:
         assert response.body == b"held"
         assert talk.caller.said()[-1] == "ACK"
         assert len(talk.callee.all(Confirmed)) == 2
+
+    def test_a_call_to_a_sips_uri_stays_one_that_tls_alone_leads_to(self):
+        """RFC 3261 section 12.1.2."""
+        talk = Talk()
+        talk.invite(uri="sips:bob@10.0.0.2")
+        talk.line.run()
+        talk.incoming().answer(b"answer", talk.now)
+        talk.line.run()
+        talk.caller.one(Answered).session.reinvite(b"hold", talk.now)
+        talk.line.flush()
+        contacts = [
+            each.get("contact") for each in talk.caller.messages() if word(each) == "INVITE"
+        ]
+        assert contacts == ["<sips:10.0.0.1:5060>"] * 2
 
     def test_either_side_may_offer(self):
         talk = Talk()
@@ -826,9 +845,11 @@ class TestChallenges:
         assert talk.caller.one(Over).code == 401
         assert talk.caller.said().count("INVITE") == 2
 
-    def test_a_stale_nonce_is_another_try(self):
+    @pytest.mark.parametrize("stale", ["true", "TRUE"])
+    def test_a_stale_nonce_is_another_try(self, stale: str):
+        """RFC 7616 section 3.3: in either case."""
         talk = self.challenged(401, digest.Credentials("ann", "secret"))
-        challenge = self.server.challenges(0, stale=True)[0]
+        challenge = self.server.challenges(0, stale=True)[0].replace("true", stale)
         talk.incoming().reject(401, talk.now, ("WWW-Authenticate", challenge))
         talk.line.run()
         assert talk.caller.all(Over) == []

@@ -143,6 +143,16 @@ class TestCalls:
                 await here.dial(target(), not_ringing)
             assert refused.value.code == 500
 
+    async def test_also_one_that_is_up(self):
+        async def crash(leg: Leg, to: str, from_: str) -> None:
+            await leg.answer()
+            raise RuntimeError(to)
+
+        async with carrier("127.0.0.1", Phone()) as here, carrier("127.0.0.2", crash):
+            leg = await here.dial(target(), not_ringing)
+            async with asyncio.timeout(10):
+                assert (await leg.ended).by == "far"
+
 
 class TestRefusals:
     @pytest.mark.parametrize("code", [486, 404, 603, 503])
@@ -412,13 +422,18 @@ class TestSound:
             ("media.test", "127.0.0.7"),
             ("Nobody-Knows", "127.0.0.1"),
             ("six.test", "127.0.0.1"),
+            ("both.test", "127.0.0.7"),
         ],
     )
     async def test_a_name_is_looked_up_and_else_sound_goes_to_who_called(
         self, name: str, host: str
     ):
         """RFC 4566 section 5.7; a leg has sockets of one kind."""
-        phone, zone = Phone(), Zone(A={"media.test": ["127.0.0.7"]}, AAAA={"six.test": ["::7"]})
+        four, six = ["127.0.0.7"], ["::7"]
+        zone = Zone(
+            A={"media.test": four, "both.test": four}, AAAA={"six.test": six, "both.test": six}
+        )
+        phone = Phone()
         async with carrier("127.0.0.2", phone, dns=zone):
             peer = await sender("127.0.0.1")
             heard = await ear(host, 30000)
@@ -645,6 +660,9 @@ class TestStopping:
             with pytest.raises(CarrierError) as refused:
                 await here.dial(target(), not_ringing)
             assert refused.value.code == 503
+            peer = await sender("127.0.0.3")
+            peer.says(invite("127.0.0.3"))
+            assert field(await peer.hears("SIP/2.0 503"), "Retry-After") == "30"
             assert not leg.ended.done()
             await leg.hang_up()
 
@@ -674,6 +692,19 @@ class TestTrunks:
             assert not any("response=" in text for text in shown)
             await leg.hang_up()
         assert phone.called == [("+15550003333", "+15550002222")]
+
+    async def test_of_several_a_call_is_by_the_one_that_logged_in(self):
+        trunks = tuple(
+            Trunk(each, peer_username=each, peer_password="x") for each in ("ann", "bob")
+        )
+        async with (
+            carrier("127.0.0.1", Phone()) as here,
+            carrier("0.0.0.0", Phone(), trunks=trunks, port=5070) as there,
+        ):
+            bob = target("sip:x@127.0.0.2:5070", username="bob", password="x")
+            leg = await here.dial(bob, not_ringing)
+            assert there.load.trunks == {"ann": 0, "bob": 1}
+            await leg.hang_up()
 
     async def test_wrong_credentials_are_401_and_nobody_learns_which_numbers_there_are(self):
         asked = Trunk("us", peer_username="ann", peer_password="other")

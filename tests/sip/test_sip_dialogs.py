@@ -205,6 +205,7 @@ class TestProvisionalsOfTheirs:
         """RFC 3311 section 5.2."""
         talk = self.calling()
         self.tell(talk, 5)
+        self.tell(talk, 6, status=180)
         invite = talk.caller.messages()[0]
         update = Request(
             (
@@ -324,7 +325,8 @@ class TestTimersOfSessions:
         assert talk.caller.when("UPDATE") == [
             pytest.approx(at, abs=0.2) for at in (900, 1800, 2700, 3600)
         ]
-        assert last(talk, "UPDATE", callee=False).body == b""
+        for of_nothing in (last(talk, "UPDATE", callee=False), last(talk, "200")):
+            assert (of_nothing.content_type, of_nothing.body) == ("", b"")
         assert talk.callee.all(Over) == []
 
     def test_a_side_without_update_is_refreshed_by_a_reinvite(self):
@@ -370,6 +372,16 @@ class TestTimersOfSessions:
             talk.incoming().reject(422, talk.now, ("Min-SE", str(least)))
         talk.line.run()
         assert talk.caller.said().count("INVITE") == 4
+        assert talk.caller.one(Over).code == 422
+
+    def test_a_422_that_asks_for_no_longer_one_is_a_refusal(self):
+        """RFC 4028 section 7.3."""
+        talk = Talk(interval=Interval(1800))
+        talk.invite()
+        talk.line.run()
+        talk.incoming().reject(422, talk.now, ("Min-SE", "1800"))
+        talk.line.run()
+        assert talk.caller.said() == ["INVITE", "ACK"]
         assert talk.caller.one(Over).code == 422
 
     def test_so_has_the_refresh_of_a_call(self):

@@ -100,6 +100,12 @@ def test_the_strongest_algorithm_is_offered_first_and_the_first_known_is_taken()
         ('Digest realm="elsewhere", username="ann"', "absent"),
         ('Digest realm="offhook"', "wrong"),
         (
+            Client(Credentials("ann", "secret"), text).answer(
+                [server().challenges(1000.0)[0].replace('"auth"', '"auth-int"')], "INVITE", "sip:x"
+            ),
+            "wrong",  # not what was asked for
+        ),
+        (
             'Digest realm="offhook", username="ann", nonce="n", uri="sip:x", response="\udcff"',
             "wrong",
         ),
@@ -237,9 +243,11 @@ class TestClient:
         answer = digest.parse(client().answer([challenge], "BYE", "sip:x") or "")
         assert (answer["nonce"], answer["realm"], answer["opaque"]) == ('a"b', "r,\\s", "o")
 
-    def test_sess_mixes_the_nonces_into_the_key(self):
-        challenge = 'Digest realm="r", nonce="n", algorithm=MD5-sess, qop="auth"'
+    @pytest.mark.parametrize("qop", ["", ', qop="auth"'])
+    def test_sess_mixes_the_nonces_into_the_key(self, qop: str):
+        challenge = f'Digest realm="r", nonce="n", algorithm=MD5-sess{qop}'
         answer = digest.parse(client().answer([challenge], "BYE", "sip:x") or "")
+        assert answer["cnonce"] == text()[:16]
         credentials = Credentials("ann", "secret")
         assert answer["response"] == response_of(credentials, "BYE", "sip:x", b"", answer)
         plain = {**answer, "algorithm": "MD5"}

@@ -24,6 +24,7 @@ ZONE = """
 @ 77 IN NS a.
 @ 77 IN NAPTR 10 20 "s" "SIP+D2U" "" _sip._udp.example.org.
 _sip._udp 55 IN SRV 1 2 5070 a.example.org.
+_sip._udp.pbx 55 IN SRV 1 2 5070 a.example.org.
 a 33 IN A 192.0.2.1
 a 44 IN AAAA 2001:db8::1
 """
@@ -61,7 +62,9 @@ async def asking(hosts: Path) -> AsyncIterator[System]:
         made.nameservers, made.port = ["127.0.0.1"], transport.get_extra_info("sockname")[1]
         return made
 
-    hosts.write_text("192.0.2.9 pbx.example.org pbx # ours\nfe80::9%eth0 pbx\n# 192.0.2.8 old\n")
+    hosts.write_text(
+        "192.0.2.9 pbx.example.org pbx # ours.invalid\nfe80::9%eth0 pbx\n# 192.0.2.8 old\n"
+    )
     try:
         yield System(resolver, hosts)
     finally:
@@ -83,13 +86,15 @@ async def asking(hosts: Path) -> AsyncIterator[System]:
         ("A", "PBX.example.org", Answer(("192.0.2.9",))),
         ("A", "pbx", Answer(("192.0.2.9",))),
         ("AAAA", "pbx", Answer(("fe80::9",))),
-        ("SRV", "_sip._udp.pbx", Answer()),
+        ("SRV", "_sip._udp.pbx.example.org", Answer()),
         ("NAPTR", "pbx", Answer()),
-        ("A", "phone.invalid", Answer()),
+        # Of some nobody is asked, nor is what somebody remarks there an entry.
+        ("A", "silent.invalid", Answer()),
+        ("A", "ours.invalid", Answer()),
         ("SRV", "_sip._udp.phone.invalid", Answer()),
         ("A", "localhost", Answer(("127.0.0.1",))),
         ("AAAA", "localhost", Answer(("::1",))),
-        ("NAPTR", "localhost", Answer()),
+        ("NAPTR", "silent.localhost", Answer()),
     ],
 )  # fmt: skip
 async def test_what_is_known(kind: Any, name: str, answer: Answer, tmp_path: Path):

@@ -83,6 +83,7 @@ class TestAnswersOfTheEndpoint:
         assert word(response) == "200"
         assert "INVITE" in response.all("allow")
         assert response.get("accept") == "application/sdp"
+        assert response.get("server") == "bob"
         assert response.to.tag
 
     def test_while_calls_are_refused_so_is_that(self):
@@ -167,10 +168,25 @@ s=-
         assert alone.hears(request("ACK", to=to)) == []
         assert alone.end.endpoint.counts["stray"] == 1
 
-    def test_an_invite_without_contact_is_400(self):
-        data = request().replace(b"Contact: <sip:ann@10.0.0.9>\r\n", b"")
+    @pytest.mark.parametrize(
+        "instead",
+        [
+            b"",
+            b"Contact: <mailto:ann@h>\r\n",
+            b"Record-Route: <sip:p;lr>, nonsense\r\nm: <sip:a>\r\n",
+        ],
+    )
+    def test_an_invite_that_says_no_way_back_to_its_caller_is_400(self, instead: bytes):
+        """Sections 8.1.1.8 and 12.1.1."""
+        data = request().replace(b"Contact: <sip:ann@10.0.0.9>\r\n", instead)
         [response] = Alone().hears(data)
         assert word(response) == "400"
+
+    def test_a_telephone_number_may_be_called(self):
+        """RFC 3966: also by one that does not make it a sip: URI."""
+        alone = Alone()
+        assert alone.hears(request(uri="tel:+15550001111")) == []
+        assert alone.end.one(Incoming)
 
     @pytest.mark.parametrize(
         ("change", "status"),
@@ -384,22 +400,25 @@ def test_when_our_contact_is_sips(uri: str, route: str, contact: str, sips: bool
 
 
 @pytest.mark.parametrize(
-    ("uri", "route", "contact"),
+    ("uri", "route", "by", "contact"),
     [
-        ("sip:bob@10.0.0.2", "<sip:p;lr>", "<sip:us:5060>"),
-        ("sips:bob@10.0.0.2", "", "<sips:us:5061>"),
-        ("sip:bob@10.0.0.2", "<sips:p;lr>", "<sips:us:5061>"),
+        ("sip:bob@10.0.0.2", "<sip:p;lr>", "UDP", "<sip:us:5060>"),
+        ("sips:bob@10.0.0.2", "", "UDP", "<sips:us:5061>"),
+        ("sip:bob@10.0.0.2", "<sips:p;lr>", "UDP", "<sips:us:5061>"),
+        ("sips:bob@10.0.0.2", "", "WSS", "<sips:us:443;transport=ws>"),
     ],
 )
-def test_a_contact_that_is_sips_leads_to_where_tls_is_spoken(uri: str, route: str, contact: str):
+def test_a_contact_that_is_sips_leads_to_where_tls_is_spoken(
+    uri: str, route: str, by: str, contact: str
+):
     """Section 8.1.1.8, also where the next hop itself is none of TLS."""
-    ports = {"UDP": "5060", "TLS": "5061;transport=tls"}
+    ports = {"UDP": "5060", "TLS": "5061;transport=tls", "WSS": "443;transport=ws"}
     endpoint = Endpoint(
         lambda hop: "us", lambda hop: f"sip:us:{ports[hop.transport]}", counter("ann")
     )
     fields = (("Route", route),) if route else ()
     endpoint.invite(
-        Invitation(uri, "<sip:ann@us>", "<sip:bob@x>", Hop("UDP", "10.0.0.2", 5060), b"", fields), 0
+        Invitation(uri, "<sip:ann@us>", "<sip:bob@x>", Hop(by, "10.0.0.2", 5060), b"", fields), 0
     )
     [sent] = [output for output in endpoint.take() if isinstance(output, Send)]
     assert parse(sent.data).get("contact") == contact
@@ -412,6 +431,16 @@ class TestRoutes:
         made = dialog(contact="sip:ann@10.0.0.8:5070;transport=tcp")
         assert made.hop() == Hop("TCP", "10.0.0.8", 5070)
         assert made.request("BYE").uri == "sip:ann@10.0.0.8:5070;transport=tcp"
+
+    def test_what_may_not_stand_in_a_request_line_does_not(self):
+        """Section 19.1.1, table 1."""
+        made = dialog(contact="sip:ann@10.0.0.9;method=INVITE;x=1?Subject=y")
+        assert made.request("BYE").uri == "sip:ann@10.0.0.9;x=1"
+
+    def test_a_contact_that_is_sips_is_not_reached_by_a_connection_in_the_clear(self):
+        """RFC 5630 section 3.1.3."""
+        made = dialog(contact="sips:ann@10.0.0.9", source=Hop("TCP", "10.0.0.9", 40000, 7))
+        assert made.hop() == Hop("TLS", "10.0.0.9", 5061)
 
     def test_loose_proxies_are_listed_and_the_first_is_the_hop(self):
         made = dialog(route="<sip:p1;lr>, <sip:p2:5070;lr>")

@@ -11,6 +11,7 @@ from sip_ends import sip
 from sip_peer import Sender, ack, field, invite, sender
 
 from offhook.carriers.sip_guard import MOST_SOURCES, Guard, Limits
+from offhook.carriers.sip_places import Places
 from offhook.carriers.trunks import Trunk
 from offhook.errors import CarrierError
 
@@ -161,10 +162,18 @@ class TestTheCarrier:
                 await leg.hang_up()
             assert (here.counts["refused"], here.counts["bans"]) == (8, 0)
 
-    async def test_a_trunk_may_send_as_much_as_it_likes(self):
-        trunks = (Trunk("one", allow=("203.0.113.0/24",)),)
+    @pytest.mark.parametrize(
+        "known",
+        [
+            {"trunks": (Trunk("one", allow=("203.0.113.0/24",)),)},
+            {"places": Places(proxies=("203.0.113.0/24",))},
+        ],
+    )
+    async def test_a_trunk_or_a_proxy_of_ours_may_send_as_much_as_it_likes(
+        self, known: dict[str, Any]
+    ):
         limits = Limits(rate=1, burst=1, strikes=1)
-        async with carrier(self.ADDRESS, Phone(), limits=limits, trunks=trunks) as here:
+        async with carrier(self.ADDRESS, Phone(), limits=limits, **known) as here:
             peer = await sender(STRANGER)
             for _ in range(50):
                 peer.says(OPTIONS, self.ADDRESS)

@@ -31,6 +31,10 @@ ZONE: dict[tuple[str, str], Sequence[Record]] = {
         Naptr(10, 10, "u", "E2U+sip", "!^.*$!sip:a@b!"),
         Naptr(10, 10, "a", "SIP+D2U", "near.example.com."),
     ),
+    ("NAPTR", "both.com"): (
+        Naptr(1, 20, "s", "SIP+D2U", "_sip._udp.plain.com"),
+        Naptr(1, 10, "s", "SIP+D2T", "_sip._tcp.plain.com"),
+    ),
     ("SRV", "_sips._tcp.example.com."): (Srv(1, 0, 5071, "tls.example.com."),),
     ("SRV", "_sip._tcp.example.com."): (
         Srv(2, 0, 5060, "far.example.com."),
@@ -116,6 +120,7 @@ class TestNaptr:
     def test_of_one_order_it_is_the_preference(self):
         tcp = ["TCP 10.0.0.2:5072", "TCP 10.0.0.3:5072", "TCP 10.0.0.4:5060"]
         assert found("sip:example.com", ("UDP", "TCP")) == tcp
+        assert found("sip:both.com") == ["TCP 10.0.0.4:5074"]
 
     def test_sips_leads_to_nothing_but_tls(self):
         assert found("sips:example.com") == ["TLS 10.0.0.1:5071"]
