@@ -33,6 +33,7 @@ from offhook.errors import ApiError, ConfigError
 from offhook.exchange import inbound, retention, sip_homes, usage
 from offhook.exchange.exchange import Exchange, Route
 from offhook.frozen import frozen
+from offhook.listening import Complaints, Connection
 from offhook.metrics import Metrics
 from offhook.own import Figures, own_routes, refused
 
@@ -82,6 +83,7 @@ def sole_use(data: Path) -> Iterator[None]:
 
 @asynccontextmanager
 async def _serving(settings: Settings) -> AsyncIterator[Serving]:
+    asyncio.get_running_loop().set_exception_handler(Complaints())
     listener = http_socket(settings.http, settings.asked("http"))
     host, port = listener.getsockname()[:2]
     settings = settings.model_copy(update={"http": Address(host, port)})
@@ -285,8 +287,8 @@ def web(platform: app.Platform, sip: SipCarrier, metrics: Metrics) -> Starlette:
 
 def _uvicorn(web: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
-        web, log_config=None, access_log=False, lifespan="off", server_header=False,
-        timeout_keep_alive=75, timeout_graceful_shutdown=2,
+        web, http=Connection, log_config=None, access_log=False, lifespan="off",
+        server_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=2,
     )  # fmt: skip
 
 

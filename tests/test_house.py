@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "proxy": SMALL,
 }
 # They put the rest together.
-TOP = {"__main__", "app", "cli", "demo", "doctor", "metrics", "own", "server"}
+TOP = {"__main__", "app", "cli", "demo", "doctor", "listening", "metrics", "own", "server"}
 PACKAGES = set(MAY_IMPORT) | TOP | {"testing", "__init__"}
 
 SANS_IO = {"model", "sip"}
