@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -134,6 +134,8 @@ class Door:
             return await self._perform(asked, actions, values)
         except ApiError as error:
             return _refused(asked, error)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody hears of it
         except Exception:
             log.exception("request failed", method=request.method, path=asked.path)
             return _refused(asked, ApiError(20500, "Internal server error", 500))

@@ -4,13 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from api_client import OURS, THEIRS, Serving, furnish
+from structlog.testing import capture_logs
 
 from offhook.api.app import LARGEST_BODY
 from offhook.store import records
 
 MESSAGE = {"To": THEIRS, "From": OURS, "Body": "Hi"}
+
+
+async def test_who_leaves_in_the_middle_of_a_request_is_no_fault(serving: Serving) -> None:
+    came = iter([b"To=%2B1", None])
+
+    async def receive() -> dict[str, Any]:
+        body = next(came)
+        if body is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": body, "more_body": True}
+
+    async def send(message: Any) -> None:
+        pass
+
+    async with serving() as api:
+        path = f"{api.base}/Calls.json"
+        scope = {
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(),
+            "root_path": "", "scheme": "http", "query_string": b"", "http_version": "1.1",
+            "headers": [], "client": ("192.0.2.7", 50000), "server": ("api.test", 80),
+        }  # fmt: skip
+        with capture_logs() as logs:
+            await api.app(scope, receive, send)
+        assert logs == []
 
 
 # Section 2: authentication
