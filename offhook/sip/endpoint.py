@@ -102,8 +102,7 @@ class Endpoint:
     def undeliverable(self, send: Send, now: float) -> None:
         """Says that a message that was taken could not reach its hop."""
         self.counts["undeliverable"] += 1
-        if send.key:
-            self._layer.undeliverable(send.key, now)
+        self._layer.undeliverable(send.key, now)
 
     def take(self) -> list[object]:
         """What there is to send (`Send`) and to know (the events), in the order of happening."""

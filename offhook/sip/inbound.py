@@ -206,7 +206,6 @@ class Inbound:
             self._cancelled(now, 487, "cancelled by the caller")
         elif what in ("ACK", None) and self._refusal[0]:
             status, reason = self._refusal
-            self._refusal = (0, "")
             self.core.report(Over(self.serial, "near", status, reason))
 
     def receive(self, request: Request, transaction: Transaction, now: float) -> None:

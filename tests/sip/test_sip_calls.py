@@ -139,6 +139,7 @@ class TestAcknowledging:
         talk.incoming().answer(b"answer", began)
         talk.line.run(30)
         assert talk.callee.when("200") == [round(began + at, 3) for at in (0, 0.5, 1.5, 3.5)]
+        assert talk.callee.endpoint.counts["retransmitted"] == 3
         assert talk.caller.said().count("ACK") == 4
         assert len(talk.callee.all(Confirmed)) == 1
         assert len(talk.caller.all(Answered)) == 1
@@ -219,12 +220,17 @@ class TestCancelling:
         assert talk.caller.said() == ["INVITE", "CANCEL", "ACK"]
         assert talk.callee.said() == ["180", "200", "487"]
 
-    def test_the_cancel_has_the_invites_branch_and_number(self):
-        talk = self.ringing()
-        self.call.cancel(talk.now)
+    def test_the_cancel_has_the_invites_branch_and_number_and_its_route(self):
+        talk = Talk()
+        call = talk.invite(fields=(("Route", "<sip:10.0.0.2;lr>"),))
+        talk.line.run()
+        talk.incoming().ring(talk.now)
+        talk.line.run()
+        call.cancel(talk.now)
         talk.line.run()
         invite, cancel, _ = talk.caller.messages()
         assert cancel.get("via") == invite.get("via")
+        assert cancel.values("route") == invite.values("route") == ["<sip:10.0.0.2;lr>"]
         assert cancel.cseq == (invite.cseq.number, "CANCEL")
         assert isinstance(cancel, Request)
         assert isinstance(invite, Request)
@@ -286,6 +292,14 @@ class TestCancelling:
         talk.line.flush()
         assert talk.callee.said() == ["481"]
 
+    def test_who_rings_on_is_not_sent_another(self):
+        talk = self.ringing()
+        talk.line.fates["10.0.0.1"] = lose(1, "CANCEL")
+        self.call.cancel(talk.now)
+        talk.incoming().ring(talk.now)
+        talk.line.run(0.3)
+        assert talk.caller.said() == ["INVITE", "CANCEL"]
+
     def test_a_lost_cancel_is_repeated(self):
         talk = self.ringing()
         talk.line.fates["10.0.0.1"] = lose(2, "CANCEL")
@@ -309,6 +323,7 @@ class TestCancelling:
         )
         [tcp] = [each for each in talk.caller.endpoint.take() if isinstance(each, Send)]
         talk.caller.endpoint.undeliverable(tcp, 0)
+        assert talk.caller.endpoint.counts["undeliverable"] == 1
         talk.line.run()
         talk.incoming().ring(talk.now)
         talk.line.run()
@@ -349,7 +364,7 @@ class TestCancelling:
         talk.callee.endpoint.receive(bye.encode(), talk.caller.hop, talk.now)
         talk.line.run()
         assert talk.callee.said() == ["180", "200", "487"]
-        assert talk.callee.one(Over).by == "far"
+        assert (talk.callee.one(Over).by, talk.callee.one(Over).code) == ("far", 200)
 
 
 class TestForks:

@@ -39,6 +39,7 @@ class TestProvisionalsOfOurs:
         talk.line.run()
         ringing, prack = last(talk, "180"), last(talk, "PRACK", callee=False)
         assert ringing.get("require") == "100rel"
+        assert 0 < int(ringing.get("rseq")) < 2**31
         assert prack.get("rack") == f"{ringing.get('rseq')} 1 INVITE"
         assert talk.callee.said() == ["180", "200"]
 
@@ -102,11 +103,11 @@ class TestProvisionalsOfOurs:
 
     @pytest.mark.parametrize(
         ("change", "status"),
-        [((1, 0), "481"), ((0, 1), "481"), ((0, 0), "200")],
-        ids=["another response", "another INVITE", "neither"],
+        [((1, 0, ""), "481"), ((0, 1, ""), "481"), ((0, 0, "X"), "481"), ((0, 0, ""), "200")],
+        ids=["another response", "another INVITE", "another method", "none"],
     )
     def test_a_prack_must_name_the_response_and_the_invite(
-        self, change: tuple[int, int], status: str
+        self, change: tuple[int, int, str], status: str
     ):
         talk = Talk()
         talk.line.fates["10.0.0.1"] = lose(100, "PRACK")
@@ -114,7 +115,7 @@ class TestProvisionalsOfOurs:
         talk.line.run()
         [prack] = [m for m in talk.caller.messages() if word(m) == "PRACK"]
         rseq, cseq, method = prack.get("rack").split()
-        named = f"{int(rseq) + change[0]} {int(cseq) + change[1]} {method}"
+        named = f"{int(rseq) + change[0]} {int(cseq) + change[1]} {method}{change[2]}"
         data = prack.encode().replace(prack.get("rack").encode(), named.encode())
         talk.callee.endpoint.receive(data, talk.caller.hop, talk.now)
         talk.line.flush()
@@ -139,7 +140,9 @@ class TestProvisionalsOfOurs:
 class TestProvisionalsOfTheirs:
     """RFC 3262 section 4; the answers are written by hand, since we never send these."""
 
-    def tell(self, talk: Talk, number: int, tag: str = "bob", status: int = 183) -> None:
+    def tell(
+        self, talk: Talk, number: int, tag: str = "bob", status: int = 183, wants: str = "100rel"
+    ) -> None:
         invite = talk.caller.messages()[0]
         fields = (
             ("Via", invite.get("via")),
@@ -148,7 +151,7 @@ class TestProvisionalsOfTheirs:
             ("Call-ID", invite.call_id),
             ("CSeq", invite.get("cseq")),
             ("Contact", f"<sip:{tag}@10.0.0.2>"),
-            *((("Require", "100rel"), ("RSeq", str(number))) if number else ()),
+            *((("Require", wants), ("RSeq", str(number))) if number else ()),
         )
         response = Response(fields, b"early" if status == 183 else b"", status, "As Told")
         talk.caller.endpoint.receive(response.encode(), talk.callee.hop, talk.now)
@@ -157,6 +160,21 @@ class TestProvisionalsOfTheirs:
     def pracks(self, talk: Talk) -> list[tuple[str, str]]:
         found = [m for m in talk.caller.messages() if word(m) == "PRACK"]
         return [(m.to.tag, m.get("rack")) for m in found]
+
+    def asks(self, talk: Talk, cseq: str, body: bytes = b"", branch: str = "up") -> str:
+        """What a phone that rings is told when it asks this."""
+        invite = talk.caller.messages()[0]
+        fields = (
+            ("Via", f"SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK{branch};rport"),
+            ("From", f"{invite.get('to')};tag=bob"),
+            ("To", invite.get("from")),
+            ("Call-ID", invite.call_id),
+            ("CSeq", cseq),
+        )
+        request = Request(fields, body, cseq.split()[1], "sip:ann@10.0.0.1")
+        talk.caller.endpoint.receive(request.encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+        return talk.caller.said()[-1]
 
     def calling(self) -> Talk:
         talk = Talk()
@@ -206,47 +224,87 @@ class TestProvisionalsOfTheirs:
         talk = self.calling()
         self.tell(talk, 5)
         self.tell(talk, 6, status=180)
-        invite = talk.caller.messages()[0]
-        update = Request(
-            (
-                ("Via", "SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKup;rport"),
-                ("From", f"{invite.get('to')};tag=bob"),
-                ("To", invite.get("from")),
-                ("Call-ID", invite.call_id),
-                ("CSeq", "1 UPDATE"),
-            ),
-            b"other",
-            "UPDATE",
-            "sip:ann@10.0.0.1",
-        )
-        talk.caller.endpoint.receive(update.encode(), talk.callee.hop, talk.now)
-        talk.line.flush()
+        self.asks(talk, "1 UPDATE", b"other")
         offered = talk.caller.one(Offered)
         assert offered.request.body == b"other"
         offered.session.accept(b"yes", talk.now)
         talk.line.flush()
         answer = last(talk, "200", callee=False)
         assert (answer.body, answer.content_type) == (b"yes", "application/sdp")
+        self.tell(talk, 0, status=200)
+        assert self.asks(talk, "1 INFO", branch="late") == "500"  # section 12.2.2: a number is used
 
     def test_an_update_before_our_offer_was_answered_is_491(self):
         talk = self.calling()
         self.tell(talk, 0, status=180)
-        invite = talk.caller.messages()[0]
-        update = Request(
-            (
-                ("Via", "SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKup;rport"),
-                ("From", f"{invite.get('to')};tag=bob"),
-                ("To", invite.get("from")),
-                ("Call-ID", invite.call_id),
-                ("CSeq", "1 UPDATE"),
-            ),
-            b"other",
-            "UPDATE",
-            "sip:ann@10.0.0.1",
+        assert self.asks(talk, "1 UPDATE", b"other") == "491"
+
+    @pytest.mark.parametrize(
+        ("asked", "status"),
+        [("PRACK", "481"), ("REFER", "481"), ("NOTIFY", "481"), ("INFO", "200")],
+    )
+    def test_what_else_a_phone_that_rings_may_ask(self, asked: str, status: str):
+        talk = self.calling()
+        self.tell(talk, 0, status=180)
+        assert self.asks(talk, f"1 {asked}") == status
+
+    def test_one_that_does_not_insist_is_not_acknowledged(self):
+        talk = self.calling()
+        self.tell(talk, 5, wants="timer")
+        assert self.pracks(talk) == []
+
+
+class TestACallThatRingsHere:
+    """Sections 12.2.2 and 15.1.2: what its caller asks before it is answered."""
+
+    def asks(self, talk: Talk, cseq: str, body: bytes = b"") -> str:
+        invite, ringing = talk.caller.messages()[0], last(talk, "180")
+        fields = (
+            ("Via", f"SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK{cseq.replace(' ', '')};rport"),
+            ("From", invite.get("from")),
+            ("To", ringing.get("to")),
+            ("Call-ID", invite.call_id),
+            ("CSeq", cseq),
+            ("Contact", "<sip:ann@10.0.0.7>"),
+            ("Content-Type", "application/sdp"),
         )
-        talk.caller.endpoint.receive(update.encode(), talk.callee.hop, talk.now)
+        request = Request(fields, body, cseq.split()[1], "sip:bob@10.0.0.2")
+        talk.callee.endpoint.receive(request.encode(), talk.caller.hop, talk.now)
         talk.line.flush()
-        assert talk.caller.said()[-1] == "491"
+        return talk.callee.said()[-1]
+
+    def ringing(self) -> Talk:
+        talk = Talk()
+        talk.invite()
+        talk.line.run()
+        talk.incoming().ring(talk.now)
+        talk.line.run()
+        return talk
+
+    @pytest.mark.parametrize(
+        ("asked", "body", "status"),
+        [
+            ("INVITE", b"offer", "500"),
+            ("UPDATE", b"offer", "500"),  # RFC 3311 section 5.2
+            ("UPDATE", b"", "200"),
+            ("INFO", b"", "200"),
+            ("REFER", b"", "481"),
+            ("NOTIFY", b"", "481"),
+        ],
+    )
+    def test_the_next_number_is_answered_once(self, asked: str, body: bytes, status: str):
+        talk = self.ringing()
+        assert self.asks(talk, f"1 {asked if asked != 'INVITE' else 'INFO'}", body) == "500"
+        assert self.asks(talk, f"2 {asked}", body) == status
+        assert self.asks(talk, "2 OPTIONS") == "500"
+
+    def test_it_may_move(self):
+        """RFC 3311 section 5.1: an UPDATE refreshes the target also of an early dialog."""
+        talk = self.ringing()
+        self.asks(talk, "2 UPDATE")
+        session = talk.incoming().answer(b"answer", talk.now)
+        assert session
+        assert session.dialog.target == "sip:ann@10.0.0.7"
 
 
 class TestGlare:
@@ -538,6 +596,59 @@ class TestTransfers:
         assert notify.get("event") == "refer;id=2"
         assert caller.refer("<sip:dave@10.0.0.4>", (), talk.now)
 
+    def test_of_the_next_one_we_wait_for_news_as_of_the_first(self):
+        """RFC 6665 section 4.1.2.4: timer N."""
+        talk, caller, event = self.referred()
+        event.referral.take(talk.now)
+        event.referral.tell(200, talk.now)
+        talk.line.run()
+        talk.line.fates["10.0.0.2"] = lose(99, "NOTIFY")
+        assert caller.refer("<sip:dave@10.0.0.4>", (), talk.now)
+        talk.line.run()
+        talk.callee.all(Referred)[-1].referral.take(talk.now)
+        talk.line.run(40)
+        assert talk.caller.all(Transferred)[-1].final
+
+    def test_who_never_says_that_he_heard_is_told_no_more(self):
+        """RFC 6665 section 4.2.2."""
+        talk, _, event = self.referred()
+        talk.line.fates["10.0.0.2"] = lose(99, "NOTIFY")
+        event.referral.take(talk.now)
+        talk.line.run(40)
+        said = len(talk.callee.sent)
+        event.referral.tell(200, talk.now)
+        talk.line.run(1)
+        assert len(talk.callee.sent) == said
+
+    def test_one_whose_outcome_nobody_will_tell_is_over_with_its_answer(self):
+        """RFC 4488 section 4."""
+        talk, _, event = self.referred()
+        taken = respond(event.request, 202, (("Refer-Sub", "false"),))
+        talk.caller.endpoint.receive(taken.encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+        assert talk.caller.one(Transferred).final
+
+    @pytest.mark.parametrize(
+        ("state", "body", "told"),
+        [
+            ("active;expires=60", b"SIP/2.0 200 OK", [(200, True)]),
+            ("terminated;reason=noresource", b"SIP/2.0 100 Trying", [(100, True)]),
+            ("terminated;reason=noresource", b"", [(0, True)]),
+            ("active;expires=60", b"", []),
+        ],
+    )
+    def test_it_is_over_with_a_final_status_or_the_subscription(
+        self, state: str, body: bytes, told: list[tuple[int, bool]]
+    ):
+        """RFC 3515 section 2.4.5, RFC 6665 section 4.1.3."""
+        talk, _, event = self.referred()
+        fields = (("Event", "refer"), ("Subscription-State", state))
+        notify = event.referral.party.dialog.request("NOTIFY", fields, body)
+        via = "SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKn;rport"
+        talk.caller.endpoint.receive(notify.via_first(via).encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+        assert [(each.status, each.final) for each in talk.caller.all(Transferred)] == told
+
     def test_a_refusal_is_the_outcome(self):
         talk, _, event = self.referred()
         event.referral.refuse(603, talk.now)
@@ -573,6 +684,17 @@ class TestTransfers:
         talk.line.run(1)
         assert [each.status for each in talk.caller.all(Transferred)] == [100, 202]
         assert "481" not in talk.caller.said()
+        talk.line.run(100)  # as long as it said, not as for a first one
+        assert not talk.caller.all(Transferred)[-1].final
+
+    def test_a_202_after_the_last_word_begins_nothing_anew(self):
+        talk, caller, event = self.referred()
+        talk.line.fates["10.0.0.2"] = lambda data: (0.3,) if b" 202 " in data else (0.01,)
+        event.referral.take(talk.now)
+        event.referral.tell(486, talk.now)
+        talk.line.run(1)
+        assert [each.status for each in talk.caller.all(Transferred)] == [100, 486]
+        assert caller.refer("<sip:dave@10.0.0.4>", (), talk.now)
 
     @pytest.mark.parametrize(("event", "status"), [("refer", "481"), ("presence", "489")])
     def test_a_notify_of_nothing_is_refused(self, event: str, status: str):
@@ -604,10 +726,11 @@ class TestTransfers:
         assert talk.callee.said()[-2:] == ["NOTIFY", "BYE"]
         assert talk.callee.said().count("NOTIFY") == 1
 
-    def test_a_refer_without_exactly_one_target_is_400(self):
+    @pytest.mark.parametrize("targets", [0, 2])
+    def test_a_refer_without_exactly_one_target_is_400(self, targets: int):
         talk = Talk()
         caller, _ = talk.answered()
-        refer = caller.dialog.request("REFER")
+        refer = caller.dialog.request("REFER", (("Refer-To", "<sip:carol@10.0.0.3>"),) * targets)
         via = "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKn;rport"
         talk.callee.endpoint.receive(refer.via_first(via).encode(), talk.caller.hop, talk.now)
         talk.line.flush()
@@ -678,9 +801,10 @@ class TestReplaces:
         talk.line.run()
         assert talk.incoming().takes_over == TakeOver(None, 603)
 
-    def test_one_that_cannot_be_read_is_400(self):
+    @pytest.mark.parametrize("values", [["nonsense"], ["a;to-tag=b;from-tag=c"] * 2])
+    def test_one_that_cannot_be_read_is_400(self, values: list[str]):
         talk = Talk()
-        talk.invite(fields=(("Replaces", "nonsense"),))
+        talk.invite(fields=tuple(("Replaces", value) for value in values))
         talk.line.run()
         assert talk.caller.one(Over).code == 400
 

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sip_ends import End, Line, Talk, counter, sip, word
 
-from offhook.sip.core import Over
+from offhook.sip.core import Over, Registering
 from offhook.sip.dialog import Dialog
 from offhook.sip.digest import Credentials
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.hop import Hop, Send
 from offhook.sip.inbound import Incoming
-from offhook.sip.message import Request, Response, parse
+from offhook.sip.message import REASONS, Request, Response, parse
 from offhook.sip.outbound import Answered, Invitation
 
 PEER = Hop("UDP", "10.0.0.9", 5060)
@@ -102,9 +102,15 @@ class TestAnswersOfTheEndpoint:
 
     def test_a_required_extension_is_420_and_named(self):
         """Section 8.2.2.3."""
-        [response] = Alone().hears(request("INVITE", "Require: nothingSupportsThis, 100rel"))
+        [response] = Alone().hears(request("INVITE", "Require: nothingSupportsThis, 100REL, path"))
         assert word(response) == "420"
-        assert response.all("unsupported") == ["nothingSupportsThis"]
+        assert response.all("unsupported") == ["nothingSupportsThis", "path"]
+
+    def test_a_path_may_be_required_of_a_registrar(self):
+        """RFC 3327 section 5.2."""
+        alone = Alone()
+        assert alone.hears(request("REGISTER", "Require: path")) == []
+        assert alone.end.one(Registering)
 
     def test_the_same_request_by_another_way_is_482(self):
         """Section 8.2.2.2."""
@@ -153,6 +159,10 @@ s=-
         [response] = Alone().hears(request("INVITE", *fields) + b"hello")
         assert word(response) == "415"
         assert response.get("accept-encoding") == "identity"
+
+    def test_one_that_says_it_is_in_none_is_read(self):
+        fields = ("Content-Type: application/sdp", "Content-Encoding: identity")
+        assert Alone().hears(request("INVITE", *fields) + b"hello") == []
 
     @pytest.mark.parametrize("method", ["BYE", "INFO", "INVITE"])
     def test_a_dialog_that_is_not_ours_is_481(self, method: str):
@@ -204,6 +214,8 @@ s=-
         alone = Alone()
         [response] = alone.hears(request().replace(*change))
         assert word(response) == status
+        assert isinstance(response, Response)
+        assert (response.reason == REASONS[int(status)]) == (status != "400")
         assert alone.end.endpoint.counts["malformed"] == 1
         assert alone.end.events == []
 
@@ -284,6 +296,7 @@ class TestRepeats:
         alone = Alone()
         first, second = alone.hears(request("OPTIONS")), alone.hears(request("OPTIONS"))
         assert first == second != []
+        assert alone.end.events == []  # they belong to no call
 
     def test_without_the_cookie_the_whole_request_is_the_key(self):
         """Section 17.2.3: clients of RFC 2543."""
@@ -586,10 +599,15 @@ def test_no_change_to_the_messages_of_a_call_breaks_an_endpoint(
 def test_an_endpoint_can_be_asked_whether_it_is_there():
     talk, heard = Talk(), []
     talk.caller.endpoint.options(
-        "sip:10.0.0.2", talk.callee.hop, lambda response, now: heard.append(response), 0.0
+        "sip:10.0.0.2",
+        talk.callee.hop,
+        lambda response, now: heard.append(response),
+        0.0,
+        route=("<sip:p;lr>",),
     )
     talk.line.run()
     assert [word(response) for response in heard] == ["200"]
+    assert talk.caller.messages()[0].values("route") == ["<sip:p;lr>"]
 
 
 def test_one_that_is_not_is_reported_after_32_seconds():
