@@ -84,7 +84,7 @@ def about_call(request: Request, source: Hop, trunk: Trunk | None) -> About:
     """What a call in brought along.  reference: request parameters, SIP-originated requests."""
     params = [("SipCallId", legible(request.call_id)), ("SipDomain", parse_uri(request.uri).host)]
     return About(
-        forwarded_from=_forwarded_from(request),
+        forwarded_from=_forwarded_from(request, called(request, trunk)),
         caller_name="" if _private(request, trunk) else legible(_caller(request, trunk).display),
         params=(*params, ("SipSourceIp", source.host), *_brought(request)),
     )
@@ -114,14 +114,14 @@ def about_refusal(refusal: Message) -> tuple[Field, ...]:
     return (("SipCallId", legible(refusal.call_id)), *_brought(refusal))
 
 
-def _forwarded_from(request: Request) -> str:
+def _forwarded_from(request: Request, to: str) -> str:
     """Who sent the call on: the newest Diversion (RFC 5806), or the entry of History-Info before
-    the present target (RFC 7044)."""
-    diversions, history = _listed(request, "diversion"), _listed(request, "history-info")
-    if not diversions and len(history) < 2:
-        return ""
-    address = _readable(diversions[0] if diversions else history[-2])
-    return party(address) if address else ""
+    the present target (RFC 7044). Never the one who is called: a proxy that looks up where he is
+    writes him down twice."""
+    history = _listed(request, "history-info")[-2::-1]
+    stated = map(_readable, _listed(request, "diversion") or history)
+    parties = (party(address) for address in stated if address)
+    return next((each for each in parties if each.lstrip("+") != to.lstrip("+")), "")
 
 
 def _listed(request: Request, name: str) -> list[str]:

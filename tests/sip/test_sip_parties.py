@@ -105,6 +105,8 @@ def test_a_call_brings_its_sip_parameters():
         ("Diversion: <sip:+1333@h>;reason=busy, <sip:+1444@h>", "+1333"),
         ("History-Info: <sip:+1333@h>;index=1, <sip:+1444@h>;index=1.1", "+1333"),
         ("History-Info: <sip:+1333@h>;index=1", ""),
+        ("History-Info: <sip:15550001111@h>;index=1, <sip:+15550001111@h>;index=1.1", ""),
+        ("History-Info: <sip:+1333@h>, <sip:15550001111@h>, <sip:15550001111@h>", "+1333"),
         ("Diversion: nonsense", ""),
         ("Diversion: <sip:alice@h>", "sip:alice@h"),
         ("Subject: none", ""),
