@@ -56,7 +56,7 @@ class RecordOrder:
     """What to record into a WAV file: each channel is the sum of its sources.
 
     It ends by itself after `max_seconds`, after `silence_seconds` in a row of received silence (0:
-    never), or when all its legs have closed. `trim` cuts the silence at the end off.
+    never), or when all its legs have closed. `trim` cuts the silence at both ends off.
     """
 
     path: str

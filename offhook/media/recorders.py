@@ -36,6 +36,7 @@ class Recording:
     frames: int = 0
     received: int = 0
     quiet: int = 0  # frames of received silence, up to now
+    lead: int = 0  # frames of silence, to be cut off, before the first that was not silent
     keep: int = 0  # frames up to the end of the last that was not silent
     filled: int = 0  # frames in the block
 
@@ -47,7 +48,7 @@ class Recording:
         return min(longest, self.quiet_limit - self.quiet)
 
     def outcome(self, reason: Reason) -> Recorded:
-        frames = self.keep if self.trim else self.frames
+        frames = max(self.keep - self.lead, 0) if self.trim else self.frames
         return Recorded(round(frames * FRAME, 3), reason, self.received, silent=not self.keep)
 
 
@@ -177,13 +178,16 @@ class Recorders:
         if one.pause == "skip":
             return []
         one.frames += 1
-        one.filled += 1
         if not one.pause:
             one.received += live
             if loud:
                 one.quiet, one.keep = 0, one.frames
             elif live:
                 one.quiet += 1
+        if one.trim and not one.keep:
+            one.lead += 1
+        else:
+            one.filled += 1
         if one.frames >= one.max_frames:
             return self.stop(one.id, "max")
         if one.quiet_limit and one.quiet >= one.quiet_limit:

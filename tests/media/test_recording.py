@@ -175,15 +175,28 @@ def test_silence_for_as_long_as_was_asked_ends_it(desk):
     assert desk.outcome() == Recorded(4.4, "silence", 220, silent=False)
 
 
-def test_trimming_takes_the_silence_at_the_end_off(desk):
-    desk.record((((1, "in"),)), silence=1, trim=True)
+def test_trimming_takes_the_silence_at_both_ends_off(desk):
+    """Of all channels alike; the pauses between stay."""
+    desk.record(((1, "in"),), ((2, "in"),), silence=1, trim=True)
+    desk.run(0.5)
+    desk.say(2, tone(300, 0.3))
     desk.run(0.5)
     desk.say(1, tone(440, 0.7))
     desk.run(3)
-    assert desk.outcome() == Recorded(1.2, "silence", 110, silent=False)
-    (sound,) = desk.sound()
-    assert level(sound[:4000]) == 0, "not at the beginning"
-    assert (sound[4000:] == tone(440, 0.7)).all()
+    assert desk.outcome() == Recorded(1.2, "silence", 135, silent=False)
+    first, second = desk.sound()
+    assert level(first[:4000]) == level(second[2400:]) == 0
+    assert (first[4000:] == tone(440, 0.7)).all()
+    assert (second[:2400] == tone(300, 0.3)).all()
+
+
+@pytest.mark.parametrize("trim", [True, False])
+def test_the_greatest_length_counts_from_the_order_whatever_is_trimmed(desk, trim):
+    desk.record(((1, "in"),), max_seconds=2, trim=trim)
+    desk.run(1.5)
+    desk.say(1, tone(440, 1))
+    desk.run(1)
+    assert desk.outcome() == Recorded(0.5 if trim else 2.0, "max", 100, silent=False)
 
 
 def test_nothing_but_silence_trims_to_nothing(desk):
