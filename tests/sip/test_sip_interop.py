@@ -274,3 +274,42 @@ async def test_a_phone_that_will_not_be_heard_while_it_rings_has_no_sound_of_its
         leg = await here.dial(target(NUMBER), lambda leg, early: rang.append(early))
         assert rang == [False, False, True]
         await leg.hang_up()
+
+
+NUMBERED = (("Require", "100rel"), ("RSeq", "7"))
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        [(180, "", (), b""), (200, "p", (CONTACT, DESCRIBED), SOUND)],  # as before RFC 3261
+        [(200, "", (CONTACT, DESCRIBED), SOUND)],
+        [(183, "p", (*NUMBERED, DESCRIBED), SOUND), (200, "p", (CONTACT,), b"")],
+        [(183, "p", (CONTACT, DESCRIBED), b"garbage"), (202, "p", (CONTACT, DESCRIBED), SOUND)],
+        [(200, "p", (CONTACT,), SOUND)],
+        [(200, "p", (("m", f'"A, B" <sip:{PEER}>;q=1, <sip:127.0.0.9>'), DESCRIBED), SOUND)],
+        [(200, "p", (("Contact", "*"), DESCRIBED), SOUND), (180, "p", (), b"")],
+    ],
+)
+async def test_a_call_that_was_answered_after_a_fashion_can_be_ended(
+    says: list[tuple[int, str, tuple[tuple[str, str], ...], bytes]],
+):
+    far = await provider(PEER)
+
+    def answers(request: Request) -> Response | None:
+        if request.method != "INVITE":
+            return respond(request, 200)
+        for status, tag, fields, body in says:
+            said = respond(request, status, fields, tag=tag, body=body)
+            far.transport.sendto(said.encode(), ("127.0.0.1", 5060))
+        return None
+
+    far.answer = answers
+    async with carrier("127.0.0.1", Phone(), trunks=(TRUNK,)) as here:
+        leg = await here.dial(target(NUMBER), not_ringing)
+        await asyncio.sleep(1)
+        assert not leg.ended.done()
+        await leg.hang_up()
+    assert [each.method for _, each in far.asked if each.method != "PRACK"] == [
+        *("INVITE", "ACK", "BYE")
+    ]
