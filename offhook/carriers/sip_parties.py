@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from offhook.carriers.trunks import Trunk
 from offhook.line.leg import About, Target
@@ -72,12 +73,15 @@ def _private(request: Request, trunk: Trunk | None) -> bool:
 
 
 def _caller(request: Request, trunk: Trunk | None) -> Address:
-    """From, or the field that this trunk's word is taken for."""
-    if trunk and trunk.caller_id_header != "From":
-        stated = _listed(request, trunk.caller_id_header.lower())
-        if stated and (address := _readable(stated[0])):
-            return address
-    return request.from_
+    """From, or the field that this trunk's word is taken for: there may be a name of the caller's
+    beside his number (RFC 3325 section 9.1)."""
+    name = trunk.caller_id_header if trunk else "From"
+    listed = _listed(request, name.lower()) if name != "From" else []
+    stated = [address for each in listed if (address := _readable(each))]
+    if not stated:
+        return request.from_
+    chosen = next((each for each in stated if _NUMBER.fullmatch(party(each))), stated[0])
+    return replace(chosen, display=chosen.display or stated[0].display)
 
 
 def about_call(request: Request, source: Hop, trunk: Trunk | None) -> About:

@@ -76,6 +76,10 @@ def test_a_trunk_may_state_the_caller_in_another_field(name: str):
     assert sip_parties.caller(request, None) == "+1222"
     assert sip_parties.caller(invite(), trunk) == "+1222"
     assert sip_parties.caller(invite(f"{name}: nonsense"), trunk) == "+1222"
+    both = invite(f'{name}: "Ann" <sip:ann@h>, <tel:+1999>')
+    assert sip_parties.caller(both, trunk) == "+1999"
+    assert sip_parties.about_call(both, SOURCE, trunk).caller_name == "Ann"
+    assert sip_parties.caller(invite(f"{name}: <sip:ann@h>"), trunk) == "sip:ann@h"
 
 
 def test_a_call_brings_its_sip_parameters():
