@@ -198,6 +198,28 @@ class TestAcknowledging:
         assert over(talk)[0].by == "far"
         assert talk.callee.all(Confirmed) == []
 
+    def test_who_is_sent_no_ack_at_all_hung_up_all_the_same(self):
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lose(99, "ACK", "200")
+        talk.invite()
+        talk.line.run()
+        session = talk.incoming().answer(b"answer", talk.now)
+        assert session
+        session.bye(talk.now)
+        talk.line.run(33)
+        assert (talk.callee.one(Over).by, talk.callee.said()[-1]) == ("near", "BYE")
+
+    def test_what_is_asked_while_a_bye_is_on_its_way_is_481(self):
+        """Section 15.1.2: the call is over for us."""
+        talk = Talk()
+        caller, callee = talk.answered()
+        talk.line.fates["10.0.0.2"] = lambda data: ()
+        callee.bye(talk.now)
+        info = caller.dialog.request("INFO").via_first("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKi;rport")
+        talk.callee.endpoint.receive(info.encode(), talk.caller.hop, talk.now)
+        talk.line.flush()
+        assert talk.callee.said()[-1] == "481"
+
 
 class TestCancelling:
     """Section 9."""
@@ -242,6 +264,7 @@ class TestCancelling:
         call.cancel(talk.now)
         talk.line.run()
         assert talk.caller.said() == ["INVITE"]
+        assert talk.caller.messages()[0].via.param("rport") == ""  # RFC 3581 section 3
         talk.incoming().trying(talk.now)
         talk.line.run()
         assert talk.caller.said() == ["INVITE", "CANCEL", "ACK"]
@@ -596,6 +619,52 @@ class TestChanging:
         talk.line.flush()
         callee.accept(b"answer", talk.now)
         assert callee.dialog.hop() == Hop("UDP", "10.0.0.77", 5060)
+
+    def test_so_is_that_of_who_answers_an_offer(self):
+        """Section 12.2.1.2."""
+        talk = Talk()
+        caller, _ = talk.answered()
+        talk.line.fates["10.0.0.1"] = lambda data: ()
+        caller.reinvite(b"hold", talk.now)
+        talk.line.flush()
+        reinvite = talk.caller.messages()[-1]
+        assert isinstance(reinvite, Request)
+        moved = respond(reinvite, 200, (("Contact", "<sip:bob@10.0.0.77>"),), body=b"held")
+        talk.caller.endpoint.receive(moved.encode(), talk.callee.hop, talk.now)
+        assert caller.dialog.hop() == Hop("UDP", "10.0.0.77", 5060)
+
+    def test_an_offer_may_be_taken_back(self):
+        """Section 9: a re-INVITE is cancelled as any INVITE; the call goes on."""
+        talk = Talk()
+        caller, _ = talk.answered()
+        caller.reinvite(b"hold", talk.now)
+        talk.line.run()
+        reinvite = talk.caller.messages()[-1]
+        assert isinstance(reinvite, Request)
+        fields = tuple(
+            (name, value.replace("INVITE", "CANCEL") if name == "CSeq" else value)
+            for name, value in reinvite.fields
+            if not name.startswith("Content-")
+        )
+        cancel = Request(fields, b"", "CANCEL", reinvite.uri)
+        talk.callee.endpoint.receive(cancel.encode(), talk.caller.hop, talk.now)
+        talk.line.run()
+        assert talk.callee.said()[-2:] == ["200", "487"]
+        assert not caller.over
+
+    def test_nothing_is_offered_while_another_offer_is_open(self):
+        """Section 14.1, and 13.2.1: nor before the ACK of an answer."""
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lose(1, "ACK")
+        talk.invite()
+        talk.line.run()
+        callee = talk.incoming().answer(b"answer", talk.now)
+        assert callee
+        assert not callee.reinvite(b"hold", talk.now)
+        talk.line.run(1)
+        talk.caller.one(Answered).session.reinvite(b"hold", talk.now)
+        talk.line.run()
+        assert not callee.reinvite(b"hold too", talk.now)
 
     def test_a_phone_that_is_behind_another_nat_is_where_its_offer_came_from(self):
         talk = Talk()

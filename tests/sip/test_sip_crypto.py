@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sip_carriers import Phone, carrier, not_ringing, target, traced
 
@@ -110,6 +112,13 @@ async def test_an_answer_of_ours_that_is_said_again_is_answered_under_its_tag():
     with pytest.raises(BadSdp):
         sound.accept((HEAD + said.replace("crypto:7", "crypto:8")).encode())
     await media.close()
+
+
+def test_who_agrees_to_nothing_in_the_clear_refuses_that():
+    offer = parsed("m=audio 4000 RTP/AVP 0\n")
+    assert not sdp.speakable(offer, strict=True)
+    with pytest.raises(BadSdp):
+        sdp.answer(offer, replace(OURS, strict=True))
 
 
 def test_of_a_sealed_and_a_plain_offer_the_sealed_one_is_taken():

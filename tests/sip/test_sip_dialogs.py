@@ -330,6 +330,18 @@ class TestGlare:
         again = talk.caller.when("INVITE")[2] - began
         assert 2.1 <= again <= 4.03
 
+    def test_one_that_is_to_be_made_again_waits_for_theirs_and_lets_no_other_pass(self):
+        talk = Talk()
+        caller, callee = talk.answered()
+        caller.reinvite(b"a", talk.now)
+        callee.reinvite(b"b", talk.now)
+        talk.line.run(2.05)
+        assert not caller.reinvite(b"c", talk.now)
+        talk.line.run(5)  # theirs is open still
+        caller.accept(b"b too", talk.now)
+        talk.line.run(2)
+        assert talk.callee.one(Offered).request.body == b"a"
+
     def test_a_call_that_ends_meanwhile_makes_none_again(self):
         talk = Talk()
         caller, callee = talk.answered()
@@ -474,6 +486,62 @@ class TestTimersOfSessions:
         assert talk.caller.one(Answered)
         assert "UPDATE" not in talk.caller.said()
 
+    def test_who_called_refreshes_where_the_answer_does_not_say_who(self):
+        """Section 7.2."""
+        talk, caller, _ = self.up()
+        caller.timer.answered(Response((("Session-Expires", "600"),)), talk.now)
+        talk.line.run(301)
+        assert "UPDATE" in talk.caller.said()
+
+    def test_a_caller_who_cannot_refresh_is_not_asked_to(self):
+        """Section 9: a proxy put the interval there, and one that is too short is made longer."""
+        talk = Talk()
+        talk.invite(fields=(("Session-Expires", "50"),))
+        [(_, data)] = talk.caller.sent
+        plain = b"\r\n".join(
+            line for line in data.split(b"\r\n") if line[:6] not in (b"Suppor", b"Min-SE")
+        )
+        plain = plain.replace(b"Session-Expires: 1800\r\n", b"")
+        talk.callee.endpoint.receive(plain, talk.caller.hop, talk.now)
+        talk.line.flush()
+        talk.incoming().answer(b"answer", talk.now)
+        talk.line.flush()
+        said = last(talk, "200")
+        assert said.get("session-expires") == "90;refresher=uas"
+        assert said.values("require") == []
+
+    def test_a_refresh_that_is_refused_is_tried_again_as_a_reinvite(self):
+        talk, _, callee = self.up()
+        talk.line.run(899.9)
+        talk.line.fates["10.0.0.1"] = lose(1, "UPDATE")
+        talk.line.run(0.2)
+        update = last(talk, "UPDATE", callee=False)
+        assert isinstance(update, Request)
+        talk.caller.endpoint.receive(respond(update, 501).encode(), talk.callee.hop, talk.now)
+        talk.line.run(9.5)
+        assert talk.caller.said().count("INVITE") == 1
+        talk.line.run(1)
+        assert last(talk, "INVITE", callee=False).body == b"offer"
+        callee.accept(b"answer", talk.now)
+        talk.line.run(1800)
+        assert talk.caller.all(Over) == talk.callee.all(Over) == []
+
+    def test_after_an_update_a_reinvite_still_repeats_what_was_described(self):
+        talk, caller, _ = self.up()
+        talk.line.run(901)
+        caller.learn(Response((("Allow", "INVITE, ACK, BYE"),)))
+        talk.line.run(900)
+        assert last(talk, "INVITE", callee=False).body == b"offer"
+
+    def test_an_interval_that_ends_after_the_call_wakes_nobody(self):
+        talk, caller, _ = self.up(600)
+        talk.line.run(299)
+        talk.line.fates["10.0.0.2"] = lambda data: ()
+        caller.bye(talk.now)
+        talk.line.run(33)
+        assert "UPDATE" not in talk.caller.said()
+        assert talk.caller.one(Over)
+
     def test_the_callee_refreshes_when_the_caller_wants_it_to(self):
         wish = (("Session-Expires", "600;refresher=uas"),)
         talk, _, _ = self.up(0, fields=wish)
@@ -556,6 +624,55 @@ class TestUpdate:
         answer = last(talk, "200")
         assert (answer.body, answer.cseq.method) == (b"fine", "UPDATE")
         assert talk.callee.said().count("200") == 2
+
+    def test_one_without_may_move_the_other_side(self):
+        """Section 5.1."""
+        talk = Talk()
+        caller, callee = talk.answered()
+        update = caller.dialog.request("UPDATE", (("Contact", "<sip:ann@10.0.0.77>"),))
+        via = "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKu;rport"
+        talk.callee.endpoint.receive(update.via_first(via).encode(), talk.caller.hop, talk.now)
+        assert callee.dialog.target == "sip:ann@10.0.0.77"
+
+    def test_what_answered_one_is_what_a_refresh_repeats(self):
+        """RFC 4028 section 7.4."""
+        talk = Talk(interval=Interval(1800))
+        caller, callee = talk.answered()
+        fields = (("Supported", "timer"), ("Session-Expires", "1800;refresher=uas"))
+        update = callee.dialog.request("UPDATE", fields, b"new")
+        via = "SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKu;rport"
+        talk.caller.endpoint.receive(update.via_first(via).encode(), talk.callee.hop, talk.now)
+        caller.accept(b"fine", talk.now)
+        caller.learn(Response((("Allow", "INVITE, ACK, BYE"),)))
+        talk.line.run(1800)
+        assert last(talk, "INVITE", callee=False).body == b"fine"
+
+    def test_one_that_meets_an_offer_in_our_answer_is_491(self):
+        """Section 5.2."""
+        talk = Talk()
+        talk.line.fates["10.0.0.1"] = lose(1, "ACK")
+        talk.invite(body=b"")
+        talk.line.run()
+        talk.incoming().answer(b"offer", talk.now)
+        talk.line.run()
+        caller = talk.caller.one(Answered).session
+        update = caller.dialog.request("UPDATE", (("Content-Type", "application/sdp"),), b"new")
+        via = "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKu;rport"
+        talk.callee.endpoint.receive(update.via_first(via).encode(), talk.caller.hop, talk.now)
+        talk.line.flush()
+        assert talk.callee.said()[-1] == "491"
+
+    def test_one_that_meets_a_mere_refresh_of_ours_is_heard(self):
+        talk = Talk(interval=Interval(1800))
+        _, callee = talk.answered()
+        talk.line.fates["10.0.0.1"] = lambda data: ()
+        talk.line.run(901)
+        assert "UPDATE" in talk.caller.said()
+        update = callee.dialog.request("UPDATE", (("Content-Type", "application/sdp"),), b"new")
+        via = "SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKu;rport"
+        talk.caller.endpoint.receive(update.via_first(via).encode(), talk.callee.hop, talk.now)
+        talk.line.flush()
+        assert talk.caller.one(Offered).request.body == b"new"
 
     def test_one_that_meets_an_offer_of_ours_is_491(self):
         talk = Talk()

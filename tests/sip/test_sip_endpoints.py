@@ -22,6 +22,7 @@ from offhook.sip.message import REASONS, Request, Response, parse
 from offhook.sip.outbound import Answered, Invitation
 
 PEER = Hop("UDP", "10.0.0.9", 5060)
+LONG = tuple(f"<sip:p{n}.example.org;lr>" for n in range(60))
 SPANNERS = [
     b"\r\nContact: <nonsense>\r\n",
     b"\r\nRecord-Route: nonsense\r\n",
@@ -367,12 +368,15 @@ class TestWaysBack:
         if "rport" in via:
             assert response.via.param("rport") == str(source.port)
 
+    @pytest.mark.parametrize("rport", ["", ";rport"])
     @pytest.mark.parametrize(("transport", "port"), [("TCP", 5060), ("TLS", 5061)])
     def test_it_goes_back_on_the_connection_or_where_its_sender_listens(
-        self, transport: str, port: int
+        self, transport: str, port: int, rport: str
     ):
         alone, flow = Alone(), Hop(transport, "10.0.0.9", 40000, 7)
-        alone.hears(request("OPTIONS", via=f"SIP/2.0/{transport} 10.0.0.9;branch=z9hG4bK1"), flow)
+        alone.hears(
+            request("OPTIONS", via=f"SIP/2.0/{transport} 10.0.0.9;branch=z9hG4bK1{rport}"), flow
+        )
         assert alone.sends[0].hop == Hop(transport, "10.0.0.9", port, 7)
 
     def test_only_the_topmost_via_is_changed(self):
@@ -566,6 +570,9 @@ class TestLongRequests:
         end.endpoint.undeliverable(again, 0.2)
         [over] = [output for output in end.endpoint.take() if isinstance(output, Over)]
         assert (over.by, over.code) == ("network", 503)
+        for later, transport in ((600, "UDP"), (601, "TCP")):
+            end.endpoint.options("sip:b@10.0.0.2", again.hop, lambda *_: None, later, route=LONG)
+            assert self.sends(end)[-1].hop.transport == transport
 
 
 @settings(max_examples=200, deadline=None)

@@ -126,7 +126,7 @@ class TestForms:
             ("SIP/2.0/UDP [2001:db8::1]:5061;rport;branch=c", "c", "[2001:db8::1]:5061"),
             ('SIP/2.0/TLS h;x="a;branch=no";branch=d', "d", "h:5060"),
             ("SIP/2.0/UDP h", "", "h:5060"),
-            ("sip/2.0/UDP h;Branch=e", "e", "h:5060"),
+            ("sip/2.0/UDP H;Branch=e", "e", "h:5060"),
         ],
     )
     def test_via_is_read_in_all_its_shapes(self, via: str, branch: str, sent_by: str):
@@ -210,6 +210,8 @@ def test_a_request_that_is_wrong_is_judged_by_its_meaning(change: tuple[str, str
         b"INVITE sip:a SIP/2.0\r\n: no name\r\n\r\n",
         b"INVITE sip:a SIP/2.0\r\nBad Name: x\r\n\r\n",
         b"INVITE sip:a SIP/2.0\r\nX: a\0b\r\n\r\n",
+        b"INVITE sip:a SIP/2.0\r\nX: a\nb\r\n\r\n",
+        b"INVITE sip:a SIP/2.0\r\nX: a\rb\r\n\r\n",
         b"(INVITE) sip:a SIP/2.0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         b"INVITE sip:a SIP/2.0\r\n" + b"X: y\r\n" * 300 + b"\r\n",

@@ -44,6 +44,7 @@ CSeq: 1 INVITE
         ("sip:112@pbx", "112"),
         ("sip:alice@pbx:5070;transport=tcp?X-A=1", "sip:alice@pbx:5070"),
         ("sip:12@pbx", "sip:12@pbx"),
+        ("sip:1234567890123456@pbx", "sip:1234567890123456@pbx"),
         ("sip:pbx", "sip:pbx"),
         ("sip:anonymous@anonymous.invalid", "anonymous"),
         ("sip:x@anonymous.invalid", "anonymous"),
@@ -202,6 +203,13 @@ def test_answers_to_challenges_are_not_shown():
     assert "\r\nX: kept\r\n" in shown
 
 
+@pytest.mark.parametrize("field", ["a=ice-pwd:", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"])
+def test_nor_is_what_sound_is_sealed_with(field: str):
+    assert sip_parties.traced(f"\r\n{field}c2VjcmV0\r\n".encode()) == (
+        f"\r\n{field}(not shown)\r\n"
+    )
+
+
 @pytest.mark.parametrize("name", ["From", "P-Asserted-Identity", "Remote-Party-ID"])
 def test_who_withholds_the_caller_id_asks_for_privacy_and_asserts_nothing(name: str):
     """RFC 3323, 3325."""
@@ -217,6 +225,8 @@ def test_who_withholds_the_caller_id_asks_for_privacy_and_asserts_nothing(name: 
     [
         ("From", ("Privacy: id",)),
         ("From", ("Privacy: header;user",)),
+        ("From", ("Privacy: header",)),
+        ("From", ("Privacy: critical, id",)),
         ("P-Asserted-Identity", ("P-Asserted-Identity: Ann <sip:+1333@h>", "Privacy: id;critical")),
         ("Remote-Party-ID", ("Remote-Party-ID: Ann <sip:+1333@h>;privacy=full",)),
     ],
@@ -229,7 +239,10 @@ def test_a_caller_who_wants_to_be_nobody_is(believed: str, fields: tuple[str, ..
 
 
 def test_what_a_stranger_asserts_is_not_believed():
-    fields = ("P-Asserted-Identity: Ann <sip:+1333@h>", "Remote-Party-ID: <sip:+1444@h>")
+    fields = (
+        "P-Asserted-Identity: Ann <sip:+1333@h>",
+        "Remote-Party-ID: <sip:+1444@h>;privacy=full",
+    )
     request = invite(*fields, "Privacy: none")
     for trunk in (None, Trunk("t")):
         assert sip_parties.caller(request, trunk) == sip_parties.party(request.from_)

@@ -595,6 +595,26 @@ async def test_a_call_to_one_phone_that_crashes_leaves_no_other_ringing():
     assert given_up == ["the other"]
 
 
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        ((480, 486, 404), 486),
+        ((603, 486), 603),
+        ((486, 603), 603),
+        ((487, 404, 503), 404),
+    ],
+)
+async def test_of_several_refusals_the_most_telling_counts(codes: tuple[int, ...], told: int):
+    """RFC 3261 section 16.7."""
+
+    async def refuses(code: int) -> Leg:
+        raise CarrierError(code, "no")
+
+    with pytest.raises(CarrierError) as refused:
+        await fork([refuses(code) for code in codes], lambda doing: None)
+    assert refused.value.code == told
+
+
 async def test_who_answers_a_call_that_is_given_up_is_told_before_the_others_are_over():
     class Answering:
         hung_up_at: float | None = None

@@ -243,6 +243,19 @@ def test_the_answer_to_our_offer_is_taken(answer: str, agreed: Agreed):
     assert sdp.accepted(sdp.parse(body(answer)), OURS) == agreed
 
 
+def test_an_answer_may_hold_us_in_the_old_way():
+    """RFC 3264 section 8.4."""
+    agreed = sdp.accepted(sdp.parse(body("m=audio 4000 RTP/AVP 0\nc=IN IP4 0.0.0.0\n")), OURS)
+    assert (agreed.send, agreed.receive, agreed.nowhere) == (False, True, True)
+
+
+def test_an_address_of_ipv6_is_said_to_be_one():
+    """RFC 4566 section 5.7."""
+    said = sdp.offer(replace(OURS, host="2001:db8::1")).decode().split("\r\n")
+    assert "c=IN IP6 2001:db8::1" in said
+    assert said[1].endswith(" IN IP6 2001:db8::1")
+
+
 TAKEN = """m=audio 4000 RTP/AVP 9 0 96 97 98
 a=rtpmap:96 opus/48000/2
 a=rtpmap:97 telephone-event/8000
