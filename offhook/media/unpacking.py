@@ -10,6 +10,7 @@ from offhook.media.coding import Coder
 from offhook.media.jitter import DEPTH, FAR_BEHIND, MASK, after, joined
 
 AHEAD = 2 * DEPTH * SAMPLES  # samples beyond which a packet belongs to another stream
+FADES = 3  # frames in which a decoder that is told of nothing but losses falls silent
 MOST = 64  # packets that are kept: a stream of which nothing is ever due is not for keeping
 
 
@@ -55,10 +56,19 @@ class Unpacker:
 
     def _decode(self, ts: int) -> None:
         self._heard = (ts + SAMPLES) & MASK
-        for each in sorted(self._packets, key=lambda one: after(one, ts)):
-            if after(each, ts) >= SAMPLES:
-                break
+        ready = [each for each in self._packets if after(each, ts) < SAMPLES]
+        ready.sort(key=lambda one: after(one, ts))
+        if ready:
+            self._confess(ready[0])
+        for each in ready:
             self._append(each, self._packets.pop(each))
+
+    def _confess(self, ts: int) -> None:
+        """Tell the decoder what is missing before this packet: it would go on from where it was,
+        which may be a blast."""
+        missing = abs(after(ts, self._from) - len(self._line))
+        for _ in range(min(-(-missing // SAMPLES), FADES)):
+            self.coder.conceal()
 
     def _append(self, ts: int, payload: bytes) -> None:
         length = after(ts, self._from)

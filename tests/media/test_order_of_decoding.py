@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from media_sounds import AGREED, FarEnd, Sound, Studio, joined, level, share, tone
+from test_concealing import spoken
 
 from offhook.media import codecs, rtcp, rtp
 from offhook.media.clip import FRAME, SAMPLES
@@ -93,6 +94,14 @@ def test_a_lost_packet_is_concealed(codec: str, number: int):
     before, made = [frame for frame in sound if np.any(np.abs(frame) > 20)][29:31]
     assert 0.5 < level(made) / level(before) < 1
     assert share(made, 440) > 0.8
+
+
+@pytest.mark.parametrize("gap", [3, 10, 30])
+def test_what_comes_after_a_gap_is_about_as_loud_as_it_was_said(gap: int):
+    """To a decoder of Opus that is not told of the gap it may be a blast."""
+    far, sound = Far("opus", 111, spoken()), spoken()
+    heard = far.arrives([[n] if n % 60 < 60 - gap else [] for n in range(len(far.packets))])
+    assert np.abs(heard.astype(int)).max() < 1.5 * np.abs(sound.astype(int)).max()
 
 
 class Counting(Coder):
