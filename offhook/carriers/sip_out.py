@@ -244,6 +244,8 @@ class CallsOut:
         if trunk:
             username, password = trunk.username, trunk.password
         host = bracketed(self._board.address(hop))
+        if trunk and trunk.register:  # we are somebody of its domain (RFC 3261 section 8.1.1.3)
+            host = trunk.uri.host
         fields = sip_parties.call_fields(target, trunk, uri, host)
         return Invitation(
             uri=str(uri.bare()),

@@ -313,3 +313,20 @@ async def test_a_call_that_was_answered_after_a_fashion_can_be_ended(
     assert [each.method for _, each in far.asked if each.method != "PRACK"] == [
         *("INVITE", "ACK", "BYE")
     ]
+
+
+@pytest.mark.parametrize(("register", "host"), [(True, PEER), (False, "127.0.0.1")])
+async def test_where_we_are_registered_we_call_as_somebody_of_that_domain(
+    register: bool, host: str
+):
+    """Registrars that route calls by their accounts know of no others."""
+    far = await provider(PEER)
+    far.answer = accepted
+    trunk = replace(TRUNK, register=register, caller_id_header="P-Asserted-Identity")
+    async with carrier("127.0.0.1", Phone(), trunks=(trunk,)) as here:
+        await asyncio.sleep(1)
+        leg = await here.dial(target(NUMBER), not_ringing)
+        asked = far.last("INVITE")
+        assert asked.from_.uri == f"sip:+15550002222@{host}"
+        assert asked.get("p-asserted-identity") == f"<sip:+15550002222@{host}>"
+        await leg.hang_up()
