@@ -46,13 +46,7 @@ class Journal:
             self._timer = loop.call_later(FLUSH_SECONDS, self._due)
 
     def _due(self) -> None:
-        self._writing = asyncio.ensure_future(self._write())
-
-    async def _write(self) -> None:
-        try:
-            await self.flush()
-        except Exception:  # a full disk, say: calls go on without their story
-            log.exception("what happened could not be stored")
+        self._writing = asyncio.ensure_future(self.flush())
 
     async def flush(self) -> None:
         if self._timer:
@@ -60,5 +54,8 @@ class Journal:
             self._timer = None
         async with self._order:  # whoever returns has seen stored what was held before
             batch, self._held = self._held, []
-            if batch:
-                await self._store.write(records.events.insert_many, batch, self._max)
+            try:
+                if batch:
+                    await self._store.write(records.events.insert_many, batch, self._max)
+            except Exception:  # a full disk, say: calls go on, and end, without their story
+                log.exception("what happened could not be stored")

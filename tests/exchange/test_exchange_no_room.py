@@ -63,6 +63,22 @@ async def test_a_call_that_ends_meanwhile_has_its_end_its_recording_and_its_call
     assert offhook.platform.exchange.live == {}
 
 
+async def test_a_platform_stops_though_its_story_cannot_be_stored(offhook: Offhook):
+    offhook.number(OURS, voice=App("<Say>Hello.</Say><Pause length='600'/>"))
+    call = await offhook.call(OURS)
+    await call.answered()
+    [record] = offhook.calls
+    story = offhook.platform.exchange.journal
+
+    def more_happens() -> None:
+        story.add(record.sid, record.account_sid, "key", {"key": "1"})
+
+    async with no_room(offhook):
+        asyncio.get_running_loop().call_later(10, more_happens)
+        await offhook.platform.drain(0.1)
+        assert (await call.ended()).by == "near"
+
+
 async def test_rest_does_not_wait_for_room_to_end_a_call(offhook: Offhook):
     app = App("<Say>Hello.</Say><Pause length='600'/>")
     offhook.number(OURS, voice=app)
