@@ -22,7 +22,7 @@ from offhook.line.leg import (
 from offhook.media.clip import Clip
 from offhook.media.plane import MediaLeg, MediaPlane
 
-OK, GONE = 200, 487  # RFC 3261 section 21
+OK, GONE, NO_SOUND = 200, 487, 500  # RFC 3261 section 21
 REFERS = (202, 100, 200)
 STEP = 0.5  # seconds from one thing that a phone tells of its REFER to the next
 State = Literal["calling", "ringing", "answered", "over"]
@@ -49,6 +49,7 @@ class Line:
         """Our end and theirs, on the worker that `beside` is on."""
         near, far = await media.open_wire(beside)
         self._sound = (near, far)
+        near.on_death(lambda why: self.end(Ended("network", NO_SOUND, why)))
         return near, far
 
     def ring(self, early_media: bool) -> None:

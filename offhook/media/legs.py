@@ -82,6 +82,10 @@ class MediaLeg:
         self._hear = None if self.closed else hear
         self.host.do(Studio.tap, self.id, hear is not None)
 
+    def on_death(self, hook: Callable[[str], None]) -> None:
+        """Call `hook`, once, with why, when nothing can come any more: its worker died."""
+        self._dead = None if self.closed else hook
+
     async def close(self) -> Stats:
         """Hang up the sound; jobs on this leg return, recordings of nothing but it end."""
         if not self._closing:
@@ -140,7 +144,7 @@ class RtpLeg(MediaLeg):
     def on_timeout(self, seconds: float, hook: Callable[[str], None]) -> None:
         """Call `hook`, once, when nothing has come for so long; with why when nothing can come any
         more: no keys were agreed on, or the leg's worker died."""
-        self._dead = None if self.closed else hook
+        self.on_death(hook)
         self.host.do(Studio.expect, self.id, seconds)
 
 

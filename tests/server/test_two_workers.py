@@ -143,6 +143,21 @@ async def test_calls_are_spread_and_a_dial_has_sound_and_keys_both_ways(up: Up) 
                 await caller.hang_up()
 
 
+async def test_a_worker_that_is_killed_ends_its_calls_without_sip_as_well(up: Up) -> None:
+    app = Application({"/voice": response("<Say>Hello.</Say><Pause length='600'/>"), "/status": ""})
+    with serving(app):
+        for _ in range(2):
+            up.post(
+                "Calls.json", To="+15550004444", From=up.demo, Url=f"{app.url}/voice",
+                StatusCallback=f"{app.url}/status",
+            )  # fmt: skip
+        await asyncio.to_thread(app.gets, "/voice", times=2)
+        os.kill(workers_of(up)[0], signal.SIGKILL)
+        await asyncio.to_thread(app.gets, "/status", CallStatus="completed")
+        calls = up.get("Calls.json")["calls"]
+        assert sorted(call["status"] for call in calls) == ["completed", "in-progress"]
+
+
 async def test_a_worker_that_is_killed_ends_its_calls_and_no_others(up: Up) -> None:
     """With a BYE to the phone, a status and its callback; a new worker takes the next calls."""
     app = Application(
