@@ -335,9 +335,9 @@ class TestGlare:
         caller, callee = talk.answered()
         caller.reinvite(b"a", talk.now)
         callee.reinvite(b"b", talk.now)
-        talk.line.run(2.05)
+        talk.line.run(0.03)
         assert not caller.reinvite(b"c", talk.now)
-        talk.line.run(5)  # theirs is open still
+        talk.line.run(7)  # theirs is open still
         caller.accept(b"b too", talk.now)
         talk.line.run(2)
         assert talk.callee.one(Offered).request.body == b"a"
@@ -521,6 +521,7 @@ class TestTimersOfSessions:
         talk.line.run(9.5)
         assert talk.caller.said().count("INVITE") == 1
         talk.line.run(1)
+        assert talk.caller.said().count("INVITE") == 2
         assert last(talk, "INVITE", callee=False).body == b"offer"
         callee.accept(b"answer", talk.now)
         talk.line.run(1800)

@@ -13,6 +13,7 @@ BOTH = Trunk("both", allow=("203.0.113.7",), peer_username="bob", peer_password=
 PLAIN = Trunk("plain", address="192.0.2.8:5070")
 SIX = Trunk("six", address="[2001:DB8:0::8]")
 NAMED = Trunk("named", address="sip.example.com")
+BEHIND = Trunk("behind", address="sip.example.com", proxy="192.0.2.7:5070")
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,7 @@ NAMED = Trunk("named", address="sip.example.com")
         ((PLAIN,), False, "192.0.2.8", Admitted(PLAIN)),
         ((PLAIN,), False, "192.0.2.9", None),
         ((NAMED,), False, "192.0.2.9", None),
+        ((BEHIND,), False, "192.0.2.7", Admitted(BEHIND)),
         ((SIX,), False, "2001:db8::8", Admitted(SIX)),
         # Logins.
         ((LOGIN,), False, "192.0.2.9", [LOGIN]),
@@ -91,9 +93,19 @@ def test_of_equal_prefixes_the_first_trunk_is_taken():
     assert routes((WORLD, other), "+33123456789") == (WORLD, other)
 
 
+def test_of_a_trunks_own_prefixes_the_longest_counts():
+    both = Trunk("both", address="e", prefixes=("+4", "+4930"))
+    assert routes((DE, both), "+4930123456") == (both, DE)
+
+
 @pytest.mark.parametrize("number", ["+33123456789", "112", "55555", "", "client:tommy"])
 def test_what_no_trunk_takes_has_no_way(number: str):
     assert routes((DE, INWARD), number) == ()
+
+
+@pytest.mark.parametrize("to", ["", "client:tommy", "sip:a@b", "49 30"])
+def test_what_is_no_number_has_none_by_one_that_takes_every_number(to: str):
+    assert routes((WORLD,), to) == ()
 
 
 @pytest.mark.parametrize("to", ["client:tommy", "", "sip:a@b", "+"])
