@@ -12,7 +12,7 @@ from sip_peer import Sender, field, invite
 from sip_provider import Provider, provider
 
 from offhook import clock
-from offhook.carriers.sip_carrier import SipCarrier
+from offhook.carriers.sip_carrier import Pong, SipCarrier
 from offhook.carriers.trunks import Trunk
 from offhook.sip import digest
 from offhook.sip.message import Request, Response, respond
@@ -99,15 +99,50 @@ class TestRegistering:
             await asyncio.sleep(1801)
             assert state(opened)["registered"] == "registered"
 
-    async def test_one_that_says_when_is_asked_then(self):
-        """RFC 3261 section 20.33."""
+    async def test_a_new_failure_is_the_first_again(self):
         far = await provider()
-        told = [("Retry-After", "300 (maintenance)")]
+        far.answer = refusing = lambda request: respond(request, 403, tag="p")
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)) as opened:
+            await asyncio.sleep(3600)
+            far.answer = lambda request: respond(request, 200, tag="p")
+            await asyncio.sleep(1801)
+            assert state(opened)["registered"] == "registered"
+            far.answer, before = refusing, len(far.asked)
+            await asyncio.sleep(3600)
+            first, again = far.times()[before : before + 2]
+            assert again - first <= 31
+
+    @pytest.mark.parametrize(
+        ("when", "seconds"), [("300 (maintenance)", 300), ("99999;duration=1", 1800)]
+    )
+    async def test_one_that_says_when_is_asked_then(self, when: str, seconds: int):
+        """RFC 3261 section 20.33; not for ever."""
+        far = await provider()
+        told = [("Retry-After", when)]
         far.answer = lambda request: respond(request, 503, told, tag="p")
         async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)):
-            await asyncio.sleep(400)
-            first, again = far.times()
-            assert again - first == pytest.approx(300, abs=1)
+            await asyncio.sleep(seconds + 100)
+            first, again = far.times()[:2]
+            assert again - first == pytest.approx(seconds, abs=1)
+
+    async def test_one_that_asks_for_no_longer_than_it_was_asked_for_refuses(self):
+        far = await provider()
+        far.answer = lambda request: respond(request, 423, [("Min-Expires", "3600")], tag="p")
+        async with carrier("127.0.0.2", Phone(), trunks=(trunk(),)) as opened:
+            await asyncio.sleep(10)
+            assert len(far.asked) == 1
+            assert state(opened)["registered"] == "refused"
+
+    async def test_what_comes_from_one_that_refused_us_is_not_its_call(self):
+        phone, far = Phone(), await provider("127.0.0.1", 5080)
+        far.answer = lambda request: respond(request, 403, tag="p")
+        async with carrier("127.0.0.2", phone, trunks=(trunk(address="localhost:5080"),)) as here:
+            await asyncio.sleep(10)
+            loop = asyncio.get_running_loop()
+            _, peer = await loop.create_datagram_endpoint(Sender, local_addr=("127.0.0.1", 5060))
+            peer.says(invite("127.0.0.1"))
+            await peer.hears("SIP/2.0 200")
+            assert here.load.trunks == {"berlin": 0}
 
     async def test_our_name_there_may_be_any(self):
         far = await provider()
@@ -166,6 +201,27 @@ class TestWatching:
             far.answer = lambda request: respond(request, 404, tag="p")
             await asyncio.sleep(100)
             assert (state(here)["reachable"], state(here)["status"]) == (True, 404)
+
+    async def test_its_challenge_is_met_and_it_is_asked_by_its_proxy(self):
+        far, login = await provider(), digest.Server("p", b"k", lambda: "e" * 32, ("MD5",))
+
+        def answer(request: Request) -> Response:
+            given, known = request.values("authorization"), {"us": "secret"}
+            verdict, _ = login.check(given, "OPTIONS", request.uri, b"", known, 0)
+            fields = [("WWW-Authenticate", each) for each in login.challenges(0)]
+            return respond(request, 200 if verdict == "right" else 401, fields, tag="p")
+
+        far.answer = answer
+        watched = trunk(register=False, address="far.example", proxy="127.0.0.8")
+        async with carrier("127.0.0.2", Phone(), trunks=(watched,)) as here:
+            assert (await here.options(watched)).status == 200
+            assert far.last("OPTIONS").uri == "sip:far.example"
+            assert far.last("OPTIONS").values("route") == ["<sip:127.0.0.8;lr>"]
+
+    def test_who_is_refused_for_who_he_is_is_not_well(self):
+        asked = (0, 200, 401, 403, 404, 407, 503)
+        well = [status for status in asked if Pong("t", "", status, "", 0).healthy]
+        assert well == [200, 404, 503]
 
     async def test_with_0_it_is_left_in_peace(self):
         far = await provider()
