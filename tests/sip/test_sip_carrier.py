@@ -575,6 +575,7 @@ class TestSound:
             ("application/dtmf-relay", "Signal=5\nDuration=160\n", "5"),
             ("application/dtmf-relay", "Signal= #\n", "#"),
             ("application/dtmf-relay", "Signal=10\n", "*"),
+            ("application/dtmf-relay", "signal=11\n", "#"),
             ("application/dtmf", "7", "7"),
             ("application/dtmf", "d", "D"),
         ],

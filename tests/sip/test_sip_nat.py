@@ -79,10 +79,10 @@ def questions(peer: Sender) -> list[str]:
     return [text for text in heard if text.startswith("OPTIONS")]
 
 
-def answers(peer: Sender, question: str) -> None:
+def answers(peer: Sender, question: str, status: str = "200 OK") -> None:
     named = ("Via", "From", "Call-ID", "CSeq", "To")
     lines = "\n".join(f"{name}: {field(question, name)}" for name in named)
-    peer.says(sip(f"SIP/2.0 200 OK\n{lines};tag=b\n\n"))
+    peer.says(sip(f"SIP/2.0 {status}\n{lines};tag=b\n\n"))
 
 
 async def answers_for(peer: Sender, seconds: float) -> int:
@@ -150,6 +150,15 @@ class TestDatagrams:
             assert (await dial(there), there.counts["phone lost"]) == (480, 1)
             await answers_for(peer, 30)
             assert await dial(there) == 0
+
+    async def test_who_says_no_to_the_question_is_there_until_it_says_nothing(self):
+        async with here() as there:
+            peer = await registered()
+            answers(peer, await peer.hears("OPTIONS"), "404 Not Found")
+            await asyncio.sleep(100)
+            assert await dial(there) == 0
+            await asyncio.sleep(60)
+            assert await dial(there) == 480
 
     async def test_who_registers_again_is_there(self):
         async with here() as there:
