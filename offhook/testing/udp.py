@@ -69,9 +69,11 @@ class UdpNetwork:
         self.bound: dict[Address, VirtualUdp] = {}
         self._coming: list[tuple[float, int, Datagram]] = []
         self._order = itertools.count()
+        self._ports = itertools.cycle(range(FIRST_PORT, LAST_PORT + 1))
 
     def bind(self, wanted: Address, socket: VirtualUdp) -> Address:
-        """The address taken; port 0 is given a free one. Raises OSError (EADDRINUSE)."""
+        """The address taken; port 0 is given a free one, another each time, since who tries again
+        may want the same of a kind of sockets that is real. Raises OSError (EADDRINUSE)."""
         host, port = numeric(wanted)
         address = (host, port or self._free_port(host))
         if address in self.bound:
@@ -80,7 +82,8 @@ class UdpNetwork:
         return address
 
     def _free_port(self, host: str) -> int:
-        for port in range(FIRST_PORT, LAST_PORT + 1):
+        for _ in range(FIRST_PORT, LAST_PORT + 1):
+            port = next(self._ports)
             if (host, port) not in self.bound:
                 return port
         raise OSError(errno.EADDRINUSE, f"no port is free on {host}")

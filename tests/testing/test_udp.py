@@ -66,6 +66,9 @@ async def test_port_0_is_given_a_free_port_and_a_taken_one_is_refused() -> None:
     await bound(first)
     await asyncio.sleep(0)
     assert one.closed
+    two.transport.close()
+    again = (await bound(("127.0.0.1", 0))).transport.get_extra_info("sockname")
+    assert again[1] not in (first[1], second[1])  # it may be taken for real sockets
 
 
 async def test_a_socket_on_all_addresses_hears_those_nobody_else_has() -> None:
