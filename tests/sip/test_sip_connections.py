@@ -161,6 +161,7 @@ class TestOurs:
             await asyncio.sleep(110)
             assert far.pings == 2
             assert here.counts["connections dead"] == dead
+            assert here.load.connections["TCP"] == 1 - dead
             await asking
         server.close()
 

@@ -280,6 +280,18 @@ class TestTrunks:
             assert len(phone.legs) == calls
             assert here.counts["trunk failover"] == calls
 
+    async def test_no_other_of_its_servers_is_asked_what_one_was_not_able_to(self):
+        await first(refusing(500))
+        second = await first(refusing(500), "127.0.0.2")
+        both = Trunk("main", address="pair.example"), Trunk("spare", address="127.0.0.3")
+        async with (
+            carrier("127.0.0.3", Phone()),
+            carrier("127.0.0.1", Phone(), dns=Zone(**PAIR), trunks=both) as here,
+        ):
+            await hang_up(await here.dial(target(NUMBER), not_ringing))
+            assert here.counts["trunk failover"] == 1
+            assert second.asked == []
+
     async def test_one_that_says_nothing_leaves_it_to_the_next_at_once_the_second_time(self):
         main = await first(silent)
         async with (

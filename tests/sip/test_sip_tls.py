@@ -36,7 +36,7 @@ async def two(
 ) -> AsyncIterator[tuple[SipCarrier, int]]:
     """A carrier that calls, and one that is called at its TLS port."""
     certificate, key = development_certificate(folder, names, NOW)
-    calling = Listeners(verify=verify, authorities=certificate)
+    calling = Listeners(verify=verify, authorities=certificate if verify else None)
     called = Listeners(tls=("127.0.0.1", 0), certificate=certificate, key=key)
     given: dict[str, Any] = {"tcp": True, "port": 0, "dns": dns or Zone()}
     async with (
