@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import structlog
 
 from offhook import clock
 from offhook.exchange.exchange import Exchange
+from offhook.model.recording import Recording
 from offhook.store import records
 from offhook.store.store import Connection
 from offhook.store.table import Where
@@ -31,12 +33,13 @@ async def keep(exchange: Exchange, trace_days: float, recording_days: float) -> 
 
 
 async def _forget(exchange: Exchange, trace_days: float, recording_days: float) -> None:
+    """Recordings first: on a full disk there is room for the rest then."""
     now = clock.utc()
+    if recording_days:
+        await _forget_recordings(exchange, now - timedelta(days=recording_days))
     await exchange.store.write(records.facts.forget, now)
     if trace_days:
         await _forget_traces(exchange, now - timedelta(days=trace_days))
-    if recording_days:
-        await _forget_recordings(exchange, now - timedelta(days=recording_days))
 
 
 async def _forget_traces(exchange: Exchange, before: datetime) -> None:
@@ -48,21 +51,19 @@ async def _forget_traces(exchange: Exchange, before: datetime) -> None:
 
 
 async def _forget_recordings(exchange: Exchange, before: datetime) -> None:
-    """The record stays, `deleted`, as after a DELETE; the sound goes."""
-    at = clock.utc()
-
-    def delete(connection: Connection) -> list[str]:
-        old = [Where("date_created", "<", before), Where("status", "=", "completed")]
-        paths = []
-        for recording in records.recordings.page(connection, old, size=200):
-            gone = replace(recording, status="deleted", path="", date_updated=at)
-            records.recordings.save(connection, gone)
-            paths.append(recording.path)
-        return paths
-
-    while paths := await exchange.store.write(delete):
+    """The record stays, `deleted`, as after a DELETE; the sound goes, before a crash can leave it
+    behind without a record."""
+    old = [Where("date_created", "<", before), Where("status", "=", "completed")]
+    while found := await exchange.store.read(records.recordings.page, old, 200):
         with clock.outside("recordings, to be removed"):
-            await asyncio.to_thread(_remove, paths)
+            await asyncio.to_thread(_remove, [each.path for each in found])
+        await exchange.store.write(_deleted, found, clock.utc())
+
+
+def _deleted(connection: Connection, found: Sequence[Recording], at: datetime) -> None:
+    for each in found:
+        gone = replace(each, status="deleted", path="", date_updated=at)
+        records.recordings.save(connection, gone)
 
 
 def _remove(paths: list[str]) -> None:

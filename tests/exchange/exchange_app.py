@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from offhook.model.journal import Event
@@ -71,3 +73,13 @@ async def begun(offhook: Offhook, verb: str) -> None:
     journal.listeners.add(happened)
     await begins.wait()
     journal.listeners.discard(happened)
+
+
+@asynccontextmanager
+async def no_room(offhook: Offhook) -> AsyncIterator[None]:
+    """Meanwhile the store cannot be written to: as a disk is full, somebody else writes."""
+    store = offhook.platform.exchange.store
+    await store.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout=0"))
+    with closing(sqlite3.connect(offhook.platform.settings.data / "offhook.db")) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        yield

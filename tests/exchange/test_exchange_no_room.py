@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
 from typing import Any
 
-from exchange_app import AGENT, CALLER, OURS, App
+from exchange_app import AGENT, CALLER, OURS, App, no_room
 
 from offhook.exchange import control
 from offhook.store import records
 from offhook.testing import Offhook
-
-
-@asynccontextmanager
-async def no_room(offhook: Offhook) -> AsyncIterator[None]:
-    """Meanwhile the store cannot be written to: as a disk is full, somebody else writes."""
-    store = offhook.platform.exchange.store
-    await store.write(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout=0"))
-    with closing(sqlite3.connect(offhook.platform.settings.data / "offhook.db")) as somebody:
-        somebody.execute("BEGIN IMMEDIATE")
-        yield
 
 
 async def statuses(offhook: Offhook, table: Any) -> list[str]:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from exchange_app import AGENT, OURS, App
+from exchange_app import AGENT, OURS, App, no_room
 
 from offhook import clock
 from offhook.exchange import debugger, retention
@@ -58,6 +58,19 @@ async def test_recordings_go_in_time_and_their_records_stay(offhook: Offhook) ->
         assert (await statuses(offhook), sound.exists()) == (["completed"], True)
         await asyncio.sleep(DAY + 3600)
         assert (await statuses(offhook), sound.exists()) == (["deleted"], False)
+
+
+async def test_a_full_disk_gets_room_by_old_recordings(offhook: Offhook) -> None:
+    """The records follow in an hour in which they can be written."""
+    _, sound = await recorded(offhook)
+    await asyncio.sleep(3 * DAY)
+    async with keeping(offhook, 0, 2):
+        async with no_room(offhook):
+            await asyncio.sleep(60)
+            assert not sound.exists()
+        assert await statuses(offhook) == ["completed"]
+        await asyncio.sleep(3600)
+        assert await statuses(offhook) == ["deleted"]
 
 
 async def test_traces_go_in_time(offhook: Offhook) -> None:

@@ -98,19 +98,24 @@ async def delete(at: At) -> None:
 
 
 async def remove(at: At, sid: str) -> None:
-    found = await at.exchange.store.write(_delete, at.account.sid, sid, clock.utc())
+    """The sound first: a crash must not leave it behind without a record."""
+    found = await at.exchange.store.read(_deletable, at.account.sid, sid)
     await forget(found.path)
+    await at.exchange.store.write(_delete, at.account.sid, sid, clock.utc())
 
 
-def _delete(connection: Connection, account_sid: str, sid: str, now: datetime) -> Recording:
-    """The record as it was."""
+def _delete(connection: Connection, account_sid: str, sid: str, now: datetime) -> None:
+    found = _deletable(connection, account_sid, sid)
+    gone = replace(found, status="deleted", path="", date_updated=now)
+    records.recordings.save(connection, gone)
+
+
+def _deletable(connection: Connection, account_sid: str, sid: str) -> Recording:
     found = owned(connection, records.recordings, account_sid, sid)
     if found.status == "deleted":
         raise ApiError(20404)
     if found.status in LIVE:
         raise ApiError(20009, status=409)
-    deleted = replace(found, status="deleted", path="", date_updated=now)
-    records.recordings.save(connection, deleted)
     return found
 
 
