@@ -10,6 +10,7 @@ from sip_carriers import Phone, Zone, carrier, not_ringing, target
 from sip_ends import sip
 from sip_peer import Sender, ack, field, invite, sender
 
+from offhook.carriers.sip_carrier import Directory
 from offhook.carriers.sip_guard import MOST_SOURCES, Guard, Limits
 from offhook.carriers.sip_places import Places
 from offhook.carriers.trunks import Trunk
@@ -114,6 +115,21 @@ class TestTheCarrier:
             await asyncio.sleep(600)
             await self.scan(peer, 1)
             assert peer.heard.qsize() == 7
+
+    async def test_so_is_one_that_would_register_whatever_comes_of_it(self):
+        async def nobody(name: str, username: str) -> None:
+            return None
+
+        directory = Directory(nobody, lambda kept: None, lambda *told: None)
+        limits = Limits(strikes=5)
+        async with carrier(self.ADDRESS, Phone(), limits=limits, directory=directory) as here:
+            peer, data = await sender(STRANGER), OPTIONS.replace(b"OPTIONS", b"REGISTER")
+            for number in range(10):
+                other = data.replace(b"ID: o", b"ID: o%d" % number)
+                peer.says(other.replace(b"z9hG4bKo", b"z9hG4bKo%d" % number), self.ADDRESS)
+                await asyncio.sleep(1)
+            assert peer.heard.qsize() == 6
+            assert (here.counts["bans"], here.counts["banned"]) == (1, 4)
 
     async def test_so_is_one_that_sends_nonsense(self):
         async with carrier(self.ADDRESS, Phone(), limits=Limits(strikes=5)) as here:
