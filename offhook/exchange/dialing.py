@@ -168,7 +168,7 @@ async def _party(work: Dialing, target: DialTarget) -> Party:
         sids.new("CA"), parent.account_sid, to, shown, "outbound-dial", at, at,
         parent_call_sid=parent.sid, api_version=parent.api_version, node=exchange.rules.node,
         callback=recordings.absolute(work.parent, target.callback),
-        details=await sip_homes.of_phone(exchange, to),
+        details=await sip_homes.of_phone(exchange, parent.account_sid, to),
     )  # fmt: skip
     problem = await permission.problem(exchange, parent.account_sid, to)
     if is_number and not is_possible(to) and not is_emergency(to, exchange.rules.region):

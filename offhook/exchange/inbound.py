@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from offhook import clock, sids
-from offhook.exchange import debugger, lines, params, permission
+from offhook.exchange import debugger, lines, params, permission, sip_homes
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.supervise import supervise
 from offhook.frozen import frozen
@@ -81,7 +81,7 @@ async def on_call(exchange: Exchange, leg: Leg, to: str, from_: str) -> None:
 def find(connection: Connection, to: str) -> Destination | None:
     """What is behind an address of ours: a number in E.164, or a sip: URI at a SIP domain."""
     if to.startswith(("sip:", "sips:")):
-        return _domain(connection, to.rpartition("@")[2].partition(":")[0].lower())
+        return _domain(connection, sip_homes.host(to))
     return _number(connection, to)
 
 

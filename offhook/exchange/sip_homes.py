@@ -10,20 +10,26 @@ from offhook.model.sip_domains import REALM
 from offhook.model.sip_registrations import Home, SipRegistration
 from offhook.store import sip_domains, sip_registrations
 
-_HOST = re.compile(r"sips?:[^@]*@([^:;?]+)")
+_AFTER_HOST = re.compile("[:;?]")
 
 
 async def home(exchange: Exchange, name: str, username: str) -> Home | None:
     return await exchange.store.read(sip_registrations.home, name, username, REALM)
 
 
-async def of_phone(exchange: Exchange, to: str) -> dict[str, str]:
-    """What a call to `to` is told of the domain of ours that its phone is at."""
-    found = _HOST.match(to)
-    if not found:
+def host(address: str) -> str:
+    """Of a `sip:` address, in small letters."""
+    return _AFTER_HOST.split(address.rpartition("@")[2])[0].lower()
+
+
+async def of_phone(exchange: Exchange, account_sid: str, to: str) -> dict[str, str]:
+    """What a call to `to` is told of the account's domain that its phone is at."""
+    if not to.startswith(("sip:", "sips:")):
         return {}
-    domain = await exchange.store.read(sip_domains.domains.named, found[1].lower())
-    return {"SipDomainSid": domain.sid} if domain else {}
+    domain = await exchange.store.read(sip_domains.domains.named, host(to))
+    if domain is None or domain.account_sid != account_sid:
+        return {}
+    return {"SipDomainSid": domain.sid}
 
 
 def save(exchange: Exchange, registration: SipRegistration) -> None:

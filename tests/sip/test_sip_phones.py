@@ -361,6 +361,13 @@ class TestCallingAPhone:
         assert told["SipDomain"].lower() == DOMAIN
         assert (told["SipDomainSid"], told["SipSourceIp"]) == (_sid("SD", 1), "127.0.0.5")
 
+    async def test_nobody_else_is_told_of_an_accounts_domain(self, offhook: Offhook):
+        await set_up(offhook)
+        exchange, to = offhook.platform.exchange, f"sip:alice@{DOMAIN}:5060;transport=tcp"
+        sid = offhook.platform.account.sid
+        assert await sip_homes.of_phone(exchange, sid, to) == {"SipDomainSid": _sid("SD", 1)}
+        assert await sip_homes.of_phone(exchange, _sid("AC", 2), to) == {}
+
     async def test_it_has_missed_nothing_when_somebody_else_was_dialled_and_answered(
         self, offhook: Offhook
     ):
